@@ -1,0 +1,29 @@
+"""Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
+
+from trm_envs.plan_edit.env import PlanEditEnv
+from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Successors, Transition
+from trm_envs.plan_edit.problem import Problem
+from trm_envs.plan_edit.task import Checks, PlanTask
+from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
+from trm_envs.registration import ENVIRONMENTS, register_all
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ENVIRONMENTS",
+    "Checks",
+    "GeneratedInstances",
+    "InstancePool",
+    "InstanceSource",
+    "PlanEditEnv",
+    "PlanEditMDP",
+    "PlanEditVectorEnv",
+    "PlanStates",
+    "PlanTask",
+    "Problem",
+    "Successors",
+    "Transition",
+]
+
+register_all()

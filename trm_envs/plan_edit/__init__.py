@@ -1,0 +1,1 @@
+"""The plan-space MDP; knows no puzzle."""

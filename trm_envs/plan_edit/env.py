@@ -1,0 +1,159 @@
+"""One episode of plan editing as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import InvalidAction, ResetNeeded
+from numpy.typing import NDArray
+
+from trm_envs.plan_edit.instances import InstanceSource
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.render import render, show
+from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
+from trm_envs.plan_edit.task import Checks, PlanTask
+
+RENDER_MODES = ("ansi", "rgb_array", "human")
+
+
+class PlanEditEnv(gym.Env[Observation, np.int64]):
+    """Edit a plan until the checker calls it solved or the edits run out.
+
+    Args:
+        mdp: the transition function, rewards and legal actions.
+        source: where instances come from; sampled with the environment's own generator.
+        render_mode: `ansi`, `rgb_array`, `human` or None.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+
+    def __init__(self, mdp: PlanEditMDP, source: InstanceSource, render_mode: str | None = None) -> None:
+        if render_mode is not None and render_mode not in RENDER_MODES:
+            raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
+        self.mdp = mdp
+        self.source = source
+        self.render_mode = render_mode
+        self.observation_space = observation_space(mdp)
+        self.action_space = spaces.Discrete(mdp.n_actions)
+        self._states: PlanStates | None = None
+        self._checks: Checks | None = None
+        self._terminated = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Start an episode on a drawn instance, or on `options["puzzle"]`.
+
+        Args:
+            seed: reseeds the generator that draws instances.
+            options: `{"puzzle": grid}`, any array of n_cells integers, starts on that instance.
+
+        Raises:
+            ValueError: an unknown option, or a puzzle of the wrong size or that contradicts itself.
+        """
+        super().reset(seed=seed)
+        puzzle = chosen_puzzle(self.mdp.task, options)
+        instance = self.source.sample(self.np_random) if puzzle is None else puzzle
+        self._states = self.mdp.initial(instance[None])
+        self._checks = self.mdp.check(self._states)
+        self._terminated = False
+        observation, info = self._observation(), self._info(np.zeros(1, np.bool_))
+        if not info["action_mask"].any():
+            raise ValueError(
+                f"no action is legal at level {self.mdp.legal_actions!r}: the instance has no solution; "
+                "remove it or use legal_actions='givens'"
+            )
+        if self.render_mode == "human":
+            self._show()
+        return observation, info
+
+    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Apply one edit; an illegal one changes nothing and still spends an edit.
+
+        Raises:
+            ResetNeeded: there is no episode under way.
+            InvalidAction: the action is outside the action space.
+        """
+        if self._states is None or self._terminated:
+            raise ResetNeeded("the episode has ended or not begun: call reset() before step()")
+        index = operator.index(action)
+        if not 0 <= index < self.mdp.n_actions:
+            raise InvalidAction(f"action must be within 0..{self.mdp.n_actions - 1}, got {action!r}")
+        transition = self.mdp.transition(self._states, np.array([index], np.int64), self._checks)
+        self._states, self._checks = transition.successors, transition.checks
+        self._terminated = bool(transition.terminated[0])
+        info = self._info(transition.invalid)
+        if self.render_mode == "human":
+            self._show()
+        return self._observation(), float(transition.rewards[0]), self._terminated, False, info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Legal actions of the current state, shape (n_actions,), bool (sb3-contrib's convention)."""
+        return self.mdp.action_mask(self._current())[0]
+
+    def get_state(self) -> dict[str, Any]:
+        """All that decides what happens next, for `set_state`: the episode and the generator."""
+        return {
+            "states": self._states,
+            "checks": self._checks,
+            "terminated": self._terminated,
+            "rng": self.np_random.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `get_state` was called."""
+        self._states, self._checks, self._terminated = state["states"], state["checks"], state["terminated"]
+        self.np_random.bit_generator.state = state["rng"]
+
+    def render(self) -> Any:
+        """Text (`ansi`), an RGB array (`rgb_array`), or None; `human` draws at every step by itself."""
+        if self.render_mode is None or self.render_mode == "human":
+            return None
+        states = self._current()
+        return render(self.mdp.task, self.render_mode, states.instances[0], states.plans[0])
+
+    def _current(self) -> PlanStates:
+        if self._states is None:
+            raise ResetNeeded("there is no episode yet: call reset() first")
+        return self._states
+
+    def _observation(self) -> Observation:
+        observation = observe(self._current())
+        return {key: batch[0] for key, batch in observation.items()}
+
+    def _info(self, invalid: NDArray[np.bool_]) -> dict[str, Any]:
+        assert self._checks is not None
+        batch = information(self.mdp.action_mask(self._current()), self._checks, invalid)
+        mask = batch.pop("action_mask")[0]
+        # Plain Python scalars: what Gymnasium's checker and JSON want.
+        return {"action_mask": mask, **{key: values.item() for key, values in batch.items()}}
+
+    def _show(self) -> None:
+        states = self._current()
+        show(self.mdp.task, states.instances[0], states.plans[0], self.metadata["render_fps"])
+
+
+def chosen_puzzle(task: PlanTask, options: dict[str, Any] | None) -> NDArray[np.int8] | None:
+    """The instance named by reset's `options`, flat and validated, or None.
+
+    Raises:
+        ValueError: an unknown option, a wrong size, a bad value, or an instance that contradicts itself.
+    """
+    if not options:
+        return None
+    if set(options) != {"puzzle"}:
+        raise ValueError(f"unknown reset options {sorted(set(options) - {'puzzle'})}; the only one is 'puzzle'")
+    puzzle = np.asarray(options["puzzle"])
+    if puzzle.size != task.n_cells:
+        raise ValueError(f"options['puzzle'] must have {task.n_cells} cells, got an array of shape {puzzle.shape}")
+    if not np.issubdtype(puzzle.dtype, np.integer):
+        raise ValueError(f"options['puzzle'] must hold integers, got dtype {puzzle.dtype}")
+    if puzzle.min() < 0 or puzzle.max() > task.instance_high:
+        raise ValueError(f"options['puzzle'] must hold values within 0..{task.instance_high}")
+    instance = puzzle.reshape(-1).astype(np.int8)
+    task.validate(instance[None])
+    return instance

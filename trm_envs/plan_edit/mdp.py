@@ -1,0 +1,192 @@
+"""The plan-edit MDP: the one transition function that environments, agents and certificates call."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+
+StopAction = Literal["noop", "terminal"]
+
+SUCCESS_REWARD = 1.0
+
+
+class PlanStates(NamedTuple):
+    """A batch of states s = (x, y, edits left)."""
+
+    instances: Grids
+    """x, shape (B, n_cells), int8."""
+    plans: Grids
+    """y, shape (B, n_cells), int8."""
+    remaining_edits: NDArray[np.int32]
+    """Edits left, shape (B,), int32."""
+
+    def at(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PlanStates:
+        """The states at these rows."""
+        return PlanStates(self.instances[rows], self.plans[rows], self.remaining_edits[rows])
+
+
+class Transition(NamedTuple):
+    """What one action in each state of a batch leads to."""
+
+    successors: PlanStates
+    rewards: NDArray[np.float64]
+    """Shape (B,)."""
+    terminated: NDArray[np.bool_]
+    """Shape (B,). A used-up budget is a true end: edits left are part of the state."""
+    invalid: NDArray[np.bool_]
+    """Shape (B,). The action was not legal: nothing changed but the edits left."""
+    checks: Checks
+    """The checker on the successors."""
+
+
+class Successors(NamedTuple):
+    """All legal successors of a batch of states, listed row by row."""
+
+    rows: NDArray[np.int64]
+    """Index of the source state, shape (M,)."""
+    actions: NDArray[np.int64]
+    """Action taken there, shape (M,)."""
+    transition: Transition
+    """Its result, M rows."""
+
+
+class PlanEditMDP:
+    """Deterministic, finite-horizon MDP over plans of a `PlanTask`.
+
+    State (x, y, edits left), action = one edit. With the checker's score as potential Phi, the reward is
+    `r0 + gamma * Phi(s') - Phi(s)`; on a terminal step the absorbing boundary (Phi = 0) is folded in once,
+    so it is `r0 - Phi(s)`. r0 = +1 when the plan becomes solved, `-max_score` when the episode ends unsolved
+    (budget used up, or a terminal stop), else 0. An illegal action changes nothing and still spends one edit.
+
+    Args:
+        task: the puzzle.
+        max_edits: edit budget T of an episode; one edit a cell by default.
+        gamma: discount of the potential shaping; agents must use the same.
+        shaping: False leaves r0 alone (the sparse variant).
+        legal_actions: `givens` (only givens are locked) or `consistent` (the edit must also break no rule).
+        stop_action: append one action that edits nothing: `noop` only spends an edit, `terminal` ends the episode.
+
+    Raises:
+        ValueError: a value is outside its range.
+    """
+
+    def __init__(
+        self,
+        task: PlanTask,
+        *,
+        max_edits: int | None = None,
+        gamma: float = 0.99,
+        shaping: bool = True,
+        legal_actions: LegalActions = "givens",
+        stop_action: StopAction | None = None,
+    ) -> None:
+        if max_edits is not None and max_edits < 1:
+            raise ValueError(f"max_edits must be at least 1, got {max_edits}")
+        if not 0.0 <= gamma <= 1.0:
+            raise ValueError(f"gamma must be within [0, 1], got {gamma}")
+        if legal_actions not in get_args(LegalActions):
+            raise ValueError(f"legal_actions must be one of {get_args(LegalActions)}, got {legal_actions!r}")
+        if stop_action is not None and stop_action not in get_args(StopAction):
+            raise ValueError(f"stop_action must be None or one of {get_args(StopAction)}, got {stop_action!r}")
+        self.task = task
+        self.max_edits = task.n_cells if max_edits is None else int(max_edits)
+        self.gamma = float(gamma)
+        self.shaping = bool(shaping)
+        self.legal_actions: LegalActions = legal_actions
+        self.stop_action: StopAction | None = stop_action
+        self.n_actions = task.n_actions + int(stop_action is not None)
+        """Edits plus, when there is one, the stop action (the last)."""
+
+    def initial(self, instances: Grids) -> PlanStates:
+        """First states of episodes on these instances, shape (B, n_cells)."""
+        remaining = np.full(len(instances), self.max_edits, np.int32)
+        return PlanStates(instances, self.task.initial_plans(instances), remaining)
+
+    def action_mask(self, states: PlanStates) -> NDArray[np.bool_]:
+        """Legal actions, shape (B, n_actions)."""
+        mask = self.task.action_mask(states.instances, states.plans, self.legal_actions)
+        if self.stop_action is None:
+            return mask
+        return np.concatenate([mask, np.ones((len(mask), 1), np.bool_)], axis=1)
+
+    def check(self, states: PlanStates) -> Checks:
+        """The checker on these states."""
+        return self.task.check(states.instances, states.plans)
+
+    def transition(self, states: PlanStates, actions: NDArray[np.int64], checks: Checks | None = None) -> Transition:
+        """Apply one action in each state.
+
+        Args:
+            states: B states, none of them terminal.
+            actions: shape (B,), each in [0, n_actions).
+            checks: the checker's word on `states` where it is known already, to save its cost.
+        """
+        stopped, invalid, plans = self._edited(states, actions)
+        checks_after = self.task.check(states.instances, plans)
+        potential = (self.check(states) if checks is None else checks).score if self.shaping else None
+        remaining, rewards, terminated = _outcome(
+            states.remaining_edits,
+            stopped if self.stop_action == "terminal" else None,
+            checks_after.solved,
+            checks_after.score,
+            potential,
+            self.gamma,
+            -self.task.max_score,
+        )
+        return Transition(PlanStates(states.instances, plans, remaining), rewards, terminated, invalid, checks_after)
+
+    def successors(self, states: PlanStates, checks: Checks | None = None) -> Successors:
+        """Apply every legal action in every state, in one batch."""
+        rows, actions = np.nonzero(self.action_mask(states))
+        if self.shaping:
+            known = self.check(states) if checks is None else checks
+            checks = Checks(*(field[rows] for field in known))
+        return Successors(rows, actions, self.transition(states.at(rows), actions, checks))
+
+    def _edited(
+        self, states: PlanStates, actions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_], Grids]:
+        """Which actions stop (None: there is no such action), which are invalid, and the plans afterwards."""
+        if self.stop_action is None:
+            plans, legal = self.task.edit(states.instances, states.plans, actions, self.legal_actions)
+            return None, ~legal, plans
+        stopped = actions == self.task.n_actions
+        edits = np.where(stopped, 0, actions)
+        plans, legal = self.task.edit(states.instances, states.plans, edits, self.legal_actions)
+        return stopped, ~(legal | stopped), np.where(stopped[:, None], states.plans, plans)
+
+
+@njit(cache=True)
+def _outcome(
+    remaining: NDArray[np.int32],
+    stopped: NDArray[np.bool_] | None,
+    solved: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    potential: NDArray[np.float64] | None,
+    gamma: float,
+    failure_reward: float,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
+    """Edits left, rewards and ends after one edit each; `potential` None leaves the shaping out."""
+    left = np.empty_like(remaining)
+    rewards = np.zeros(len(remaining))
+    terminated = np.empty(len(remaining), np.bool_)
+    for b in range(len(remaining)):
+        left[b] = remaining[b] - 1
+        ended = left[b] <= 0
+        if stopped is not None:
+            ended = ended or stopped[b]
+        terminated[b] = solved[b] or ended
+        if solved[b]:
+            rewards[b] = SUCCESS_REWARD
+        elif ended:
+            rewards[b] = failure_reward
+        if potential is not None:
+            rewards[b] -= potential[b]
+            if not terminated[b]:
+                rewards[b] += gamma * score[b]
+    return left, rewards, terminated

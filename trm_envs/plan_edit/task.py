@@ -1,0 +1,112 @@
+"""What a puzzle must say so that its plans can be edited: `PlanTask`, batched pure functions over arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grids = NDArray[np.int8]
+"""A batch of flat row-major grids, shape (B, n_cells), dtype int8."""
+
+LegalActions = Literal["givens", "consistent"]
+
+
+class Checks(NamedTuple):
+    """What the checker says of a batch of plans. Every field has shape (B,)."""
+
+    score: NDArray[np.float64]
+    """The checker's score c(x, y); potential-based shaping uses it as the potential."""
+    solved: NDArray[np.bool_]
+    """Whether the plan solves its instance. Needs no solution: the rules alone decide."""
+    filled: NDArray[np.int64]
+    """How many cells of the plan carry a symbol."""
+    violations: NDArray[np.int64]
+    """How many times the plan breaks a rule."""
+    dead_ends: NDArray[np.int64]
+    """How many places of the plan cannot be completed without changing an earlier edit."""
+
+
+class PlanTask(ABC):
+    """A puzzle as a plan-editing task: batched pure functions of (instance x, plan y, action a).
+
+    A subclass holds constants only, so a task can be pickled and shared.
+    Edits are laid out as `cell * n_symbols + symbol`, followed, when `can_erase`, by one erase action a cell
+    (`n_cells * n_symbols + cell`). The stop action belongs to `PlanEditMDP`, which knows no puzzle.
+    """
+
+    shape: tuple[int, int]
+    """Rows and columns of the grid."""
+    n_symbols: int
+    """How many edits there are a cell."""
+    instance_high: int
+    """Largest value in an instance grid; the smallest is 0."""
+    plan_high: int
+    """Largest value in a plan grid; the smallest is 0."""
+    n_token_types: int
+    """How many values `token_types` takes."""
+    can_erase: bool = False
+
+    @cached_property
+    def n_cells(self) -> int:
+        """Cells of the grid."""
+        return self.shape[0] * self.shape[1]
+
+    @cached_property
+    def n_actions(self) -> int:
+        """Edits, the stop action not counted."""
+        return self.n_cells * (self.n_symbols + int(self.can_erase))
+
+    @property
+    def max_score(self) -> float:
+        """An upper bound C_max of the checker's score; failing costs as much."""
+        return float(self.n_cells)
+
+    @property
+    @abstractmethod
+    def relations(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Which cells bear on which: name -> symmetric matrix, shape (n_cells, n_cells), zero diagonal.
+
+        Networks pass messages along them, so that an agent needs to know no puzzle.
+        """
+
+    @abstractmethod
+    def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
+        """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types)."""
+
+    @abstractmethod
+    def initial_plans(self, instances: Grids) -> Grids:
+        """The plan that an episode starts with, shape (B, n_cells)."""
+
+    @abstractmethod
+    def edit(
+        self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
+    ) -> tuple[Grids, NDArray[np.bool_]]:
+        """Plans after one edit each, and whether the edit was legal, shape (B,); an illegal one changes nothing.
+
+        The inputs stay as they are, and the plans returned share no memory with them.
+        """
+
+    @abstractmethod
+    def action_mask(self, instances: Grids, plans: Grids, level: LegalActions) -> NDArray[np.bool_]:
+        """Which edits are legal, shape (B, n_actions)."""
+
+    @abstractmethod
+    def check(self, instances: Grids, plans: Grids) -> Checks:
+        """The cheap checker."""
+
+    @abstractmethod
+    def validate(self, instances: Grids) -> None:
+        """Raise ValueError naming the first bad instance and its flaw."""
+
+    @abstractmethod
+    def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
+        """One state as text with ANSI colours: givens, edits and violations told apart."""
+
+    @abstractmethod
+    def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """One state as an RGB image, shape (height, width, 3)."""

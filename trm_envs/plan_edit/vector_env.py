@@ -1,0 +1,222 @@
+"""B episodes of plan editing at once, equal to `SyncVectorEnv` over `PlanEditEnv` bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from trm_envs.plan_edit.env import PlanEditEnv, chosen_puzzle
+from trm_envs.plan_edit.instances import InstanceSource
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Transition
+from trm_envs.plan_edit.render import render
+from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
+from trm_envs.plan_edit.task import Checks
+
+Info = dict[str, Any]
+Rows = NDArray[np.bool_]
+
+
+class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+    """A batch of `PlanEditEnv`s stepped by one call of `PlanEditMDP.transition`.
+
+    Args:
+        num_envs: how many episodes B run at once.
+        mdp: the transition function, rewards and legal actions.
+        source: where instances come from; sub-environment i samples with a generator of its own.
+        render_mode: `ansi`, `rgb_array` or None.
+        autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
+    """
+
+    def __init__(
+        self,
+        num_envs: int,
+        mdp: PlanEditMDP,
+        source: InstanceSource,
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        if render_mode not in (None, "ansi", "rgb_array"):
+            raise ValueError(
+                f"render_mode must be None, 'ansi' or 'rgb_array' for a vector environment, got {render_mode!r}"
+            )
+        self.mdp = mdp
+        self.source = source
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {**PlanEditEnv.metadata, "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space = observation_space(mdp)
+        self.single_action_space = spaces.Discrete(mdp.n_actions)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._rngs = [seeding.np_random(None)[0] for _ in range(num_envs)]
+        self._ended = np.zeros(num_envs, np.bool_)
+        self._states: PlanStates | None = None
+        self._checks: Checks | None = None
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, Info]:
+        """Start episodes in all sub-environments, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: an integer seeds sub-environment i with `seed + i`; a sequence gives one seed (or None) each.
+            options: `reset_mask`, bool array of shape (num_envs,), and what `PlanEditEnv.reset` takes.
+
+        Raises:
+            ValueError: a wrong number of seeds, a bad mask, or what `PlanEditEnv.reset` raises.
+        """
+        seeds: Sequence[int | None]
+        if seed is None or isinstance(seed, int | np.integer):
+            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
+        else:
+            seeds = seed
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} environments")
+        options = dict(options or {})
+        rows = self._reset_rows(options.pop("reset_mask", None))
+        for i in np.flatnonzero(rows):
+            if seeds[i] is not None:
+                self._rngs[i], _ = seeding.np_random(seeds[i])
+        self._begin(rows, chosen_puzzle(self.mdp.task, options))
+        return observe(self._current()), self._info(np.zeros(self.num_envs, np.bool_), rows)
+
+    def step(
+        self, actions: NDArray[np.int64]
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
+        """One edit in every sub-environment.
+
+        Raises:
+            ResetNeeded: an episode has ended and autoreset is disabled, or none has begun.
+            InvalidAction: an action is outside the action space.
+        """
+        actions = np.asarray(actions, np.int64)
+        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.mdp.n_actions:
+            raise InvalidAction(
+                f"actions must have shape ({self.num_envs},) and lie within 0..{self.mdp.n_actions - 1}, got {actions!r}"
+            )
+        states, begin = self._current(), self._ended
+        if self.autoreset_mode == AutoresetMode.DISABLED and begin.any():
+            raise ResetNeeded(f"episodes {np.flatnonzero(begin)} have ended: reset them with options['reset_mask']")
+        transition = self.mdp.transition(states, actions, self._checks)
+        self._states, self._checks = transition.successors, transition.checks
+        if self.autoreset_mode == AutoresetMode.SAME_STEP:
+            return self._same_step(transition)
+        self._ended = transition.terminated & ~begin
+        self._begin(begin, None)
+        rewards = np.where(begin, 0.0, transition.rewards)
+        info = self._info(transition.invalid & ~begin)
+        return observe(self._current()), rewards, self._ended.copy(), np.zeros(self.num_envs, np.bool_), info
+
+    def _same_step(
+        self, transition: Transition
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
+        """Replace ended episodes at once; their last observation and info go to `final_obs`, `final_info`."""
+        done = transition.terminated
+        final: Info = {}
+        if done.any():
+            last = observe(transition.successors)
+            final_obs = np.full(self.num_envs, None, dtype=object)
+            for i in np.flatnonzero(done):
+                final_obs[i] = {key: batch[i] for key, batch in last.items()}
+            final_info = self._info(transition.invalid, done)
+            final = {"final_obs": final_obs, "_final_obs": done.copy()}
+            final |= {"final_info": final_info, "_final_info": done.copy()}
+            self._begin(done, None)
+        info = self._info(transition.invalid & ~done)
+        return observe(self._current()), transition.rewards, done, np.zeros(self.num_envs, np.bool_), final | info
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Legal actions, shape (num_envs, n_actions), bool."""
+        return self.mdp.action_mask(self._current())
+
+    def get_state(self) -> dict[str, Any]:
+        """All that decides what happens next, for `set_state`: the episodes and the generators."""
+        return {
+            "states": self._states,
+            "checks": self._checks,
+            "ended": self._ended.copy(),
+            "rngs": [rng.bit_generator.state for rng in self._rngs],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue exactly where `get_state` was called."""
+        self._states, self._checks, self._ended = state["states"], state["checks"], state["ended"].copy()
+        for rng, rng_state in zip(self._rngs, state["rngs"], strict=True):
+            rng.bit_generator.state = rng_state
+
+    def render(self) -> tuple[Any, ...] | None:
+        """One frame a sub-environment."""
+        if self.render_mode is None:
+            return None
+        states = self._current()
+        pairs = zip(states.instances, states.plans, strict=True)
+        return tuple(render(self.mdp.task, self.render_mode, x, y) for x, y in pairs)
+
+    def _current(self) -> PlanStates:
+        if self._states is None:
+            raise ResetNeeded("there is no episode yet: call reset() first")
+        return self._states
+
+    def _reset_rows(self, mask: Any) -> Rows:
+        """Check a reset mask; None means all rows."""
+        if mask is None:
+            return np.ones(self.num_envs, np.bool_)
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
+            raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},), got {mask!r}")
+        if not mask.any():
+            raise ValueError("options['reset_mask'] must select at least one environment")
+        if self._states is None and not mask.all():
+            raise ResetNeeded("the first reset must start every environment")
+        return mask
+
+    def _begin(self, rows: Rows, puzzle: NDArray[np.int8] | None) -> None:
+        """Start new episodes in these rows, in place of the ones there."""
+        if not rows.any():
+            return
+        chosen = np.flatnonzero(rows)
+        instances = np.stack([self.source.sample(self._rngs[i]) if puzzle is None else puzzle for i in chosen])
+        fresh = self.mdp.initial(instances)
+        fresh_checks = self.mdp.check(fresh)
+        if not self.mdp.action_mask(fresh).any(axis=1).all():
+            raise ValueError(f"no action is legal at level {self.mdp.legal_actions!r}: an instance has no solution")
+        if rows.all():
+            self._states, self._checks = fresh, fresh_checks
+        else:
+            assert self._checks is not None
+            self._states = PlanStates(*_replaced(self._current(), chosen, fresh))
+            self._checks = Checks(*_replaced(self._checks, chosen, fresh_checks))
+        self._ended = self._ended & ~rows
+
+    def _info(self, invalid: Rows, rows: Rows | None = None) -> Info:
+        """Batched infos in Gymnasium's form: zero and marked absent outside `rows`."""
+        assert self._checks is not None
+        present = np.ones(self.num_envs, np.bool_) if rows is None else rows
+        info: Info = {}
+        for key, values in information(self.mdp.action_mask(self._current()), self._checks, invalid).items():
+            if not present.all():
+                values = np.where(present.reshape(-1, *[1] * (values.ndim - 1)), values, np.zeros_like(values))
+            info[key], info[f"_{key}"] = values, present.copy()
+        return info
+
+
+def _replaced(
+    fields: Sequence[NDArray[Any]], rows: NDArray[np.int64], values: Sequence[NDArray[Any]]
+) -> list[NDArray[Any]]:
+    """Copies of `fields` with `values` in these rows."""
+    out = []
+    for field, value in zip(fields, values, strict=True):
+        changed = field.copy()
+        changed[rows] = value
+        out.append(changed)
+    return out

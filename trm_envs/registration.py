@@ -1,0 +1,41 @@
+"""The table of environment ids."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+
+class Row(NamedTuple):
+    """One id: its puzzle's folder, class prefix and keyword defaults."""
+
+    id: str
+    puzzle: str
+    prefix: str
+    kwargs: dict[str, Any]
+
+
+ENVIRONMENTS = (
+    Row("SudokuPlanEdit-4x4-v0", "sudoku", "Sudoku", {"size": 4}),
+    Row("SudokuPlanEdit-9x9-v0", "sudoku", "Sudoku", {"size": 9}),
+    Row("SudokuPlanEdit-16x16-v0", "sudoku", "Sudoku", {"size": 16}),
+    Row("MazePlanEdit-5x5-v0", "maze", "Maze", {"size": 5}),
+    Row("MazePlanEdit-9x9-v0", "maze", "Maze", {"size": 9}),
+    Row("MazePlanEdit-15x15-v0", "maze", "Maze", {"size": 15}),
+    Row("MazePlanEdit-31x31-v0", "maze", "Maze", {"size": 31}),
+)
+
+
+def register_all() -> None:
+    """Register every row with Gymnasium, single and vector."""
+    for row in ENVIRONMENTS:
+        module = f"trm_envs.{row.puzzle}.env:{row.prefix}PlanEdit"
+        gym.register(
+            id=row.id,
+            entry_point=f"{module}Env",
+            vector_entry_point=f"{module}VectorEnv",
+            kwargs=row.kwargs,
+            # The edit budget is part of the state: its end is a true terminal, never a time limit's truncation.
+            max_episode_steps=None,
+        )

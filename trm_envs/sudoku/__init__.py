@@ -1,0 +1,1 @@
+"""Sudoku as plan editing."""
