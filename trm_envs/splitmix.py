@@ -25,7 +25,7 @@ def mix(word: np.uint64) -> np.uint64:
 @njit(cache=True)
 def below(state: npt.NDArray[np.uint64], bound: int) -> int:
     """Return a random integer in [0, bound), bound < 2**31; advances `state`."""
-    return np.int64(((next_uint64(state) >> np.uint64(33)) * np.uint64(bound)) >> np.uint64(31))
+    return int(((next_uint64(state) >> np.uint64(33)) * np.uint64(bound)) >> np.uint64(31))
 
 
 @njit(cache=True)

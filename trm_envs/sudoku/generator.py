@@ -8,7 +8,7 @@ from numba import njit
 
 from trm_envs.splitmix import below, shuffle
 from trm_envs.sudoku.geometry import Grids, Indices, check_grids, check_size
-from trm_envs.sudoku.solver import (
+from trm_envs.sudoku.solver_kernels import (
     Frames,
     Geometry,
     candidates,
@@ -56,7 +56,8 @@ def _dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream:
     order = np.arange(len(puzzle))
     shuffle(stream, order)
     dug = 0
-    for cell in order:
+    for position in range(len(order)):
+        cell = int(order[position])
         if dug == blanks:
             break
         if not _is_needed(puzzle, cell, frames, geometry, stream):
@@ -73,9 +74,7 @@ def _fill_all(grids: Grids, seeds: Stream, geometry: Geometry) -> None:
 
 
 @njit(cache=True)
-def _generate_all(
-    puzzles: Grids, seeds: Stream, least: int, most: int, minimal: bool, geometry: Geometry
-) -> int:
+def _generate_all(puzzles: Grids, seeds: Stream, least: int, most: int, minimal: bool, geometry: Geometry) -> int:
     """Fill `puzzles`; return the number made, less than len(puzzles) if one was out of reach."""
     frames = make_frames(geometry)
     for index in range(len(puzzles)):
@@ -97,8 +96,8 @@ def _minimal_all(puzzles: Grids, geometry: Geometry) -> npt.NDArray[np.bool_]:
     frames = make_frames(geometry)
     stream = np.zeros(1, dtype=np.uint64)
     for index in range(len(puzzles)):
-        for cell in np.flatnonzero(puzzles[index]):
-            if not _is_needed(puzzles[index], cell, frames, geometry, stream):
+        for cell in range(len(puzzles[index])):
+            if puzzles[index, cell] != 0 and not _is_needed(puzzles[index], cell, frames, geometry, stream):
                 minimal[index] = False
                 break
     return minimal
@@ -158,9 +157,7 @@ def generate(size: int, blanks: tuple[int, int], count: int, rng: np.random.Gene
     return _make(size, blanks, False, count, rng)
 
 
-def generate_minimal(
-    size: int, count: int, rng: np.random.Generator, blanks: tuple[int, int] | None = None
-) -> Grids:
+def generate_minimal(size: int, count: int, rng: np.random.Generator, blanks: tuple[int, int] | None = None) -> Grids:
     """Return `count` random minimal puzzles, int8 (count, N*N): without any one given there is a second solution.
 
     Args:
@@ -185,9 +182,10 @@ def is_minimal(puzzles: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         ValueError: for a wrong shape, type or value.
     """
     grids, size = check_grids(puzzles)
-    return _minimal_all(grids.copy(), geometry_of(size))  # type: ignore[no-any-return]
+    return _minimal_all(grids.copy(), geometry_of(size))
 
 
 def count_blanks(puzzles: npt.ArrayLike) -> Indices:
     """Return the number of blank cells of each grid of an array (B, N*N), int64 (B,)."""
-    return (np.asarray(puzzles) == 0).sum(axis=1, dtype=np.int64)
+    grids, _ = check_grids(puzzles)
+    return np.count_nonzero(grids == 0, axis=1).astype(np.int64)
