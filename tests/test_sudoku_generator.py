@@ -9,7 +9,14 @@ from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal, 
 from trm_envs.sudoku.geometry import units
 from trm_envs.sudoku.solver import count_solutions
 
-RANGES = [(4, (1, 4), 300), (4, (6, 8), 300), (4, (12, 12), 20), (9, (20, 30), 300), (9, (49, 56), 300), (16, (90, 120), 60)]
+RANGES = [
+    (4, (1, 4), 300),
+    (4, (6, 8), 300),
+    (4, (12, 12), 20),
+    (9, (20, 30), 300),
+    (9, (49, 56), 300),
+    (16, (90, 120), 60),
+]
 
 
 def removable_givens(puzzle):
@@ -85,7 +92,9 @@ def test_minimal_puzzles_keep_to_a_given_range():
 
 
 def test_is_minimal_agrees_with_removing_each_given():
-    puzzles = np.concatenate([generate(9, (52, 56), 60, np.random.default_rng(10)), generate_minimal(9, 5, np.random.default_rng(11))])
+    puzzles = np.concatenate(
+        [generate(9, (52, 56), 60, np.random.default_rng(10)), generate_minimal(9, 5, np.random.default_rng(11))]
+    )
     before = puzzles.copy()
     minimal = is_minimal(puzzles)
     assert 0 < minimal.sum() < len(puzzles)

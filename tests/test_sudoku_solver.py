@@ -17,7 +17,9 @@ def naive_count(grid: list[int], size: int) -> int:
         return 1
     seen = {grid[cell] for unit in cell_units(size)[blank] for cell in units(size)[unit]}
     return sum(
-        naive_count([*grid[:blank], digit, *grid[blank + 1 :]], size) for digit in range(1, size + 1) if digit not in seen
+        naive_count([*grid[:blank], digit, *grid[blank + 1 :]], size)
+        for digit in range(1, size + 1)
+        if digit not in seen
     )
 
 
@@ -31,7 +33,8 @@ def naive_singles(grid: list[int], size: int) -> list[int]:
     grid = list(grid)
     while True:
         options = {
-            cell: set(range(1, size + 1)) - {grid[mate] for unit in cell_units(size)[cell] for mate in units(size)[unit]}
+            cell: set(range(1, size + 1))
+            - {grid[mate] for unit in cell_units(size)[cell] for mate in units(size)[unit]}
             for cell, digit in enumerate(grid)
             if digit == 0
         }

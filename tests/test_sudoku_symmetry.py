@@ -18,7 +18,8 @@ def all_4x4():
     """Every solved 4x4 grid, found by trying every combination of four rows."""
     rows = list(permutations((1, 2, 3, 4)))
     pairs = [(a, b) for a, b in product(rows, rows) if all(len({*a[i : i + 2], *b[i : i + 2]}) == 4 for i in (0, 2))]
-    grids = [a + b + c + d for (a, b), (c, d) in product(pairs, pairs) if all(len(set(col)) == 4 for col in zip(a, b, c, d))]
+    squares = [a + b + c + d for (a, b), (c, d) in product(pairs, pairs)]
+    grids = [square for square in squares if all(len(set(square[column::4])) == 4 for column in range(4))]
     return np.array(grids, dtype=np.int8)
 
 
