@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
 
 from trm_envs.plan_edit.env import PlanEditEnv
@@ -27,3 +28,6 @@ __all__ = [
 ]
 
 register_all()
+=======
+"""Plan-editing environments."""
+>>>>>>> pools
