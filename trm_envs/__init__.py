@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
 
 from trm_envs.plan_edit.env import PlanEditEnv
@@ -28,6 +27,3 @@ __all__ = [
 ]
 
 register_all()
-=======
-"""Plan-editing environments."""
->>>>>>> pools
