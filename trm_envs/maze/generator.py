@@ -12,6 +12,9 @@ from trm_envs.splitmix import below, shuffle
 
 Stream = NDArray[np.uint64]
 
+BRAID = 0.5
+"""The `braid` of shipped mazes with loops: half of the dead ends are opened, the others stay as traps."""
+
 
 @njit(cache=True)
 def _cell(room: int, side: int) -> int:
@@ -72,11 +75,11 @@ def _braid(maze: Grid, side: int, braid: float, stream: Stream) -> None:
     rooms, walled = np.arange(side * side), np.empty(4, np.int64)
     dead_ends = 0
     for room in rooms:
-        dead_ends += _walled_doors(maze, room, side, walled)[1] == 1
+        dead_ends += _walled_doors(maze, int(room), side, walled)[1] == 1
     left = int(np.ceil(dead_ends * braid))
     shuffle(stream, rooms)
     for room in rooms:
-        n_walled, n_open = _walled_doors(maze, room, side, walled)
+        n_walled, n_open = _walled_doors(maze, int(room), side, walled)
         if left > 0 and n_open == 1:
             maze[walled[below(stream, n_walled)]] = FREE
             left -= 1

@@ -10,6 +10,7 @@ from trm_envs.plan_edit.task import Grids
 
 Grid = NDArray[np.int8]
 Cells = NDArray[np.bool_]
+Counts = NDArray[np.int64]
 
 FREE, WALL, START, GOAL = range(4)
 """The values of an instance cell."""
@@ -109,9 +110,9 @@ def _is_dead_end(instance: Grid, plan: Grid, size: int, end: tuple[int, int], ch
     if stop == _GAP:
         for direction in range(4):
             cell = neighbour(tip, direction, size)
-            if cell >= 0 and plan[cell] == 0 and instance[cell] == FREE:
-                if _extends(plan, size, cell, tip, chain, chains):
-                    return False
+            is_open = cell >= 0 and plan[cell] == 0 and instance[cell] == FREE
+            if is_open and _extends(plan, size, cell, tip, chain, chains):
+                return False
     return stop != _MET
 
 
@@ -146,7 +147,7 @@ def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
 @njit(cache=True)
 def check(
     instances: Grids, plans: Grids, size: int, shortest: bool, violation_weight: float, dead_end_weight: float
-) -> tuple[NDArray[np.generic], ...]:
+) -> tuple[NDArray[np.float64], Cells, Counts, Counts, Counts]:
     """The fields of `Checks`."""
     batch = len(plans)
     score, solved = np.empty(batch), np.empty(batch, np.bool_)
