@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
 from typing import Any, cast
 
-import numpy as np
 from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
-from trm_envs import pools
-from trm_envs.maze.generator import BRAID, generate
-from trm_envs.maze.symmetry import orbit_keys
+from trm_envs.maze.sources import maze_source
 from trm_envs.maze.task import MazeTask
-from trm_envs.maze.text import parse_mazes, read_mazes
 from trm_envs.plan_edit.env import PlanEditEnv
-from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.problem import Problem, ProblemOptions, check_source_options, mdp_options
-from trm_envs.plan_edit.task import Grids
+from trm_envs.plan_edit.problem import Problem, ProblemOptions, check_keywords, check_source_options, mdp_options
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
-from trm_envs.pools.source import split_of_key
-
-POOL_SIZES = (5, 9, 15, 31)
-"""Sides for which pools are shipped."""
 
 
 class MazeOptions(ProblemOptions, total=False):
@@ -44,12 +33,10 @@ def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
 
     Raises:
         TypeError: an unknown keyword.
-        ValueError: a value outside its range, a size that no pool has, or a bad puzzle.
+        ValueError: a value outside its range, a size that no pool has, or a bad maze.
     """
     keywords = cast(dict[str, Any], options)
-    unknown = set(keywords) - set(MazeOptions.__annotations__) - set(ProblemOptions.__annotations__)
-    if unknown:
-        raise TypeError(f"unknown keywords {sorted(unknown)} of a maze environment")
+    check_keywords(keywords, MazeOptions)
     check_source_options(keywords)
     task = MazeTask(
         size,
@@ -57,51 +44,7 @@ def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
         violation_weight=options.get("violation_weight", 2.0),
         dead_end_weight=options.get("dead_end_weight", 0.0),
     )
-    return Problem(PlanEditMDP(task, **mdp_options(keywords)), _source(size, options))
-
-
-def _source(size: int, options: MazeOptions) -> InstanceSource:
-    braid = options.get("braid")
-    if options.get("puzzles") is not None:
-        if braid is not None:
-            raise ValueError(f"braid={braid} chooses among shipped or generated mazes; leave it out with puzzles=")
-        return InstancePool(read_mazes(options["puzzles"], size))
-    if options.get("generate", False):
-        # The generator's own word on the size comes before the first episode.
-        generate(size, 0, np.random.default_rng(0))
-        return GeneratedInstances(partial(training_mazes, size, braid))
-    if size not in POOL_SIZES:
-        raise ValueError(f"pools of mazes are shipped for the sizes {POOL_SIZES}, not {size}: give generate or puzzles")
-    kinds = ("perfect", "braided") if braid is None else ("braided",) if braid else ("perfect",)
-    split = options.get("split", "train")
-    return InstancePool(np.concatenate([_pool(f"maze-{size}x{size}-{kind}", split, size) for kind in kinds]))
-
-
-@cache
-def _pool(name: str, split: str, size: int) -> Grids:
-    mazes, _ = parse_mazes(pools.load(name, split), size, name)
-    mazes.setflags(write=False)
-    return mazes
-
-
-def training_mazes(size: int, braid: bool | None, count: int, rng: np.random.Generator) -> Grids:
-    """New mazes, int8 of shape (count, N*N), none of them symmetric to a maze of a validation or test pool.
-
-    Args:
-        size: side N, odd, at least 5.
-        braid: as the environments' keyword.
-        count: number of mazes.
-        rng: source of all randomness.
-    """
-    mazes = np.empty((count, size * size), np.int8)
-    for index in range(count):
-        is_training = False
-        while not is_training:
-            loops = bool(rng.integers(2)) if braid is None else braid
-            maze = generate(size, 1, rng, BRAID if loops else 0.0)
-            is_training = split_of_key(orbit_keys(maze)[0]) == "train"
-        mazes[index] = maze[0]
-    return mazes
+    return Problem(PlanEditMDP(task, **mdp_options(keywords)), maze_source(size, keywords))
 
 
 class MazePlanEditEnv(PlanEditEnv):

@@ -112,6 +112,13 @@ def _generate_all(mazes: Grids, side: int, braid: float, seeds: Stream) -> None:
         _place_ends(mazes[index], side, stream)
 
 
+def check_size(size: int) -> int:
+    """Return `size`; raise ValueError unless it is odd and at least 5."""
+    if size < 5 or size % 2 == 0:
+        raise ValueError(f"generated mazes have an odd side of at least 5, got {size}; for others give puzzles=")
+    return size
+
+
 def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0) -> Grids:
     """Random solvable mazes, int8 of shape (count, N*N): 0 free, 1 wall, 2 start, 3 goal.
 
@@ -128,8 +135,7 @@ def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0
     Raises:
         ValueError: a value is outside its range.
     """
-    if size < 5 or size % 2 == 0:
-        raise ValueError(f"generated mazes have an odd side of at least 5, got {size}; for others give puzzles=")
+    check_size(size)
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
     if not 0.0 <= braid <= 1.0:

@@ -29,8 +29,9 @@ class MazePool:
         name: name of the pool.
         size: side N, odd.
         braid: share of the dead ends opened into loops; 0 for perfect mazes.
-        train: number of training mazes; validation and test have 512 each.
+        train: number of training mazes.
         seed: seed of everything drawn.
+        held_out: number of validation mazes and of test mazes.
     """
 
     name: str
@@ -38,6 +39,7 @@ class MazePool:
     braid: float
     train: int
     seed: int
+    held_out: int = 512
 
     @property
     def family(self) -> str:
@@ -47,7 +49,7 @@ class MazePool:
     @property
     def sizes(self) -> dict[str, int]:
         """Number of mazes of each split, where there are so many."""
-        return {"train": self.train, "validation": 512, "test": 512}
+        return {"train": self.train, "validation": self.held_out, "test": self.held_out}
 
     def generate(self) -> dict[str, list[str]]:
         """Draw mazes, each of another orbit, until every split is full."""
