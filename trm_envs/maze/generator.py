@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trm_envs.maze.kernels import FREE, GOAL, START, WALL, Grid, distances, neighbour, path_lengths
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, Grid, distances, neighbour, path_lengths
 from trm_envs.plan_edit.task import Grids
 from trm_envs.splitmix import below, shuffle
 

@@ -9,8 +9,8 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.maze import kernels, render
-from trm_envs.maze.kernels import FREE, GOAL, START, WALL
+from trm_envs.maze import chains, render
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
 
@@ -21,7 +21,7 @@ def flaw(instance: NDArray[np.int8]) -> str | None:
     for name, value in (("start", START), ("goal", GOAL)):
         if (count := int((instance == value).sum())) != 1:
             return f"there must be exactly one {name}, found {count}"
-    length = kernels.path_lengths(instance[None], isqrt(len(instance)))[0]
+    length = path_lengths(instance[None], isqrt(len(instance)))[0]
     if length == 0:
         return "no path leads from start to goal"
     return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None
@@ -107,18 +107,18 @@ class MazeTask(PlanTask):
         self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
     ) -> tuple[Grids, NDArray[np.bool_]]:
         """Toggle one free cell. Walls, start and goal are locked."""
-        edited, legal = kernels.edit(instances, plans, actions, self.size, level == "consistent")
+        edited, legal = chains.edit(instances, plans, actions, self.size, level == "consistent")
         return edited, legal
 
     def action_mask(self, instances: Grids, plans: Grids, level: LegalActions) -> NDArray[np.bool_]:
         """Which toggles are legal, shape (B, n_actions)."""
-        mask: NDArray[np.bool_] = kernels.action_mask(instances, plans, self.size, level == "consistent")
+        mask: NDArray[np.bool_] = chains.action_mask(instances, plans, self.size, level == "consistent")
         return mask
 
     def check(self, instances: Grids, plans: Grids) -> Checks:
         """Cells on the chains minus weighted violations and dead ends."""
         weights = self.violation_weight, self.dead_end_weight
-        return Checks(*kernels.check(instances, plans, self.size, self.shortest, *weights))
+        return Checks(*chains.check(instances, plans, self.size, self.shortest, *weights))
 
     def validate(self, instances: Grids) -> None:
         """One start, one goal, not adjacent, and a path between them."""
