@@ -112,7 +112,7 @@ def test_time_limits_are_told_from_ends() -> None:
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED])
 def test_other_autoreset_modes_are_refused(mode: AutoresetMode) -> None:
-    with pytest.raises(ValueError, match="autoreset_mode=AutoresetMode.SAME_STEP"):
+    with pytest.raises(ValueError, match=r"autoreset_mode=AutoresetMode\.SAME_STEP"):
         VectorEnvAdapter(gym.make_vec(SUDOKU, num_envs=2, autoreset_mode=mode))
 
 
