@@ -85,9 +85,9 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} environments")
         options = dict(options or {})
         rows = self._reset_rows(options.pop("reset_mask", None))
-        for i in np.flatnonzero(rows):
-            if seeds[i] is not None:
-                self._rngs[i], _ = seeding.np_random(seeds[i])
+        for i, env_seed in enumerate(seeds):
+            if rows[i] and env_seed is not None:
+                self._rngs[i], _ = seeding.np_random(env_seed)
         self._begin(rows, chosen_puzzle(self.mdp.task, options))
         return observe(self._current()), self._info(np.zeros(self.num_envs, np.bool_), rows)
 
@@ -103,7 +103,7 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         actions = np.asarray(actions, np.int64)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.mdp.n_actions:
             raise InvalidAction(
-                f"actions must have shape ({self.num_envs},) and lie within 0..{self.mdp.n_actions - 1}, got {actions!r}"
+                f"actions must have shape ({self.num_envs},) and be within 0..{self.mdp.n_actions - 1}, got {actions!r}"
             )
         states, begin = self._current(), self._ended
         if self.autoreset_mode == AutoresetMode.DISABLED and begin.any():
@@ -140,20 +140,28 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         """Legal actions, shape (num_envs, n_actions), bool."""
         return self.mdp.action_mask(self._current())
 
-    def get_state(self) -> dict[str, Any]:
-        """All that decides what happens next, for `set_state`: the episodes and the generators."""
-        return {
-            "states": self._states,
-            "checks": self._checks,
-            "ended": self._ended.copy(),
-            "rngs": [rng.bit_generator.state for rng in self._rngs],
-        }
+    def get_state(self) -> list[dict[str, Any]]:
+        """All that decides what happens next, one state a sub-environment, in the form of `PlanEditEnv.get_state`."""
+        return [
+            {
+                "states": None if self._states is None else self._states.at(rows),
+                "checks": None if self._checks is None else self._checks.at(rows),
+                "terminated": bool(self._ended[rows[0]]),
+                "rng": self._rngs[rows[0]].bit_generator.state,
+            }
+            for rows in np.arange(self.num_envs)[:, None]
+        ]
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue exactly where `get_state` was called."""
-        self._states, self._checks, self._ended = state["states"], state["checks"], state["ended"].copy()
-        for rng, rng_state in zip(self._rngs, state["rngs"], strict=True):
-            rng.bit_generator.state = rng_state
+    def set_state(self, state: dict[str, Any], index: int) -> None:
+        """Sub-environment `index` continues exactly where this state was taken, from a single environment or here."""
+        self._rngs[index].bit_generator.state = state["rng"]
+        self._ended[index] = state["terminated"]
+        if state["states"] is None:
+            return
+        if self._states is None:
+            self._states = self.mdp.initial(np.zeros((self.num_envs, self.mdp.task.n_cells), np.int8))
+            self._checks = self.mdp.check(self._states)
+        self._replace(np.array([index]), state["states"], state["checks"])
 
     def render(self) -> tuple[Any, ...] | None:
         """One frame a sub-environment."""
@@ -185,7 +193,10 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if not rows.any():
             return
         chosen = np.flatnonzero(rows)
-        instances = np.stack([self.source.sample(self._rngs[i]) if puzzle is None else puzzle for i in chosen])
+        if puzzle is None:
+            instances = self.source.sample_each([self._rngs[i] for i in chosen])
+        else:
+            instances = np.tile(puzzle, (len(chosen), 1))
         fresh = self.mdp.initial(instances)
         fresh_checks = self.mdp.check(fresh)
         if not self.mdp.action_mask(fresh).any(axis=1).all():
@@ -193,30 +204,24 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if rows.all():
             self._states, self._checks = fresh, fresh_checks
         else:
-            assert self._checks is not None
-            self._states = PlanStates(*_replaced(self._current(), chosen, fresh))
-            self._checks = Checks(*_replaced(self._checks, chosen, fresh_checks))
+            self._replace(chosen, fresh, fresh_checks)
         self._ended = self._ended & ~rows
+
+    def _replace(self, rows: NDArray[np.int64], states: PlanStates, checks: Checks) -> None:
+        """Put these states in these rows, in place: `observe`, `information` and `get_state` have given copies only."""
+        assert self._states is not None and self._checks is not None
+        batches: tuple[NDArray[Any], ...] = (*self._states, *self._checks)
+        for batch, values in zip(batches, (*states, *checks), strict=True):
+            batch[rows] = values
 
     def _info(self, invalid: Rows, rows: Rows | None = None) -> Info:
         """Batched infos in Gymnasium's form: zero and marked absent outside `rows`."""
         assert self._checks is not None
         present = np.ones(self.num_envs, np.bool_) if rows is None else rows
+        partial = not present.all()
         info: Info = {}
         for key, values in information(self.mdp.action_mask(self._current()), self._checks, invalid).items():
-            if not present.all():
+            if partial:
                 values = np.where(present.reshape(-1, *[1] * (values.ndim - 1)), values, np.zeros_like(values))
             info[key], info[f"_{key}"] = values, present.copy()
         return info
-
-
-def _replaced(
-    fields: Sequence[NDArray[Any]], rows: NDArray[np.int64], values: Sequence[NDArray[Any]]
-) -> list[NDArray[Any]]:
-    """Copies of `fields` with `values` in these rows."""
-    out = []
-    for field, value in zip(fields, values, strict=True):
-        changed = field.copy()
-        changed[rows] = value
-        out.append(changed)
-    return out
