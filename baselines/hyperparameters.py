@@ -52,3 +52,6 @@ DQN_OVERRIDES: dict[str, Keywords] = {}
 TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_kwargs"}
 TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
+
+BACKBONE: Keywords = {"width": 16, "unroll": 2, "radius": 10.0}
+"""The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""
