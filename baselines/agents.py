@@ -125,13 +125,16 @@ def agent_of(
         unroll: inner steps n of a recursive network, in place of those it was trained with.
 
     Raises:
-        ValueError: there is no such row, `unroll` is below 1, or there is no recursive network to unroll.
+        ValueError: there is no such row, `unroll` is below 1, there is no recursive network to unroll, or the model
+            carries a latent from state to state.
     """
     row = method(name)
     if unroll is not None and unroll < 1:
         raise ValueError(f"unroll must be at least 1, got {unroll}")
     if unroll is not None and not recursive_networks(model):
         raise ValueError(f"unroll={unroll} needs a recursive network, which {name!r} does not have; leave it out")
+    if getattr(model, "latent", "episodic") != "episodic":
+        raise ValueError("states do not show a persistent latent: evaluate this model in its environment instead")
     return ModelAgent(row, model, mdp, rng, unroll)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.maze.kernels import GOAL, START, distances, neighbour
+from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 from trm_envs.sudoku.solver import singles, solve
@@ -63,6 +65,27 @@ def rank_digits(plans: Grids, targets: Grids) -> NDArray[np.int8]:
     return ranks.reshape(len(plans), -1)
 
 
+def rank_toggles(plans: Grids, targets: Grids) -> NDArray[np.int8]:
+    """Maze: 2 for every cell whose mark is not the target's."""
+    ranks: NDArray[np.int8] = np.where(plans == targets, 0, 2).astype(np.int8)
+    return ranks
+
+
+def shortest_paths(instances: Grids) -> Grids:
+    """One shortest path of each maze, start and goal included, 1 = marked; the start alone where there is no path."""
+    marks = np.zeros_like(instances)
+    size = round(instances.shape[1] ** 0.5)
+    for instance, mark in zip(instances, marks, strict=True):
+        steps = distances(instance, int(np.argmax(instance == GOAL)), size)
+        cell = int(np.argmax(instance == START))
+        mark[cell] = 1
+        while steps[cell] > 0:
+            around = [neighbour(cell, direction, size) for direction in range(4)]
+            cell = next(other for other in around if other >= 0 and steps[other] == steps[cell] - 1)
+            mark[cell] = 1
+    return marks
+
+
 def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
     """Writes what naked and hidden singles derive from the givens; where they derive no more, it changes nothing.
 
@@ -82,4 +105,6 @@ def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
     """
     if isinstance(mdp.task, SudokuTask):
         return PlanFollower(mdp, lambda instances: solve(instances)[0], rank_digits)
-    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; it plays Sudoku and mazes")
+    if isinstance(mdp.task, MazeTask):
+        return PlanFollower(mdp, shortest_paths, rank_toggles)
+    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku and mazes")

@@ -11,7 +11,10 @@ from scipy import stats
 
 from baselines import LINES, line
 from baselines.lines import choose
+from trm_envs.maze.generator import generate, shortest_path_length
+from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.task import LegalActions
 from trm_envs.sudoku.task import SudokuTask
 
 SOLVED = "1234341221434321"
@@ -143,6 +146,30 @@ def test_singles_changes_nothing_once_it_knows_no_more(mdp: PlanEditMDP) -> None
         if transition.terminated[0]:
             break
     assert not transition.checks.solved[0] and np.array_equal(before, states.plans)
+
+
+@pytest.mark.parametrize("level", ["givens", "consistent"])
+@pytest.mark.parametrize("braid", [0.0, 0.5])
+def test_solver_marks_a_shortest_path_edit_by_edit(braid: float, level: LegalActions) -> None:
+    mazes = generate(9, 20, rng(), braid)
+    for maze, length in zip(mazes, shortest_path_length(mazes), strict=True):
+        mdp = PlanEditMDP(MazeTask(9, shortest=True), max_edits=int(length) - 2, legal_actions=level)
+        solved, illegal = play("solver", mdp, maze[None])
+        assert solved.all() and illegal == 0
+
+
+def test_checker_greedy_and_random_play_mazes() -> None:
+    mdp = PlanEditMDP(MazeTask(5))
+    for name in ("random", "random_consistent", "checker_greedy"):
+        assert play(name, mdp, generate(5, 10, rng()))[1] == 0
+
+
+def test_singles_refuses_mazes_and_an_unsolvable_instance_is_left_alone(mdp: PlanEditMDP) -> None:
+    with pytest.raises(ValueError, match="Sudoku only, not MazeTask"):
+        line("singles", PlanEditMDP(MazeTask(5)), rng())
+    assert not play("solver", mdp, grid("12.." + "..3." + "...." + "...4"))[0].any()
+    assert LINES["singles"].supports("trm_envs:SudokuPlanEdit-9x9-v0")
+    assert not LINES["singles"].supports("MazePlanEdit-9x9-v0")
 
 
 @pytest.mark.parametrize("name", LINES)
