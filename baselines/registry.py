@@ -33,7 +33,7 @@ class Method:
     n_envs: int
     """Episodes collected at once."""
     hyperparameters: Mapping[str, Any]
-    """Keywords of the algorithm."""
+    """Keywords of the algorithm. The discount is not among them: `make` takes that of the environment's shaping."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Keywords that replace the ones above where the environment id starts with the key."""
     masks: bool = False
@@ -184,7 +184,7 @@ def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None
     """
     row = method(name)
     env, mdp = make_vec_env(row, env_id, env_kwargs)
-    keywords = row.hyperparameters_for(env_id)
+    keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
     if row.network is not None:
         keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
     policy = resolve_name(row.policy) if ":" in row.policy else row.policy

@@ -14,7 +14,7 @@ import pytest
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries
+from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries, parameters
 from baselines.agents import recursive_networks
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.sudoku.env import sudoku_problem
@@ -122,6 +122,11 @@ def test_gradient_steps_are_exact() -> None:
     assert model_queries(dqn) == 0
 
 
+@pytest.mark.parametrize("name", ["ppo", "upi_trm"])
+def test_discount_is_that_of_the_shaping(name: str) -> None:
+    assert small(name, gamma=0.9).gamma == 0.9
+
+
 def test_uncounted_model_is_refused() -> None:
     from stable_baselines3 import PPO
 
@@ -135,8 +140,7 @@ def test_backbone_is_that_of_upi_trm(name: str) -> None:
     theirs = recursive_networks(small(name))
     assert {n: p.shape for n, p in theirs[0].named_parameters()} == {n: p.shape for n, p in ours.named_parameters()}
     assert (theirs[0].unroll, theirs[0].radius) == (ours.unroll, ours.radius)
-    trained = sum(p.numel() for group in small(name).policy.optimizer.param_groups for p in group["params"])
-    assert trained == sum(p.numel() for p in ours.parameters())
+    assert parameters(small(name)) == parameters(small("upi_trm")) == sum(p.numel() for p in ours.parameters())
 
 
 @pytest.mark.parametrize("name", [*TRM_PPO_LIKE, "upi_trm"])
