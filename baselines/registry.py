@@ -163,9 +163,9 @@ def make_vec_env(row: Method, env_id: str, env_kwargs: Mapping[str, Any]) -> tup
     )
     mdp = vector_env.unwrapped.mdp
     if row.observation == "one_hot":
-        from trm_envs.wrappers import OneHotObservation
+        from trm_envs.wrappers import OneHotVectorObservation
 
-        vector_env = OneHotObservation(vector_env)
+        vector_env = OneHotVectorObservation(vector_env)
     return VecMonitor(VectorEnvAdapter(vector_env)), mdp
 
 
