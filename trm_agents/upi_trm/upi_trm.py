@@ -288,6 +288,8 @@ class UPITRM(BaseAlgorithm):
     def _restore_envs(self) -> None:
         """Put the environments back to where a loaded model left them."""
         if self._env_states is not None and self.env is not None:
+            # Monitors refuse to step before a reset; what it draws is put back with the rest.
+            self.env.reset()
             for index, state in enumerate(self._env_states):
                 self.env.env_method("set_state", state, indices=index)
         self._env_states = None
