@@ -10,6 +10,7 @@ import warnings
 from typing import Any
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
@@ -41,10 +42,13 @@ def test_every_row_of_the_table_can_be_made() -> None:
     assert [row.id for row in trm_envs.ENVIRONMENTS] == IDS
 
 
+plt.switch_backend("Agg")
+
+
 @pytest.mark.parametrize("env_id", IDS)
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array", "human"])
 def test_gymnasium_checker(env_id: str, render_mode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setattr(plt, "pause", lambda interval: None)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         env = gym.make(env_id, render_mode=render_mode)
@@ -205,5 +209,6 @@ def test_steps_outside_an_episode() -> None:
 
 
 def test_bad_render_mode() -> None:
-    with pytest.raises(ValueError, match="render_mode"):
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="render_mode"):
+        warnings.simplefilter("ignore")
         gym.make("SudokuPlanEdit-4x4-v0", render_mode="video", disable_env_checker=True).unwrapped.reset()
