@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.maze.kernels import GOAL, START, distances, neighbour
+from trm_envs.maze.paths import GOAL, START, distances, find, neighbour
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
@@ -76,8 +76,8 @@ def shortest_paths(instances: Grids) -> Grids:
     marks = np.zeros_like(instances)
     size = round(instances.shape[1] ** 0.5)
     for instance, mark in zip(instances, marks, strict=True):
-        steps = distances(instance, int(np.argmax(instance == GOAL)), size)
-        cell = int(np.argmax(instance == START))
+        steps = distances(instance, find(instance, GOAL), size)
+        cell = find(instance, START)
         mark[cell] = 1
         while steps[cell] > 0:
             around = [neighbour(cell, direction, size) for direction in range(4)]

@@ -152,6 +152,7 @@ def make_vec_env(row: Method, env_id: str, env_kwargs: Mapping[str, Any]) -> tup
     import gymnasium as gym
     from gymnasium.vector import AutoresetMode
     from stable_baselines3.common.vec_env import VecMonitor
+
     from trm_agents.vec_env import VectorEnvAdapter
 
     vector_env: Any = gym.make_vec(

@@ -16,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries, parameters
 from baselines.agents import recursive_networks
+from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.sudoku.env import sudoku_problem
 
@@ -24,7 +25,7 @@ STEPS = 64
 TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn"]
 
 
-def small(name: str, seed: int = 0, **env_kwargs: Any) -> BaseAlgorithm:
+def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> BaseAlgorithm:
     """A row's model whose first update comes within `STEPS` steps."""
     row = METHODS[name]
     shortened = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {"learning_starts": 16}
@@ -32,7 +33,7 @@ def small(name: str, seed: int = 0, **env_kwargs: Any) -> BaseAlgorithm:
         shortened["batch_size"] = 32
     METHODS["small"] = dataclasses.replace(row, hyperparameters={**row.hyperparameters, **shortened})
     try:
-        return make("small", ENV_ID, env_kwargs, seed)
+        return make("small", env_id, env_kwargs, seed)
     finally:
         del METHODS["small"]
 
@@ -66,6 +67,15 @@ def test_learns_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
     assert gradient_steps(loaded) == gradient_steps(model) and model_queries(loaded) == model_queries(model)
     loaded.learn(STEPS, reset_num_timesteps=False)
     assert loaded.num_timesteps >= 2 * STEPS and gradient_steps(loaded) > gradient_steps(model)
+
+
+@pytest.mark.parametrize("name", ["upi_trm", "ppo", "maskable_ppo", "trm_a2c", "trm_dqn"])
+def test_learns_mazes(name: str) -> None:
+    model = small(name, env_id="MazePlanEdit-5x5-v0").learn(STEPS)
+    mdp, source = maze_problem(5, split="validation")
+    states = mdp.initial(np.stack([source.sample(np.random.default_rng(0))] * 3))
+    assert agent_of(name, model, mdp, np.random.default_rng(0)).act(states).shape == (3,)
+    assert gradient_steps(model) > 0
 
 
 @pytest.mark.parametrize("name", METHODS)
