@@ -300,7 +300,7 @@ class UPITRM(BaseAlgorithm):
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         while not self.rollout.full:
-            observation = numpy_observation(self._last_obs)
+            observation = numpy_observation(self._last_obs)  # type: ignore[arg-type]
             actions, start, latent = self._act(observation)
             new_obs, rewards, dones, infos = self.env.step(actions)
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
