@@ -85,7 +85,9 @@ def test_checker_knows_a_solution_and_near_misses(size: int) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(SIZES, st.integers(0, 10**6), st.sampled_from(LEVELS), st.booleans(), st.sampled_from([None, "noop", "terminal"]))
+@given(
+    SIZES, st.integers(0, 10**6), st.sampled_from(LEVELS), st.booleans(), st.sampled_from([None, "noop", "terminal"])
+)
 def test_mask_is_legality_for_every_action(size: int, seed: int, level: Any, can_erase: bool, stop: Any) -> None:
     task = SudokuTask(size, can_erase=can_erase)
     mdp = PlanEditMDP(task, legal_actions=level, stop_action=stop)
@@ -287,7 +289,7 @@ def test_bad_values(options: dict[str, Any], message: str) -> None:
 
 
 def test_unknown_keyword_and_size() -> None:
-    with pytest.raises(TypeError, match="unknown keyword 'blank'.*blanks"):
+    with pytest.raises(TypeError, match=r"unknown keyword 'blank'.*blanks"):
         sudoku_problem(4, blank=(1, 2))  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="4, 9, 16"):
         sudoku_problem(5)
