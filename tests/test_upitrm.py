@@ -94,7 +94,9 @@ def test_policy_saves_and_loads_alone(tmp_path):
     model.policy.save(tmp_path / "policy.pt")
     policy = type(model.policy).load(tmp_path / "policy.pt", device="cpu")
     observation = model.env.reset()
-    assert np.array_equal(policy.predict(observation, deterministic=True)[0], model.predict(observation, deterministic=True)[0])
+    assert np.array_equal(
+        policy.predict(observation, deterministic=True)[0], model.predict(observation, deterministic=True)[0]
+    )
 
 
 @pytest.mark.parametrize("name", ["default", "exact", "persistent", "readout"])
