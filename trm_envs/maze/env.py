@@ -55,7 +55,11 @@ class MazePlanEditEnv(PlanEditEnv):
     marked cells. An episode begins with the start and the goal marked; every action toggles one cell, so that paths
     can be laid from either end, joined, and taken back. The maze is solved when the marked cells are exactly one
     simple path from start to goal. A checker that knows local facts only, no distance to the goal, scores every plan
-    and shapes the reward. Mazes come from frozen, hashed pools with disjoint train, validation and test splits.
+    and shapes the reward. Mazes come from frozen, hashed pools; train, validation and test share none, not even a
+    rotated or reflected one or one with its ends swapped.
+
+    Ids: `MazePlanEdit-5x5-v0`, `MazePlanEdit-9x9-v0`, `MazePlanEdit-15x15-v0`, `MazePlanEdit-31x31-v0`. The state is
+    (instance, plan, edits left) and fully observed; `env.unwrapped.mdp` is its deterministic transition function.
 
     ## Action Space
     `Discrete(N * N)`: action `row * N + column` marks that cell, or unmarks it if it is marked. Toggling a wall, the

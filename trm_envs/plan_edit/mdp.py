@@ -25,7 +25,7 @@ class PlanStates(NamedTuple):
     remaining_edits: NDArray[np.int32]
     """Edits left, shape (B,), int32."""
 
-    def at(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PlanStates:
+    def at(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> PlanStates:
         """The states at these rows."""
         return PlanStates(self.instances[rows], self.plans[rows], self.remaining_edits[rows])
 

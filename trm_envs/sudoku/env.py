@@ -119,7 +119,7 @@ class SudokuPlanEditEnv(PlanEditEnv):
 class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
     """B episodes of `SudokuPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
-    Equal to `SyncVectorEnv` over the single environments bit for bit, and some 30 times as fast. Takes the same
+    Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. Takes the same
     keywords, and:
 
     Args:

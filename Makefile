@@ -1,0 +1,30 @@
+# Two commands for everybody: `make test` and `make bench`. Both set up a virtual environment of their own first.
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+
+.PHONY: setup lint test bench clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# One thread a process: torch oversubscribes small machines.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 15
+
+bench: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos upi_trm,ppo,a2c,dqn \
+		--seeds 0-2 --steps 20000 --workers $(WORKERS) --out runs/demo --resume
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,23 @@
+"""Baselines and reference lines, through one registry: `baselines.make(name, ...)`, `baselines.line(name, ...)`.
+
+Importing this package, and listing what it has, needs neither torch nor Stable-Baselines3.
+"""
+
+from baselines.agents import Agent, agent_of, line
+from baselines.counters import gradient_steps, model_queries, parameters
+from baselines.registry import LINES, METHODS, Line, Method, load, make
+
+__all__ = [
+    "LINES",
+    "METHODS",
+    "Agent",
+    "Line",
+    "Method",
+    "agent_of",
+    "gradient_steps",
+    "line",
+    "load",
+    "make",
+    "model_queries",
+    "parameters",
+]

@@ -1,0 +1,155 @@
+"""Agents: what an evaluator asks for actions, be it a trained model or a reference line."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.registry import LINES, Method, method
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from trm_agents.recursion import RecursiveNetwork
+
+
+class Agent(Protocol):
+    """Chooses an action in each state of a batch."""
+
+    def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
+        """One action a state, shape (B,), int64.
+
+        Args:
+            states: B states, none of them terminal.
+            deterministic: the greedy action, not a sampled one; a reference line does not tell them apart.
+        """
+        ...
+
+
+@contextmanager
+def unrolled(model: BaseAlgorithm, unroll: int | None) -> Iterator[None]:
+    """Let the model's recursive networks take `unroll` inner steps, and put their own number back afterwards."""
+    if unroll is None:
+        yield
+        return
+    networks = recursive_networks(model)
+    trained = [network.unroll for network in networks]
+    try:
+        for network in networks:
+            network.unroll = unroll
+        yield
+    finally:
+        for network, own in zip(networks, trained, strict=True):
+            network.unroll = own
+
+
+def recursive_networks(model: BaseAlgorithm) -> list[RecursiveNetwork]:
+    """Every recursive network in the model's policy."""
+    from trm_agents.recursion import RecursiveNetwork
+
+    return [module for module in model.policy.modules() if isinstance(module, RecursiveNetwork)]
+
+
+@contextmanager
+def own_randomness(model: BaseAlgorithm, rng: np.random.Generator) -> Iterator[None]:
+    """Draw from `rng` whatever the model draws from global generators or its action space, and put those back."""
+    import torch
+
+    python, numpy = random.getstate(), np.random.get_state()
+    actions = model.action_space.np_random.bit_generator.state
+    seed = int(rng.integers(2**32))
+    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        model.action_space.np_random.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+            model.action_space.np_random.bit_generator.state = actions
+
+
+class ModelAgent:
+    """A trained model, asked with the observation and the masks that its row says.
+
+    Args:
+        row: the model's row of `METHODS`.
+        model: the model.
+        mdp: the MDP that the states belong to.
+        rng: what sampled actions are drawn with; global generators stay as they are.
+        unroll: inner steps n of the model's recursive network; None leaves its own.
+    """
+
+    def __init__(
+        self, row: Method, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
+    ) -> None:
+        self.row = row
+        self.model = model
+        self.mdp = mdp
+        self.rng = rng
+        self.unroll = unroll
+
+    def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
+        """One action a state, shape (B,), int64."""
+        observation: Any = observe(states)
+        if self.row.observation == "one_hot":
+            from trm_envs.wrappers import one_hot
+
+            observation = one_hot(observation, self.mdp)
+        masks: dict[str, Any] = {"action_masks": self.mdp.action_mask(states)} if self.row.masks else {}
+        with own_randomness(self.model, self.rng), unrolled(self.model, self.unroll):
+            actions, _ = self.model.predict(observation, deterministic=deterministic, **masks)
+        return np.asarray(actions, np.int64)
+
+
+def agent_of(
+    name: str, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
+) -> Agent:
+    """The agent of a trained model.
+
+    Args:
+        name: the model's row of `METHODS`.
+        model: from `baselines.make` or `baselines.load`.
+        mdp: the MDP that states will belong to.
+        rng: what sampled actions are drawn with.
+        unroll: inner steps n of a recursive network, in place of those it was trained with.
+
+    Raises:
+        ValueError: there is no such row, `unroll` is below 1, there is no recursive network to unroll, or the model
+            carries a latent from state to state.
+    """
+    row = method(name)
+    if unroll is not None and unroll < 1:
+        raise ValueError(f"unroll must be at least 1, got {unroll}")
+    if unroll is not None and not recursive_networks(model):
+        raise ValueError(f"unroll={unroll} needs a recursive network, which {name!r} does not have; leave it out")
+    if getattr(model, "latent", "episodic") != "episodic":
+        raise ValueError("states do not show a persistent latent: evaluate this model in its environment instead")
+    return ModelAgent(row, model, mdp, rng, unroll)
+
+
+def line(name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
+    """The reference line of this name.
+
+    Args:
+        name: row of `LINES`.
+        mdp: the MDP that states will belong to.
+        rng: what its choices are drawn with.
+
+    Raises:
+        ValueError: there is no such line, or it cannot play this puzzle.
+    """
+    if name not in LINES:
+        raise ValueError(f"unknown reference line {name!r}; known lines: {', '.join(LINES)}")
+    agent: Agent = resolve_name(LINES[name].agent)(mdp, rng)
+    return agent

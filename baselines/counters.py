@@ -1,0 +1,49 @@
+"""What a training run has cost beside environment steps: gradient steps and model queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+
+def count_gradient_steps(model: BaseAlgorithm) -> None:
+    """Count every optimiser step of the model from now on, in `model.gradient_steps_done`.
+
+    The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
+    `load` (`baselines.load` does). SB3's own `_n_updates` counts epochs for PPO.
+    """
+    from trm_agents import UPITRM
+
+    if isinstance(model, UPITRM):
+        return  # It counts by itself, under the same name.
+    counted: Any = model
+    counted.gradient_steps_done = getattr(model, "gradient_steps_done", 0)
+
+    def count(*_: Any) -> None:
+        counted.gradient_steps_done += 1
+
+    counted.policy.optimizer.register_step_post_hook(count)
+
+
+def gradient_steps(model: BaseAlgorithm) -> int:
+    """Optimiser steps that the model has made since `baselines.make`, those before a save included.
+
+    Raises:
+        ValueError: the model was not made or loaded by `baselines`.
+    """
+    if not hasattr(model, "gradient_steps_done"):
+        raise ValueError("this model does not count its gradient steps: build it with baselines.make or baselines.load")
+    return int(model.gradient_steps_done)
+
+
+def model_queries(model: BaseAlgorithm) -> int:
+    """Successors that the model has enumerated through the MDP; 0 for an algorithm that only calls `env.step`."""
+    return int(getattr(model, "model_queries", 0))
+
+
+def parameters(model: BaseAlgorithm) -> int:
+    """Parameters that the optimiser trains: target networks and snapshots are not counted."""
+    policy: Any = model.policy
+    return sum(parameter.numel() for group in policy.optimizer.param_groups for parameter in group["params"])

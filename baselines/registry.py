@@ -1,0 +1,212 @@
+"""The registry: what can be trained (`METHODS`), what it is compared with (`LINES`), and `make` and `load`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Literal
+
+from baselines import hyperparameters as tuned
+from baselines.counters import count_gradient_steps
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import LegalActions
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
+ObservationKind = Literal["dict", "one_hot"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One trainable row, as data (JSON-serialisable by `dataclasses.asdict`)."""
+
+    name: str
+    algorithm: str
+    """Import path `module:class` of an SB3-style algorithm; resolved only when a model is made."""
+    policy: str
+    """Name of a policy that the algorithm knows, or the import path `module:class` of one."""
+    observation: ObservationKind
+    """The environment's own dictionary, or the same facts one-hot and flat."""
+    n_envs: int
+    """Episodes collected at once."""
+    hyperparameters: Mapping[str, Any]
+    """Keywords of the algorithm. The discount is not among them: `make` takes that of the environment's shaping."""
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Keywords that replace the ones above where the environment id starts with the key."""
+    masks: bool = False
+    """Whether the method is given action masks."""
+    legal_actions: LegalActions | None = None
+    """Legal-action level that the row asks of the environment; None leaves it as it is."""
+    resumes_exactly: bool = False
+    """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
+    network: Mapping[str, Any] | None = None
+    """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
+
+    def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
+        """Keywords of the algorithm on this environment."""
+        merged = dict(self.hyperparameters)
+        for prefix, keywords in self.overrides.items():
+            if env_id.rpartition(":")[2].startswith(prefix):
+                merged.update(keywords)
+        return merged
+
+    def env_kwargs_for(self, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Keywords of the environment, with the legal-action level of this row."""
+        level = {} if self.legal_actions is None else {"legal_actions": self.legal_actions}
+        return {**env_kwargs, **level}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One reference line: an agent that does not learn."""
+
+    name: str
+    agent: str
+    """Import path of what builds the `Agent` from (mdp, rng)."""
+    puzzles: tuple[str, ...] = ()
+    """Prefixes of the environment ids that it can play; empty means all."""
+
+    def supports(self, env_id: str) -> bool:
+        """Whether the line can play this environment."""
+        return not self.puzzles or env_id.rpartition(":")[2].startswith(self.puzzles)
+
+
+_PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
+_ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
+_UPI_TRM = "trm_agents:UPITRM"
+
+METHODS: dict[str, Method] = {
+    row.name: row
+    for row in (
+        Method("upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM, resumes_exactly=True),
+        Method("upi_trm-exact", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM_EXACT, resumes_exactly=True),
+        Method("stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0, resumes_exactly=True),
+        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, tuned.PPO_OVERRIDES),
+        Method("a2c", _A2C, "MlpPolicy", "one_hot", 16, tuned.A2C, tuned.A2C_OVERRIDES),
+        Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),
+        Method(
+            "maskable_ppo",
+            "sb3_contrib:MaskablePPO",
+            "MlpPolicy",
+            "one_hot",
+            16,
+            tuned.PPO,
+            tuned.PPO_OVERRIDES,
+            masks=True,
+            legal_actions="givens",
+        ),
+        Method(
+            "maskable_ppo-consistent",
+            "sb3_contrib:MaskablePPO",
+            "MlpPolicy",
+            "one_hot",
+            16,
+            tuned.PPO,
+            tuned.PPO_OVERRIDES,
+            masks=True,
+            legal_actions="consistent",
+        ),
+        Method("trm_ppo", _PPO, _ACTOR_CRITIC, "dict", 16, tuned.TRM_PPO, tuned.PPO_OVERRIDES, network=tuned.BACKBONE),
+        Method("trm_a2c", _A2C, _ACTOR_CRITIC, "dict", 16, tuned.TRM_A2C, tuned.A2C_OVERRIDES, network=tuned.BACKBONE),
+        Method(
+            "trm_dqn",
+            _DQN,
+            "baselines.backbone:RecursiveDQNPolicy",
+            "dict",
+            4,
+            tuned.TRM_DQN,
+            tuned.DQN_OVERRIDES,
+            network=tuned.BACKBONE,
+        ),
+    )
+}
+
+LINES: dict[str, Line] = {
+    row.name: row
+    for row in (
+        Line("random", "baselines.lines:RandomLegal"),
+        Line("random_consistent", "baselines.lines:RandomConsistent"),
+        Line("checker_greedy", "baselines.lines:CheckerGreedy"),
+        Line("singles", "baselines.logic:singles_line", ("SudokuPlanEdit",)),
+        Line("solver", "baselines.logic:solver_line", ("SudokuPlanEdit", "MazePlanEdit")),
+    )
+}
+
+
+def method(name: str) -> Method:
+    """The row of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def make_vec_env(row: Method, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, PlanEditMDP]:
+    """The row's training environment, n_envs episodes at once, and its MDP."""
+    import gymnasium as gym
+    from gymnasium.vector import AutoresetMode
+    from stable_baselines3.common.vec_env import VecMonitor
+
+    from trm_agents.vec_env import VectorEnvAdapter
+
+    vector_env: Any = gym.make_vec(
+        env_id,
+        num_envs=row.n_envs,
+        vectorization_mode="vector_entry_point",
+        autoreset_mode=AutoresetMode.SAME_STEP,
+        **row.env_kwargs_for(env_kwargs),
+    )
+    mdp = vector_env.unwrapped.mdp
+    if row.observation == "one_hot":
+        from trm_envs.wrappers import OneHotVectorObservation
+
+        vector_env = OneHotVectorObservation(vector_env)
+    return VecMonitor(VectorEnvAdapter(vector_env)), mdp
+
+
+def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None, device: str = "cpu") -> BaseAlgorithm:
+    """A new model of a row of `METHODS`, ready to `learn`.
+
+    Args:
+        name: row of `METHODS`.
+        env_id: a plan-editing environment, `SudokuPlanEdit-4x4-v0`.
+        env_kwargs: its keywords (blanks, split, ...).
+        seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
+        device: torch device.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    row = method(name)
+    env, mdp = make_vec_env(row, env_id, env_kwargs)
+    keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
+    if row.network is not None:
+        keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
+    policy = resolve_name(row.policy) if ":" in row.policy else row.policy
+    model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
+    count_gradient_steps(model)
+    return model
+
+
+def load(name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu") -> BaseAlgorithm:
+    """A saved model of a row of `METHODS`, on its environment, ready to `predict` and to `learn` on.
+
+    Where the row says `resumes_exactly`, `learn(..., reset_num_timesteps=False)` goes on where the model was saved;
+    others begin new episodes. As everywhere in SB3, loading reseeds the global generators with the model's own seed.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    row = method(name)
+    env, _ = make_vec_env(row, env_id, env_kwargs)
+    model: BaseAlgorithm = resolve_name(row.algorithm).load(
+        path, env=env, device=device, force_reset=not row.resumes_exactly
+    )
+    count_gradient_steps(model)
+    return model

@@ -1,0 +1,58 @@
+"""UPI-TRM: learn Sudoku from a checker alone, save, load, and solve puzzles that were not trained on.
+
+python examples/upitrm.py --steps 6000
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import gymnasium as gym
+import torch
+from gymnasium.vector import AutoresetMode
+from stable_baselines3.common.vec_env import VecMonitor
+
+import trm_envs
+from trm_agents import UPITRM
+from trm_agents.vec_env import VectorEnvAdapter
+
+gym.register_envs(trm_envs)
+
+
+def main() -> None:
+    """Train, save, load and play held-out puzzles."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--env", default="SudokuPlanEdit-4x4-v0", help="any id of trm_envs.ENVIRONMENTS")
+    parser.add_argument("--steps", type=int, default=6_000, help="environment steps")
+    parser.add_argument("--puzzles", type=int, default=100, help="held-out puzzles to play")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+
+    vector_env = gym.make_vec(args.env, num_envs=16, autoreset_mode=AutoresetMode.SAME_STEP)
+    model = UPITRM("TRMPolicy", VecMonitor(VectorEnvAdapter(vector_env)), seed=args.seed, verbose=0)
+    model.learn(args.steps)
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder) / "model")
+        model = UPITRM.load(Path(folder) / "model")
+
+    env = gym.make(args.env, split="test", render_mode="ansi")
+    observation, info = env.reset(seed=args.seed)
+    solved = 0
+    for _ in range(args.puzzles):
+        done = False
+        while not done:
+            # The policy holds the model of the puzzle: what it predicts is always a legal edit.
+            action, _ = model.predict(observation, deterministic=True)
+            observation, _, done, _, info = env.step(action)
+        solved += info["is_success"]
+        last = env.render()
+        observation, info = env.reset()
+    print(last)
+    print(f"UPI-TRM solved {solved} of {args.puzzles} held-out puzzles of {args.env} after {args.steps} steps")
+
+
+if __name__ == "__main__":
+    main()
