@@ -125,7 +125,7 @@ def test_rows_ask_for_their_level() -> None:
 def test_gradient_steps_are_exact() -> None:
     ppo = small("ppo").learn(2 * 64)
     assert gradient_steps(ppo) == 2 * (64 // 32) * METHODS["ppo"].hyperparameters["n_epochs"]
-    assert gradient_steps(small("a2c").learn(2 * 64)) == 2
+    assert gradient_steps(small("a2c").learn(2 * 16)) == 2
     dqn = small("dqn").learn(48)
     # A call steps 4 environments; the 4 calls up to `learning_starts` do not train.
     assert gradient_steps(dqn) == (48 - 16) // 4
@@ -194,6 +194,7 @@ def test_overrides_go_by_environment() -> None:
     row = dataclasses.replace(METHODS["ppo"], overrides={"SudokuPlanEdit-9x9": {"n_steps": 7}})
     assert row.hyperparameters_for("trm_envs:SudokuPlanEdit-9x9-v0")["n_steps"] == 7
     assert row.hyperparameters_for(ENV_ID) == row.hyperparameters
+    assert METHODS["dqn"].hyperparameters_for("MazePlanEdit-31x31-v0")["buffer_size"] == 5_000
 
 
 def test_unknown_method_names_the_known_ones() -> None:
