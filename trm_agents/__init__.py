@@ -1,0 +1,1 @@
+"""Agents built on tiny recursive networks."""

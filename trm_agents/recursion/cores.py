@@ -1,0 +1,191 @@
+"""Latent step functions f: one hidden layer, weights shared by all inner steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Contraction = Literal["none", "clamp"]
+
+
+class RecursiveCore(nn.Module, ABC):
+    """One inner step z' = [z +] B relu(A z + i_1) + i_2, before the projection.
+
+    Without contraction the step is residual. With `clamp` it is not, and after each optimiser step `clamp_` scales
+    A and B so that a bound on the operator norm of each is at most sqrt(lipschitz). That is the heuristic of the
+    paper: it holds between optimiser steps only and shapes no gradient.
+
+    Args:
+        contraction: `none` or `clamp`.
+        lipschitz: L_z, used by `clamp`.
+    """
+
+    def __init__(self, contraction: Contraction, lipschitz: float) -> None:
+        super().__init__()
+        if contraction not in ("none", "clamp"):
+            raise ValueError(f"contraction must be 'none' or 'clamp', got {contraction!r}")
+        if not 0.0 < lipschitz <= 1.0:
+            raise ValueError(f"lipschitz must be within (0, 1], got {lipschitz}")
+        self.contraction = contraction
+        self.lipschitz = lipschitz
+
+    @abstractmethod
+    def initial(self, injection: Tensor) -> Tensor:
+        """z_0 for a batch of injections of shape (B, ..., 2 d): zeros of shape (B, ..., d)."""
+
+    @abstractmethod
+    def maps(self) -> tuple[LatentMap, LatentMap]:
+        """The linear maps A and B."""
+
+    def step(self, z: Tensor, injection: Tensor) -> Tensor:
+        """f(z): latents (B, ..., d) and injections (i_1, i_2) stacked in the last axis, (B, ..., 2 d)."""
+        first, second = injection.chunk(2, dim=-1)
+        expand, contract = self.maps()
+        update: Tensor = contract(torch.relu(expand(z) + first)) + second
+        return update + z if self.contraction == "none" else update
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Scale the maps back where their norm bound exceeds sqrt(L_z); does nothing without contraction."""
+        if self.contraction == "clamp":
+            for latent_map in self.maps():
+                excess = float(latent_map.norm_bound()) / sqrt(self.lipschitz)
+                if excess > 1.0:
+                    latent_map.scale_(1.0 / excess)
+
+
+class LatentMap(nn.Module, ABC):
+    """A linear map on latents with a bound on its operator norm."""
+
+    @abstractmethod
+    def norm_bound(self) -> Tensor:
+        """An upper bound on the operator norm, a scalar."""
+
+    @abstractmethod
+    def scale_(self, factor: float) -> None:
+        """Multiply the linear part by a factor, in place."""
+
+
+class DenseMap(LatentMap):
+    """An ordinary linear layer on vectors."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(B, d) -> (B, d)."""
+        out: Tensor = self.linear(z)
+        return out
+
+    def norm_bound(self) -> Tensor:
+        """The spectral norm itself."""
+        return torch.linalg.matrix_norm(self.linear.weight, ord=2)
+
+    def scale_(self, factor: float) -> None:
+        """Scale the weight."""
+        self.linear.weight.mul_(factor)
+
+
+class TokenMap(LatentMap):
+    """Linear message passing over (cell, symbol) tokens, equivariant to whatever leaves the relations as they are.
+
+    Output = W_0 h + sum_r W_r (mean of h over the cells that relation r links, same symbol)
+    + W_s (mean of h over the symbols of the cell) + b.
+
+    Args:
+        width: d.
+        relations: averaging matrices, shape (n_relations, n_cells, n_cells), each of operator norm at most 1.
+        n_symbols: symbols a cell; with one symbol the last term is left out.
+    """
+
+    relations: Tensor
+
+    def __init__(self, width: int, relations: Tensor, n_symbols: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width * (1 + len(relations)), width)
+        nn.init.normal_(self.linear.weight, std=1.0 / sqrt(width))
+        nn.init.zeros_(self.linear.bias)
+        self.symbols = nn.Linear(width, width, bias=False) if n_symbols > 1 else None
+        if self.symbols is not None:
+            nn.init.normal_(self.symbols.weight, std=1.0 / sqrt(width))
+        self.register_buffer("relations", relations, persistent=False)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, n_cells, n_symbols, d) -> the same shape."""
+        batch, cells, symbols, width = h.shape
+        kinds = len(self.relations)
+        linked = torch.matmul(self.relations.view(kinds * cells, cells), h.reshape(batch, cells, symbols * width))
+        messages = linked.view(batch, kinds, cells, symbols, width).unbind(1)
+        out: Tensor = self.linear(torch.cat([h, *messages], dim=-1))
+        if self.symbols is not None:
+            out = out + self.symbols(h.mean(2, keepdim=True))
+        return out
+
+    def norm_bound(self) -> Tensor:
+        """Sum of the spectral norms of the W; every averaging has norm at most 1."""
+        blocks = list(self.linear.weight.chunk(1 + len(self.relations), dim=1))
+        if self.symbols is not None:
+            blocks.append(self.symbols.weight)
+        return torch.stack([torch.linalg.matrix_norm(block, ord=2) for block in blocks]).sum()
+
+    def scale_(self, factor: float) -> None:
+        """Scale all W."""
+        self.linear.weight.mul_(factor)
+        if self.symbols is not None:
+            self.symbols.weight.mul_(factor)
+
+
+def averaging(relations: Mapping[str, NDArray[np.bool_]]) -> Tensor:
+    """Relation matrices divided by their largest degree, shape (n_relations, n_cells, n_cells), float32.
+
+    They are symmetric with row sums at most 1, so the operator norm of each is at most 1.
+    """
+    return torch.stack([torch.from_numpy(links / links.sum(1).max()).float() for links in relations.values()])
+
+
+class TokenCore(RecursiveCore):
+    """Message passing over (cell, symbol) tokens; latents of shape (B, n_cells, n_symbols, d)."""
+
+    def __init__(
+        self,
+        width: int,
+        relations: Mapping[str, NDArray[np.bool_]],
+        n_symbols: int,
+        contraction: Contraction,
+        lipschitz: float,
+    ) -> None:
+        super().__init__(contraction, lipschitz)
+        matrices = averaging(relations)
+        self.expand, self.contract = (TokenMap(width, matrices, n_symbols) for _ in range(2))
+
+    def initial(self, injection: Tensor) -> Tensor:
+        """Zeros, shape (B, n_cells, n_symbols, d)."""
+        return torch.zeros_like(injection[..., : injection.shape[-1] // 2])
+
+    def maps(self) -> tuple[LatentMap, LatentMap]:
+        """The linear maps A and B."""
+        return self.expand, self.contract
+
+
+class VectorCore(RecursiveCore):
+    """Dense layers on a vector; latents of shape (B, d)."""
+
+    def __init__(self, width: int, contraction: Contraction, lipschitz: float) -> None:
+        super().__init__(contraction, lipschitz)
+        self.expand, self.contract = DenseMap(width), DenseMap(width)
+
+    def initial(self, injection: Tensor) -> Tensor:
+        """Zeros, shape (B, d)."""
+        return torch.zeros_like(injection[..., : injection.shape[-1] // 2])
+
+    def maps(self) -> tuple[LatentMap, LatentMap]:
+        """The linear maps A and B."""
+        return self.expand, self.contract

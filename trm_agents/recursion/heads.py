@@ -1,0 +1,99 @@
+"""What is read from a latent: logits, values, advantages."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from trm_envs.plan_edit.mdp import PlanEditMDP
+
+
+def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """One hidden layer whose output starts at zero, so that a fresh policy is uniform and a fresh value constant."""
+    last = nn.Linear(hidden, outputs)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), last)
+
+
+class ActionHead(nn.Module, ABC):
+    """Latent -> one number an action, shape (B, n_actions)."""
+
+    @abstractmethod
+    def forward(self, h: Tensor) -> Tensor:
+        """Read all actions."""
+
+
+class ValueHead(nn.Module, ABC):
+    """Latent -> one number a state, shape (B,)."""
+
+    @abstractmethod
+    def forward(self, h: Tensor) -> Tensor:
+        """Read the value."""
+
+
+class TokenActionHead(ActionHead):
+    """Edits are read from their own token, erasing from the cell, stopping from the whole grid.
+
+    Cell positions are kept: nothing is pooled away that an edit depends on.
+    """
+
+    def __init__(self, mdp: PlanEditMDP, width: int) -> None:
+        super().__init__()
+        self.edit = mlp(2 * width, width, 1)
+        self.erase = mlp(width, width, 1) if mdp.task.can_erase else None
+        self.stop = mlp(width, width, 1) if mdp.stop_action is not None else None
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, n_cells, n_symbols, d) -> (B, n_actions)."""
+        cell = h.mean(2)
+        per_symbol = torch.cat([h, cell.unsqueeze(2).expand_as(h)], dim=-1)
+        blocks = [self.edit(per_symbol).flatten(1)]
+        if self.erase is not None:
+            blocks.append(self.erase(cell).flatten(1))
+        if self.stop is not None:
+            blocks.append(self.stop(cell.mean(1)))
+        return torch.cat(blocks, dim=1)
+
+
+class TokenValueHead(ValueHead):
+    """Mean and maximum over tokens, then a hidden layer."""
+
+    def __init__(self, width: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.token = nn.Linear(width, width)
+        self.grid = mlp(2 * width, hidden, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, n_cells, n_symbols, d) -> (B,)."""
+        tokens = torch.relu(self.token(h)).flatten(1, 2)
+        out: Tensor = self.grid(torch.cat([tokens.mean(1), tokens.amax(1)], dim=1)).squeeze(1)
+        return out
+
+
+class VectorActionHead(ActionHead):
+    """A hidden layer on the latent vector."""
+
+    def __init__(self, width: int, n_actions: int) -> None:
+        super().__init__()
+        self.read = mlp(width, width, n_actions)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, d) -> (B, n_actions)."""
+        out: Tensor = self.read(h)
+        return out
+
+
+class VectorValueHead(ValueHead):
+    """A hidden layer on the latent vector."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.read = mlp(width, width, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """(B, d) -> (B,)."""
+        out: Tensor = self.read(h).squeeze(1)
+        return out
