@@ -114,14 +114,13 @@ def _play(
     edits = np.zeros(len(instances), np.int64)
     returns = np.zeros(len(instances))
     alive = np.arange(len(instances))
-    states, checks, discount = mdp.initial(instances), None, 1.0
+    states, discount = mdp.initial(instances), 1.0
     while len(alive):
-        transition = mdp.transition(states, agent.act(states, deterministic), checks)
+        transition = mdp.transition(states, agent.act(states, deterministic))
         edits[alive] += 1
         returns[alive] += discount * transition.rewards
         solved[alive] = transition.checks.solved
         discount *= mdp.gamma
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
-        checks = type(transition.checks)(*(field[going] for field in transition.checks))
     return solved, edits, returns

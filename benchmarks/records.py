@@ -49,7 +49,8 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
         return []
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".csv":
-        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(csv.DictReader(io.StringIO(text)), 1)]
+        rows = csv.DictReader(io.StringIO(text))
+        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(rows, 1)]
     whole = text[: text.rfind("\n") + 1].splitlines()
     return [_record(_parsed(line, path, i), kind, f"{path.name}, line {i}") for i, line in enumerate(whole, 1)]
 

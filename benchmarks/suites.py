@@ -79,5 +79,5 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
     chosen = env_kwargs if split is None else {**env_kwargs, "split": split}
     env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
     if not isinstance(env.source, InstancePool):
-        raise ValueError(f"{env_id} with {chosen} generates its instances: every one of a fixed set is to be solved once")
+        raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")
     return Pool(env.mdp, env.source.instances)
