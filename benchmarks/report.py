@@ -13,7 +13,7 @@ from benchmarks.folder import Folder
 from benchmarks.rows import CurveRow, FailureRow, ResultRow
 from benchmarks.stats import paired_difference, wilson_interval
 from benchmarks.suites import suite
-from benchmarks.summary import Summary, summarise
+from benchmarks.summary import Summary, solved_by, summarise
 
 
 def write_report(folder: Folder) -> Path:
@@ -78,12 +78,6 @@ def _paired(rows: list[ResultRow], lines: list[Summary]) -> list[dict[str, str]]
             difference = paired_difference(solved_by(rows, best), solved_by(rows, other))
             out.append({"a": best.algo, "b": other.algo, "text": tables.paired_text(difference)})
     return out
-
-
-def solved_by(rows: list[ResultRow], line: Summary) -> dict[int, Any]:
-    """Seed -> which test puzzles were solved, of the rows that a summary was drawn from."""
-    key = (line.suite, line.algo, line.steps)
-    return {row.seed: row.solved_mask for row in rows if (row.suite, row.algo, row.steps) == key}
 
 
 def _missing(folder: Folder, rows: list[ResultRow], failures: list[FailureRow]) -> list[str]:

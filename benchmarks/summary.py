@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.rows import Kind, ResultRow
 from benchmarks.runner import REFERENCE_METHODS
 from benchmarks.stats import Interval, success_interval, t_interval
@@ -95,3 +98,9 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.bool_]]:
+    """Seed -> which test puzzles were solved, of the rows that a summary was drawn from."""
+    key = (line.suite, line.algo, line.steps)
+    return {row.seed: row.solved_mask for row in rows if (row.suite, row.algo, row.steps) == key}
