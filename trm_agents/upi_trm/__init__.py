@@ -1,0 +1,6 @@
+"""UPI-TRM as a Stable-Baselines3 algorithm."""
+
+from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
+from trm_agents.upi_trm.upi_trm import UPITRM
+
+__all__ = ["UPITRM", "MlpPolicy", "MultiInputPolicy", "TRMPolicy"]

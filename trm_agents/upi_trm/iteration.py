@@ -1,0 +1,224 @@
+"""One iteration of policy iteration on a rollout: evaluate under a frozen snapshot, then regress towards the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor
+from torch.nn import functional
+
+from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.action_values import enumerated
+from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.rollout import Rollout
+from trm_agents.upi_trm.targets import k_step_targets
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe, states_of
+from trm_envs.plan_edit.task import Checks
+
+Advantage = Literal["enumerate", "readout"]
+Conservative = Literal["distill", "exact"]
+
+CHUNK = 2048
+"""States a forward pass without gradient takes at once."""
+
+ADVANTAGE_LIMIT = 10.0
+"""Where scaled advantages are clipped (then centred again)."""
+
+
+@dataclass(frozen=True)
+class Dials:
+    """What an iteration depends on; see `UPITRM` for each."""
+
+    gamma: float
+    bootstrap_horizon: int
+    advantage: Advantage
+    prior: float
+    beta: float
+    mixture_alpha: float
+    conservative: Conservative
+    value_coef: float
+    deep_supervision: bool
+
+
+class Evaluation(NamedTuple):
+    """A rollout of N states as seen by one frozen snapshot; all tensors have N rows."""
+
+    observation: PyTorchObs
+    latent: Tensor | None
+    """What each state's inner steps start from; None stands for z_init."""
+    mask: Tensor
+    policy: Tensor
+    """The deployed pi(a|s), (N, n_actions)."""
+    values: Tensor
+    """U_n(s), (N,)."""
+    potential: Tensor
+    """Phi(s), (N,)."""
+    actions: Tensor
+    targets: Tensor
+    """K-step targets of U(s) and, along the action taken, of Q(s, a), (N,)."""
+    advantages: Tensor
+    """Exactly centred under `policy`, (N, n_actions)."""
+    queries: int
+    """Successors enumerated through the model."""
+
+    def batch(self, rows: Tensor) -> Evaluation:
+        """The evaluation of some of the states."""
+        observation = self.observation
+        chosen = {k: v[rows] for k, v in observation.items()} if isinstance(observation, dict) else observation[rows]
+        fields = [None if field is None else field[rows] for field in self[1:-1]]
+        return Evaluation(chosen, *fields, self.queries)  # type: ignore[arg-type]
+
+
+def as_tensors(observation: dict[str, NDArray[Any]], device: torch.device) -> PyTorchObs:
+    """A batch of stored observations as tensors; a plain array is stored under the empty key."""
+    tensors = {key: torch.as_tensor(value, device=device) for key, value in observation.items()}
+    return tensors[""] if set(tensors) == {""} else tensors
+
+
+def potentials(
+    mdp: PlanEditMDP | None, observation: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.float64], Checks | None]:
+    """Phi(s) of a batch, and the checker's whole word; zero where there is no checker or no shaping."""
+    count = len(next(iter(observation.values())))
+    if mdp is None:
+        return np.zeros(count), None
+    checks = mdp.check(states_of(observation))
+    return checks.score if mdp.shaping else np.zeros(count), checks
+
+
+@torch.no_grad()
+def evaluate(policy: RecursivePolicy, rollout: Rollout, last_values: NDArray[np.float64], dials: Dials) -> Evaluation:
+    """Deployed probabilities, values, K-step targets and centred advantages of every state of a rollout.
+
+    Args:
+        policy: the snapshot; nothing in it changes.
+        rollout: a full rollout.
+        last_values: U of the states that follow it, shape (n_envs,).
+        dials: hyperparameters.
+    """
+    device = policy.device
+    flat = {key: rollout.flat(value) for key, value in rollout.observations.items()}
+    observation = as_tensors(flat, device)
+    latent = None if rollout.latents is None else torch.as_tensor(rollout.flat(rollout.latents), device=device)
+    potential, checks = potentials(policy.mdp, flat)
+    phi = torch.as_tensor(potential, dtype=torch.float32, device=device)
+    mask = policy.action_mask(observation)
+    pi, latents_out = policy.action_probabilities(observation, latent)
+    output = policy.network.read(latents_out)
+    values = policy.value_offset + policy.value_scale * output.value - phi
+    q, queries = _action_values(policy, dials, flat, checks, latents_out, output.advantages)
+    return Evaluation(
+        observation,
+        latent,
+        mask,
+        pi,
+        values,
+        phi,
+        torch.as_tensor(rollout.flat(rollout.actions), device=device),
+        torch.as_tensor(_targets(rollout, values, last_values, dials), dtype=torch.float32, device=device),
+        improvement.centred(q, pi, mask),
+        queries,
+    )
+
+
+def _targets(rollout: Rollout, values: Tensor, last_values: NDArray[np.float64], dials: Dials) -> NDArray[np.float64]:
+    """K-step targets, flattened, shape (N,)."""
+    along = values.double().cpu().numpy().reshape(rollout.n_steps, rollout.n_envs)
+    following = np.concatenate([along[1:], last_values[None]])
+    next_values = np.where(rollout.truncated, rollout.truncation_values, following)
+    targets = k_step_targets(
+        rollout.rewards, rollout.terminated, rollout.truncated, next_values, dials.gamma, dials.bootstrap_horizon
+    )
+    return rollout.flat(targets)
+
+
+def _action_values(
+    policy: RecursivePolicy,
+    dials: Dials,
+    observation: dict[str, NDArray[Any]],
+    checks: Checks | None,
+    latents: Tensor,
+    readout: Tensor | None,
+) -> tuple[Tensor, int]:
+    """Q of every legal action up to a constant a state, which centring removes, and how many successors it took."""
+    mdp = policy.mdp
+    if dials.advantage == "readout":
+        assert readout is not None
+        if mdp is None or checks is None or dials.prior == 0.0:
+            return readout, 0
+        checker = enumerated(mdp, states_of(observation), checks, None, dials.prior)
+        prior = torch.as_tensor(checker.q, device=policy.device)
+        return (1.0 - dials.prior) * readout + dials.prior * prior, checker.queries
+    assert mdp is not None and checks is not None
+
+    def state_values(states: PlanStates, score: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        out = np.empty(len(rows), np.float32)
+        shaped = score if mdp.shaping else np.zeros_like(score)
+        for start in range(0, len(rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            batch = as_tensors(observe(PlanStates(*(field[part] for field in states))), policy.device)
+            carried = latents[torch.as_tensor(rows[part])] if policy.latent == "persistent" else None
+            phi = torch.as_tensor(shaped[part], dtype=torch.float32, device=policy.device)
+            out[part] = policy.values(batch, phi, carried).cpu().numpy()
+        return out
+
+    values = enumerated(mdp, states_of(observation), checks, state_values, dials.prior)
+    return torch.as_tensor(values.q, device=policy.device), values.queries
+
+
+def policy_targets(evaluation: Evaluation, scale: float, dials: Dials) -> Tensor:
+    """What the network is fitted to: the conservative mixture (`distill`) or the candidate alone (`exact`)."""
+    _, _, mask, policy, *_ = evaluation
+    scaled = improvement.clipped(evaluation.advantages / scale, policy, mask, ADVANTAGE_LIMIT)
+    better = improvement.candidate(policy, scaled, mask, dials.beta)
+    return better if dials.conservative == "exact" else improvement.mixture(policy, better, dials.mixture_alpha)
+
+
+class Losses(NamedTuple):
+    """Losses of one minibatch, scalars."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    projected: Tensor
+
+
+def losses(policy: RecursivePolicy, batch: Evaluation, target: Tensor, dials: Dials) -> Losses:
+    """Cross-entropy to the policy target and Huber loss of the value, averaged over the supervised inner steps.
+
+    Args:
+        policy: the policy whose network is trained.
+        batch: frozen evaluation of the minibatch.
+        target: policy target, (B, n_actions).
+        dials: hyperparameters.
+    """
+    unrolled = policy.network.run(policy.inputs(batch.observation), batch.latent)
+    supervised = unrolled.latents if dials.deep_supervision else unrolled.latents[-1:]
+    value_target = policy.head_target(batch.targets, batch.potential)
+    policy_loss = value_loss = torch.zeros((), device=target.device)
+    for latent in supervised:
+        output = policy.network.read(latent)
+        log_policy = improvement.masked_log_softmax(output.logits, batch.mask)
+        policy_loss = policy_loss + improvement.cross_entropy(target, log_policy).mean()
+        value_loss = value_loss + functional.smooth_l1_loss(output.value, value_target, beta=0.1)
+        if dials.advantage == "readout" and output.advantages is not None:
+            advantages = improvement.centred(output.advantages, batch.policy, batch.mask)
+            taken = advantages.gather(1, batch.actions[:, None]).squeeze(1)
+            error = taken / policy.value_scale + output.value.detach() - value_target
+            value_loss = value_loss + functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1)
+    policy_loss, value_loss = policy_loss / len(supervised), value_loss / len(supervised)
+    total = policy_loss + dials.value_coef * value_loss
+    return Losses(total, policy_loss.detach(), value_loss.detach(), unrolled.projected.mean())
+
+
+def minibatches(rng: np.random.Generator, size: int, batch_size: int) -> Iterator[Tensor]:
+    """Row indices of one epoch in a random order; the last batch may be smaller."""
+    order = torch.as_tensor(rng.permutation(size))
+    return iter(order.split(batch_size))

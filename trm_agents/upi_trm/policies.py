@@ -1,0 +1,247 @@
+"""Policies of UPI-TRM: a recursive network, or an exact mixture of its snapshots, as an SB3 policy."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor, FlattenExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from trm_agents.recursion import Contraction, RecursiveNetwork, token_network, vector_network
+from trm_agents.upi_trm.improvement import masked_log_softmax
+from trm_agents.upi_trm.mixture import SnapshotMixture
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.spaces import states_of
+
+Latent = Literal["episodic", "persistent"]
+
+
+class RecursivePolicy(BasePolicy):
+    """What all policies of UPI-TRM share: the network, the deployed action probabilities, values, prediction.
+
+    The deployed policy is the network's own or, with `mixture_capacity`, the exact mixture of snapshots of it. The
+    value is `U = value_offset + value_scale * head - potential`.
+
+    Args:
+        observation_space, action_space, lr_schedule: as for any SB3 policy; actions are Discrete.
+        mdp: the plan-edit model, which gives legal actions and potentials; None for other environments.
+        unroll, radius, contraction, lipschitz: dials of the recursion, see `UPITRM`.
+        latent: `episodic` starts every state from z_init; `persistent` carries the latent through an episode.
+        advantage_head: read advantages of all actions from the latent.
+        mixture_capacity: number of snapshots of an exact mixture; None deploys the network itself.
+        width: d, channels of the latent.
+        features_extractor_class, features_extractor_kwargs, normalize_images: as for any SB3 policy.
+        optimizer_class, optimizer_kwargs: AdamW by default.
+    """
+
+    value_offset = 0.0
+    value_scale = 1.0
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        *,
+        mdp: PlanEditMDP | None,
+        unroll: int = 2,
+        radius: float | None = 10.0,
+        contraction: Contraction = "none",
+        lipschitz: float = 0.9,
+        latent: Latent = "episodic",
+        advantage_head: bool = False,
+        mixture_capacity: int | None = None,
+        width: int,
+        features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        normalize_images: bool = True,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.AdamW,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor_class=features_extractor_class,
+            features_extractor_kwargs=features_extractor_kwargs,
+            normalize_images=normalize_images,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs={"weight_decay": 1e-4} if optimizer_kwargs is None else optimizer_kwargs,
+        )
+        if latent not in ("episodic", "persistent"):
+            raise ValueError(f"latent must be 'episodic' or 'persistent', got {latent!r}")
+        if latent == "persistent" and mixture_capacity is not None:
+            raise ValueError(
+                "a persistent latent belongs to one network: use conservative='distill' or latent='episodic'"
+            )
+        self.mdp = mdp
+        self.latent: Latent = latent
+        self.n_actions = int(action_space.n)
+        self._dials: dict[str, Any] = {
+            "width": width,
+            "unroll": unroll,
+            "radius": radius,
+            "contraction": contraction,
+            "lipschitz": lipschitz,
+            "advantage_head": advantage_head,
+        }
+        self._mixture_capacity = mixture_capacity
+        self.network = self._build(self._dials)
+        self.mixture = None if mixture_capacity is None else SnapshotMixture(self.network, mixture_capacity)
+        trained: list[nn.Parameter] = [p for p in self.parameters() if p.requires_grad]
+        self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    def _build(self, dials: dict[str, Any]) -> RecursiveNetwork:
+        """The network over this policy's kind of observation."""
+        raise NotImplementedError
+
+    def inputs(self, observation: PyTorchObs) -> Any:
+        """What the network's encoder takes, from a batch of observations."""
+        raise NotImplementedError
+
+    def action_mask(self, observation: PyTorchObs) -> Tensor:
+        """Legal actions, shape (B, n_actions), bool."""
+        raise NotImplementedError
+
+    def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The deployed pi(a|s), shape (B, n_actions), and the latent that the next step may start from."""
+        mask = self.action_mask(observation)
+        output = self.network(self.inputs(observation), latent)
+        if self.mixture is not None:
+            return self.mixture.probabilities(self.inputs(observation), mask, self.network.unroll), output.latent
+        policy = masked_log_softmax(output.logits, mask).exp()
+        return torch.where(mask, policy, 0.0), output.latent
+
+    def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
+        """U_n(s), shape (B,); `potential` is Phi(s), shape (B,)."""
+        last = self.network.run(self.inputs(observation), latent).latents[-1]
+        return self.value_offset + self.value_scale * self.network.read_value(last) - potential
+
+    def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
+        """The value head's output at which U(s) equals `values`."""
+        return (values + potential - self.value_offset) / self.value_scale
+
+    def forward(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        """Actions, shape (B,)."""
+        return self._predict(observation, deterministic)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        policy, _ = self.action_probabilities(observation)
+        return self._choose(policy, deterministic)
+
+    @staticmethod
+    def _choose(policy: Tensor, deterministic: bool) -> Tensor:
+        return policy.argmax(1) if deterministic else torch.multinomial(policy, 1).squeeze(1)
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """Actions of the deployed policy; a persistent latent goes in and out as `state` (as in RecurrentPPO)."""
+        if self.latent == "episodic":
+            return super().predict(observation, state, episode_start, deterministic)
+        self.set_training_mode(False)
+        tensors, batched = self.obs_to_tensor(observation)
+        with torch.no_grad():
+            carried = self.carried(tensors, None if state is None else state[0], episode_start)
+            policy, latent = self.action_probabilities(tensors, carried)
+            actions = self._choose(policy, deterministic).cpu().numpy()
+        return actions if batched else actions[0], (latent.cpu().numpy(),)
+
+    def carried(
+        self, observation: PyTorchObs, latent: NDArray[Any] | None, episode_start: NDArray[Any] | None
+    ) -> Tensor | None:
+        """The latents that a step starts from: those carried over, z_init where an episode begins."""
+        if self.latent == "episodic" or latent is None:
+            return None
+        fresh = self.network.core.initial(self.network.encoder(self.inputs(observation)))
+        if episode_start is None:
+            return torch.as_tensor(latent, device=self.device)
+        start = torch.as_tensor(episode_start, dtype=torch.bool, device=self.device)
+        return torch.where(start.view(-1, *[1] * (fresh.dim() - 1)), fresh, torch.as_tensor(latent, device=self.device))
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **super()._get_constructor_parameters(),
+            **self._dials,
+            "mdp": self.mdp,
+            "latent": self.latent,
+            "mixture_capacity": self._mixture_capacity,
+            "lr_schedule": self._dummy_schedule,
+            "features_extractor_class": self.features_extractor_class,
+            "features_extractor_kwargs": self.features_extractor_kwargs,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+        }
+
+
+class TRMPolicy(RecursivePolicy):
+    """A network over the (cell, symbol) tokens of a plan-edit task. Illegal actions have probability zero.
+
+    The value starts at that of the absorbing boundary, U_0 = -C_max - Phi: were it to start at 0, solving a plan
+    (worth 1 - Phi) would look worse than leaving it alone.
+    """
+
+    def __init__(self, *args: Any, mdp: PlanEditMDP | None, width: int = 16, **kwargs: Any) -> None:
+        if mdp is None:
+            raise ValueError("TRMPolicy needs a plan-edit environment (one with an `mdp`); use MlpPolicy elsewhere")
+        self.value_offset = -mdp.task.max_score
+        self.value_scale = mdp.task.max_score + 1.0
+        kwargs.setdefault("features_extractor_class", CombinedExtractor)
+        super().__init__(*args, mdp=mdp, width=width, **kwargs)
+
+    def _build(self, dials: dict[str, Any]) -> RecursiveNetwork:
+        assert self.mdp is not None
+        return token_network(self.mdp, **dials)
+
+    def inputs(self, observation: PyTorchObs) -> Any:
+        """The observation itself: the token encoder reads integers."""
+        return observation
+
+    def action_mask(self, observation: PyTorchObs) -> Tensor:
+        """Legal actions by the model, shape (B, n_actions), bool."""
+        assert self.mdp is not None and isinstance(observation, dict)
+        states = states_of({key: value.cpu().numpy() for key, value in observation.items()})
+        return torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
+
+
+class MlpPolicy(RecursivePolicy):
+    """A network over the flattened observation of any environment with Discrete actions."""
+
+    def __init__(self, *args: Any, mdp: PlanEditMDP | None = None, width: int = 64, **kwargs: Any) -> None:
+        # Whatever the environment is, this policy reads plain features: no model, no masks.
+        super().__init__(*args, mdp=None, width=width, **kwargs)
+
+    def _build(self, dials: dict[str, Any]) -> RecursiveNetwork:
+        self.features_extractor = self.make_features_extractor()
+        return vector_network(self.features_extractor.features_dim, self.n_actions, **dials)
+
+    def inputs(self, observation: PyTorchObs) -> Any:
+        """Features, shape (B, features)."""
+        return self.extract_features(observation, self.features_extractor)
+
+    def action_mask(self, observation: PyTorchObs) -> Tensor:
+        """Every action is legal."""
+        any_entry = next(iter(observation.values())) if isinstance(observation, dict) else observation
+        return torch.ones(len(any_entry), self.n_actions, dtype=torch.bool, device=self.device)
+
+
+class MultiInputPolicy(MlpPolicy):
+    """`MlpPolicy` for Dict observations."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("features_extractor_class", CombinedExtractor)
+        super().__init__(*args, **kwargs)
+
+
+def numpy_observation(observation: NDArray[Any] | dict[str, NDArray[Any]]) -> dict[str, NDArray[np.generic]]:
+    """Observations as a dict; a plain array goes under the empty key."""
+    return observation if isinstance(observation, dict) else {"": observation}

@@ -1,0 +1,447 @@
+"""UPI-TRM: unrolled policy iteration for tiny recursive models, as an SB3 algorithm."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.utils import safe_mean
+from torch import Tensor
+
+from trm_agents.recursion import Contraction
+from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.iteration import (
+    Advantage,
+    Conservative,
+    Dials,
+    Evaluation,
+    as_tensors,
+    evaluate,
+    losses,
+    minibatches,
+    policy_targets,
+    potentials,
+)
+from trm_agents.upi_trm.policies import (
+    Latent,
+    MlpPolicy,
+    MultiInputPolicy,
+    RecursivePolicy,
+    TRMPolicy,
+    numpy_observation,
+)
+from trm_agents.upi_trm.rollout import Rollout
+from trm_envs.plan_edit.mdp import PlanEditMDP
+
+SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
+
+SCALE_MEMORY = 0.9
+"""Share of the running advantage scale that an iteration keeps."""
+
+
+class UPITRM(BaseAlgorithm):
+    """Unrolled policy iteration for tiny recursive models (UPI-TRM).
+
+    An iteration collects `n_steps` steps of every environment with the deployed policy pi, freezes a snapshot, and
+    (1) takes K-step targets of the unrolled evaluator U_n, (2) values every legal action, by enumerating the known
+    plan-edit model or by reading the latent, (3) centres those values exactly under pi, (4) forms the candidate
+    pi_cand ~ pi exp(beta A) over all actions, and (5) steps to (1 - alpha) pi + alpha pi_cand, which becomes the base
+    of the next iteration. Paper: Unrolled Policy Iteration for Tiny Recursive Models, ICLR 2026 workshop on RSI.
+
+    Args:
+        policy: `TRMPolicy` on plan-edit environments, `MlpPolicy` or `MultiInputPolicy` on any other with Discrete
+            actions.
+        env: the environment, or its registered name.
+        learning_rate: step size of AdamW, or a schedule.
+        n_steps: steps of each environment an iteration collects.
+        batch_size: states a gradient step.
+        n_epochs: passes over the collected states an iteration.
+        gamma: discount; must be that of the environment's potential shaping.
+        bootstrap_horizon: K of the value target.
+        unroll: n, inner steps of the recursion.
+        radius: R of the latent projection; None leaves it out.
+        contraction: `none`, or `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate).
+        lipschitz: L_z, what `clamp` aims for.
+        latent: `episodic` starts each state from z_init; `persistent` carries z_n through an episode.
+        advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
+            default the first with `TRMPolicy`, the second elsewhere.
+        beta: inverse temperature of the candidate, in units of the running root mean square of A.
+        mixture_alpha: alpha of the conservative step, within [0, 1].
+        conservative: `distill` fits the network to the mixture; `exact` deploys the mixture itself, as weighted
+            snapshots.
+        mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest.
+        prior: rho, the share of the advantage that is the one-step checker reward's (1 is stage 0: nothing but the
+            checker; 0 is nothing but the learned value). By default 0.5 with `TRMPolicy`, 0 elsewhere.
+        value_coef: weight of the value loss.
+        deep_supervision: losses on every inner step instead of the last alone.
+        max_grad_norm: gradient clipping.
+        stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
+
+    Logged, beside SB3's `rollout/*` and `time/*`:
+        `train/value_loss`, `train/policy_loss`: means over the iteration's gradient steps.
+        `train/value_min`, `train/value_max`: range of U over the rollout.
+        `train/advantage_rms`: root mean square of A over legal actions, before scaling.
+        `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
+        `mixture/base_weight`: weight that the policy before the step has after it.
+        `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
+        `mixture/expired_weight`: weight that an expiring snapshot handed to the newest (`exact`).
+        `recursion/projection_active`: share of inner steps at which Pi_R was active.
+        `count/model_queries`: successors enumerated through the model so far.
+        `count/gradient_steps`: gradient steps so far.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "TRMPolicy": TRMPolicy,
+        "MlpPolicy": MlpPolicy,
+        "MultiInputPolicy": MultiInputPolicy,
+    }
+    policy: RecursivePolicy
+
+    def __init__(
+        self,
+        policy: str | type[RecursivePolicy],
+        env: GymEnv | str | None,
+        learning_rate: float | Schedule = 3e-3,
+        n_steps: int = 32,
+        batch_size: int = 64,
+        n_epochs: int = 8,
+        gamma: float = 0.99,
+        bootstrap_horizon: int = 8,
+        unroll: int = 2,
+        radius: float | None = 10.0,
+        contraction: Contraction = "none",
+        lipschitz: float = 0.9,
+        latent: Latent = "episodic",
+        advantage: Advantage | None = None,
+        beta: float = 4.0,
+        mixture_alpha: float = 0.5,
+        conservative: Conservative = "distill",
+        mixture_capacity: int = 16,
+        prior: float | None = None,
+        value_coef: float = 10.0,
+        deep_supervision: bool = True,
+        max_grad_norm: float = 1.0,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,
+            learning_rate,
+            policy_kwargs=policy_kwargs,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            verbose=verbose,
+            device=device,
+            support_multi_env=True,
+            seed=seed,
+            supported_action_spaces=(spaces.Discrete,),
+        )
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.n_epochs = n_epochs
+        self.gamma = gamma
+        self.bootstrap_horizon = bootstrap_horizon
+        self.unroll = unroll
+        self.radius = radius
+        self.contraction = contraction
+        self.lipschitz = lipschitz
+        self.latent = latent
+        self.advantage = advantage
+        self.beta = beta
+        self.mixture_alpha = mixture_alpha
+        self.conservative = conservative
+        self.mixture_capacity = mixture_capacity
+        self.prior = prior
+        self.value_coef = value_coef
+        self.deep_supervision = deep_supervision
+        self.max_grad_norm = max_grad_norm
+        self.model_queries = 0
+        self.gradient_steps_done = 0
+        self.mdp: PlanEditMDP | None = None
+        self.rng: np.random.Generator | None = None
+        self.rollout: Rollout | None = None
+        self._advantage_scale: float | None = None
+        self._last_latent: NDArray[np.float32] | None = None
+        self._env_states: list[Any] | None = None
+        if self.env is not None and self.env.has_attr("mdp"):
+            self.mdp = self.env.get_attr("mdp")[0]
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        # A loaded model keeps its own random state and rollout; only a new one starts afresh.
+        self.set_random_seed(self.seed)
+        if self.rng is None:
+            self.rng = np.random.default_rng(self.seed)
+        if self.rollout is None:
+            self.rollout = Rollout(self.n_steps, self.n_envs)
+        modelled = issubclass(self.policy_class, TRMPolicy)
+        self.dials = self._dials(modelled)
+        self.policy = self.policy_class(  # type: ignore[assignment]
+            self.observation_space,
+            self.action_space,
+            self.lr_schedule,
+            mdp=self.mdp,
+            unroll=self.unroll,
+            radius=self.radius,
+            contraction=self.contraction,
+            lipschitz=self.lipschitz,
+            latent=self.latent,
+            advantage_head=self.dials.advantage == "readout",
+            mixture_capacity=self.mixture_capacity if self.conservative == "exact" else None,
+            **self.policy_kwargs,
+        ).to(self.device)
+
+    def _dials(self, modelled: bool) -> Dials:
+        """Check the hyperparameters and fill in the defaults that depend on the policy."""
+        advantage: Advantage = self.advantage or ("enumerate" if modelled else "readout")
+        prior = (0.5 if modelled else 0.0) if self.prior is None else self.prior
+        checks = {
+            "n_steps must be at least 1": self.n_steps >= 1,
+            "batch_size must be at least 1": self.batch_size >= 1,
+            "bootstrap_horizon must be at least 1": self.bootstrap_horizon >= 1,
+            "mixture_alpha must be within [0, 1]": 0.0 <= self.mixture_alpha <= 1.0,
+            "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
+            "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
+            "conservative must be 'distill' or 'exact'": self.conservative in ("distill", "exact"),
+            "advantage='enumerate' and prior > 0 need a plan-edit environment and TRMPolicy": modelled
+            or (advantage == "readout" and prior == 0.0),
+        }
+        wrong = [message for message, holds in checks.items() if not holds]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        if modelled and self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
+            raise ValueError(
+                f"gamma={self.gamma} is not the environment's shaping discount {self.mdp.gamma}: pass the same to both"
+            )
+        return Dials(
+            self.gamma,
+            self.bootstrap_horizon,
+            advantage,
+            prior,
+            self.beta,
+            self.mixture_alpha,
+            self.conservative,
+            self.value_coef,
+            self.deep_supervision,
+        )
+
+    def learn(
+        self: SelfUPITRM,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 1,
+        tb_log_name: str = "UPITRM",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> SelfUPITRM:
+        """Train for this many environment steps; arguments as for any SB3 algorithm."""
+        if reset_num_timesteps:
+            self._restart()
+        total_timesteps, callback = self._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        self._restore_envs()
+        callback.on_training_start(locals(), globals())
+        assert self.rollout is not None
+        iteration = 0
+        # A run that was saved between its last step and its last update still owes that update.
+        while self.num_timesteps < total_timesteps or self.rollout.full:
+            if not self._collect(callback):
+                break
+            iteration += 1
+            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
+            self.train()
+            if log_interval is not None and iteration % log_interval == 0:
+                self.dump_logs(iteration)
+        callback.on_training_end()
+        return self
+
+    def _restart(self) -> None:
+        """Forget an unfinished rollout: its episodes will not be continued."""
+        assert self.rollout is not None
+        self.rollout.clear()
+        self._last_latent = None
+        self._env_states = None
+
+    def _restore_envs(self) -> None:
+        """Put the environments back to where a loaded model left them."""
+        if self._env_states is not None and self.env is not None:
+            for index, state in enumerate(self._env_states):
+                self.env.env_method("set_state", state, indices=index)
+        self._env_states = None
+
+    def _collect(self, callback: BaseCallback) -> bool:
+        """Fill the rollout with steps of the deployed policy; False when a callback stops the training."""
+        assert self.env is not None and self.rollout is not None and self._last_obs is not None
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        while not self.rollout.full:
+            observation = numpy_observation(self._last_obs)
+            actions, start, latent = self._act(observation)
+            new_obs, rewards, dones, infos = self.env.step(actions)
+            truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
+            values = self._truncation_values(infos, truncated)
+            self.rollout.add(observation, start, actions, rewards, dones & ~truncated, truncated, values)
+            self.num_timesteps += self.env.num_envs
+            self._update_info_buffer(infos, dones)
+            self._last_obs, self._last_episode_starts, self._last_latent = new_obs, dones, latent
+            # After everything is stored, so that a save from a callback misses nothing.
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+        callback.on_rollout_end()
+        return True
+
+    @torch.no_grad()
+    def _act(
+        self, observation: dict[str, NDArray[Any]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32] | None]:
+        """Sampled actions, the latents they started from and the latents after them (both for `persistent`)."""
+        assert self.rng is not None
+        tensors = as_tensors(observation, self.device)
+        start: Tensor | None = None
+        if self.latent == "persistent":
+            fresh = self.policy.network.core.initial(self.policy.network.encoder(self.policy.inputs(tensors)))
+            carried = self.policy.carried(tensors, self._last_latent, self._last_episode_starts)
+            start = fresh if carried is None else carried
+        policy, latent = self.policy.action_probabilities(tensors, start)
+        cumulative = policy.double().cpu().numpy().cumsum(1)
+        draw = self.rng.random((len(cumulative), 1)) * cumulative[:, -1:]
+        actions = (cumulative > draw).argmax(1)
+        if start is None:
+            return actions, None, None
+        return actions, start.cpu().numpy(), latent.cpu().numpy()
+
+    @torch.no_grad()
+    def _truncation_values(self, infos: list[dict[str, Any]], truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """U of the last observation of each truncated episode; 0 elsewhere."""
+        values = np.zeros(len(infos))
+        for i in np.flatnonzero(truncated):
+            last = numpy_observation(infos[i]["terminal_observation"])
+            values[i] = self._values({key: np.asarray(value)[None] for key, value in last.items()}, None)[0]
+        return values
+
+    def _values(self, observation: dict[str, NDArray[Any]], latent: Tensor | None) -> NDArray[np.float64]:
+        """U_n of a batch of observations."""
+        potential, _ = potentials(self.policy.mdp, observation)
+        phi = torch.as_tensor(potential, dtype=torch.float32, device=self.device)
+        values: NDArray[np.float64] = (
+            self.policy.values(as_tensors(observation, self.device), phi, latent).double().cpu().numpy()
+        )
+        return values
+
+    def train(self) -> None:
+        """One policy iteration on the collected rollout."""
+        assert self.rollout is not None and self._last_obs is not None
+        with torch.no_grad():
+            last = numpy_observation(self._last_obs)
+            latent = self.policy.carried(as_tensors(last, self.device), self._last_latent, self._last_episode_starts)
+            last_values = self._values(last, latent)
+        evaluation = evaluate(self.policy, self.rollout, last_values, self.dials)
+        self.model_queries += evaluation.queries
+        rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
+        previous = rms if self._advantage_scale is None else self._advantage_scale
+        self._advantage_scale = SCALE_MEMORY * previous + (1.0 - SCALE_MEMORY) * rms
+        target = policy_targets(evaluation, self._advantage_scale + 1e-6, self.dials)
+        self._fit(evaluation, target)
+        expired = 0.0
+        if self.policy.mixture is not None:
+            expired = self.policy.mixture.promote(self.policy.network, self.mixture_alpha)
+        self.rollout.clear()
+        self.logger.record("train/advantage_rms", rms)
+        self.logger.record("mixture/expired_weight", expired)
+        self._log(evaluation, target)
+
+    def _fit(self, evaluation: Evaluation, target: Tensor) -> None:
+        """Gradient steps on the policy and value losses over `n_epochs` passes."""
+        assert self.rng is not None
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        parameters = list(self.policy.network.parameters())
+        history = []
+        for _ in range(self.n_epochs):
+            for rows in minibatches(self.rng, len(target), self.batch_size):
+                loss = losses(self.policy, evaluation.batch(rows), target[rows], self.dials)
+                self.policy.optimizer.zero_grad()
+                loss.total.backward()
+                torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+                self.policy.optimizer.step()
+                self.policy.network.core.clamp_()
+                self.gradient_steps_done += 1
+                history.append((float(loss.policy), float(loss.value), float(loss.projected)))
+        self._n_updates += self.n_epochs
+        names = ("train/policy_loss", "train/value_loss", "recursion/projection_active")
+        for name, value in zip(names, np.mean(history, axis=0), strict=True):
+            self.logger.record(name, float(value))
+
+    @torch.no_grad()
+    def _log(self, evaluation: Evaluation, target: Tensor) -> None:
+        """Record what an iteration did."""
+        output = self.policy.network(self.policy.inputs(evaluation.observation), evaluation.latent)
+        log_policy = improvement.masked_log_softmax(output.logits, evaluation.mask)
+        defect = improvement.centring_defect(evaluation.advantages, evaluation.policy)
+        self.logger.record("mixture/distillation_kl", float(improvement.kl_divergence(target, log_policy).mean()))
+        self.logger.record("mixture/base_weight", 1.0 - self.mixture_alpha)
+        self.logger.record("train/centring_defect", float(defect))
+        self.logger.record("train/value_min", float(evaluation.values.min()))
+        self.logger.record("train/value_max", float(evaluation.values.max()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("count/model_queries", self.model_queries)
+        self.logger.record("count/gradient_steps", self.gradient_steps_done)
+
+    def dump_logs(self, iteration: int = 0) -> None:
+        """Write the log of an iteration."""
+        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
+        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
+        if self.ep_info_buffer:
+            self.logger.record("rollout/ep_rew_mean", safe_mean([info["r"] for info in self.ep_info_buffer]))
+            self.logger.record("rollout/ep_len_mean", safe_mean([info["l"] for info in self.ep_info_buffer]))
+        if self.ep_success_buffer:
+            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
+        self.logger.record("time/iterations", iteration, exclude="tensorboard")
+        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
+        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(step=self.num_timesteps)
+
+    def save(
+        self,
+        path: str | pathlib.Path | io.BufferedIOBase,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """Save all that training depends on, the unfinished rollout and plan-edit environments included.
+
+        `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
+        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`.
+        """
+        if self.env is not None and self.env.has_attr("get_state"):
+            self._env_states = self.env.env_method("get_state")
+        try:
+            super().save(path, exclude, include)
+        finally:
+            # Stale as soon as training goes on.
+            self._env_states = None
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "policy.optimizer"], []
