@@ -18,6 +18,8 @@ from trm_envs.plan_edit.spaces import observe
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from trm_agents.recursion import RecursiveNetwork
+
 
 class Agent(Protocol):
     """Chooses an action in each state of a batch."""
@@ -30,6 +32,30 @@ class Agent(Protocol):
             deterministic: the greedy action, not a sampled one; a reference line does not tell them apart.
         """
         ...
+
+
+@contextmanager
+def unrolled(model: BaseAlgorithm, unroll: int | None) -> Iterator[None]:
+    """Let the model's recursive networks take `unroll` inner steps, and put their own number back afterwards."""
+    if unroll is None:
+        yield
+        return
+    networks = recursive_networks(model)
+    trained = [network.unroll for network in networks]
+    try:
+        for network in networks:
+            network.unroll = unroll
+        yield
+    finally:
+        for network, own in zip(networks, trained, strict=True):
+            network.unroll = own
+
+
+def recursive_networks(model: BaseAlgorithm) -> list[RecursiveNetwork]:
+    """Every recursive network in the model's policy."""
+    from trm_agents.recursion import RecursiveNetwork
+
+    return [module for module in model.policy.modules() if isinstance(module, RecursiveNetwork)]
 
 
 @contextmanager
@@ -61,13 +87,17 @@ class ModelAgent:
         model: the model.
         mdp: the MDP that the states belong to.
         rng: what sampled actions are drawn with; global generators stay as they are.
+        unroll: inner steps n of the model's recursive network; None leaves its own.
     """
 
-    def __init__(self, row: Method, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator) -> None:
+    def __init__(
+        self, row: Method, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
+    ) -> None:
         self.row = row
         self.model = model
         self.mdp = mdp
         self.rng = rng
+        self.unroll = unroll
 
     def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
         """One action a state, shape (B,), int64."""
@@ -77,7 +107,7 @@ class ModelAgent:
 
             observation = one_hot(observation, self.mdp)
         masks: dict[str, Any] = {"action_masks": self.mdp.action_mask(states)} if self.row.masks else {}
-        with own_randomness(self.model, self.rng):
+        with own_randomness(self.model, self.rng), unrolled(self.model, self.unroll):
             actions, _ = self.model.predict(observation, deterministic=deterministic, **masks)
         return np.asarray(actions, np.int64)
 
@@ -95,9 +125,17 @@ def agent_of(
         unroll: inner steps n of a recursive network, in place of those it was trained with.
 
     Raises:
-        ValueError: there is no such row, or it has no recursive network to unroll.
+        ValueError: there is no such row, `unroll` is below 1, there is no recursive network to unroll, or the model
+            carries a latent from state to state.
     """
-    return ModelAgent(method(name), model, mdp, rng)
+    row = method(name)
+    if unroll is not None and unroll < 1:
+        raise ValueError(f"unroll must be at least 1, got {unroll}")
+    if unroll is not None and not recursive_networks(model):
+        raise ValueError(f"unroll={unroll} needs a recursive network, which {name!r} does not have; leave it out")
+    if getattr(model, "latent", "episodic") != "episodic":
+        raise ValueError("states do not show a persistent latent: evaluate this model in its environment instead")
+    return ModelAgent(row, model, mdp, rng, unroll)
 
 
 def line(name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:

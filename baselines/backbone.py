@@ -58,16 +58,27 @@ class RecursiveActorCriticPolicy(ActorCriticPolicy):
     """Actor and critic read from one recursive network: for PPO and A2C.
 
     Args:
-        args: as in `ActorCriticPolicy`.
+        observation_space, action_space, lr_schedule: as in `ActorCriticPolicy`.
         features_extractor_class: the recursive network.
         kwargs: as in `ActorCriticPolicy`; `features_extractor_kwargs` must hold `mdp` and may hold keywords of
             `token_network`.
     """
 
     def __init__(
-        self, *args: Any, features_extractor_class: type[BaseFeaturesExtractor] = RecursiveReadout, **kwargs: Any
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        features_extractor_class: type[BaseFeaturesExtractor] = RecursiveReadout,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, features_extractor_class=features_extractor_class, **kwargs)
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            features_extractor_class=features_extractor_class,
+            **kwargs,
+        )
 
     def _build(self, lr_schedule: Schedule) -> None:
         """Nothing is learned behind the network's own heads, which keep their own (zero) initialisation."""
@@ -95,16 +106,27 @@ class RecursiveDQNPolicy(DQNPolicy):
     """Q values read from the recursive network: for DQN.
 
     Args:
-        args: as in `DQNPolicy`.
+        observation_space, action_space, lr_schedule: as in `DQNPolicy`.
         features_extractor_class: the recursive network.
         kwargs: as in `DQNPolicy`; `features_extractor_kwargs` must hold `mdp` and may hold keywords of
             `token_network`.
     """
 
     def __init__(
-        self, *args: Any, features_extractor_class: type[BaseFeaturesExtractor] = RecursiveReadout, **kwargs: Any
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        features_extractor_class: type[BaseFeaturesExtractor] = RecursiveReadout,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, features_extractor_class=features_extractor_class, **kwargs)
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            features_extractor_class=features_extractor_class,
+            **kwargs,
+        )
 
     def make_q_net(self) -> QNetwork:
         """One Q network with a recursive network of its own."""

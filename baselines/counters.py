@@ -14,6 +14,10 @@ def count_gradient_steps(model: BaseAlgorithm) -> None:
     The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
     `load` (`baselines.load` does). SB3's own `_n_updates` counts epochs for PPO.
     """
+    from trm_agents import UPITRM
+
+    if isinstance(model, UPITRM):
+        return  # It counts by itself, under the same name.
     counted: Any = model
     counted.gradient_steps_done = getattr(model, "gradient_steps_done", 0)
 

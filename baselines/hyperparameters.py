@@ -7,7 +7,7 @@ from typing import Any
 Keywords = dict[str, Any]
 
 UPI_TRM: Keywords = {}
-UPI_TRM_EXACT: Keywords = {**UPI_TRM}
+UPI_TRM_EXACT: Keywords = {**UPI_TRM, "conservative": "exact"}
 STAGE_0: Keywords = {**UPI_TRM, "prior": 1.0}
 
 PPO: Keywords = {
@@ -39,9 +39,9 @@ DQN: Keywords = {
     "learning_starts": 1_000,
     "batch_size": 64,
     "gamma": 0.99,
-    # One call steps 4 environments: 4 gradient steps a call are one an environment step.
+    # One call steps 4 environments: a gradient step every 4 environment steps, as in SB3's defaults.
     "train_freq": 1,
-    "gradient_steps": 4,
+    "gradient_steps": 1,
     "target_update_interval": 500,
     "exploration_fraction": 0.5,
     "exploration_final_eps": 0.05,
@@ -52,3 +52,6 @@ DQN_OVERRIDES: dict[str, Keywords] = {}
 TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_kwargs"}
 TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
+
+BACKBONE: Keywords = {"width": 16, "unroll": 2, "radius": 10.0}
+"""The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""

@@ -40,8 +40,8 @@ class Method:
     """Whether the method is given action masks."""
     legal_actions: LegalActions | None = None
     """Legal-action level that the row asks of the environment; None leaves it as it is."""
-    needs_mdp: bool = False
-    """Whether the policy is built from the environment's `PlanEditMDP` (keyword `mdp`)."""
+    network: Mapping[str, Any] | None = None
+    """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
 
     def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
         """Keywords of the algorithm on this environment."""
@@ -63,7 +63,7 @@ class Line:
 
     name: str
     agent: str
-    """Import path `module:class` of an `Agent` built from (mdp, rng)."""
+    """Import path of what builds the `Agent` from (mdp, rng)."""
     puzzles: tuple[str, ...] = ()
     """Prefixes of the environment ids that it can play; empty means all."""
 
@@ -107,8 +107,8 @@ METHODS: dict[str, Method] = {
             masks=True,
             legal_actions="consistent",
         ),
-        Method("trm_ppo", _PPO, _ACTOR_CRITIC, "dict", 16, tuned.TRM_PPO, tuned.PPO_OVERRIDES, needs_mdp=True),
-        Method("trm_a2c", _A2C, _ACTOR_CRITIC, "dict", 16, tuned.TRM_A2C, tuned.A2C_OVERRIDES, needs_mdp=True),
+        Method("trm_ppo", _PPO, _ACTOR_CRITIC, "dict", 16, tuned.TRM_PPO, tuned.PPO_OVERRIDES, network=tuned.BACKBONE),
+        Method("trm_a2c", _A2C, _ACTOR_CRITIC, "dict", 16, tuned.TRM_A2C, tuned.A2C_OVERRIDES, network=tuned.BACKBONE),
         Method(
             "trm_dqn",
             _DQN,
@@ -117,7 +117,7 @@ METHODS: dict[str, Method] = {
             4,
             tuned.TRM_DQN,
             tuned.DQN_OVERRIDES,
-            needs_mdp=True,
+            network=tuned.BACKBONE,
         ),
     )
 }
@@ -128,8 +128,8 @@ LINES: dict[str, Line] = {
         Line("random", "baselines.lines:RandomLegal"),
         Line("random_consistent", "baselines.lines:RandomConsistent"),
         Line("checker_greedy", "baselines.lines:CheckerGreedy"),
-        Line("singles", "baselines.lines:Singles", ("SudokuPlanEdit",)),
-        Line("solver", "baselines.lines:Solver"),
+        Line("singles", "baselines.logic:singles_line", ("SudokuPlanEdit",)),
+        Line("solver", "baselines.logic:solver_line", ("SudokuPlanEdit", "MazePlanEdit")),
     )
 }
 
@@ -183,8 +183,8 @@ def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None
     row = method(name)
     env, mdp = make_vec_env(row, env_id, env_kwargs)
     keywords = row.hyperparameters_for(env_id)
-    if row.needs_mdp:
-        keywords["policy_kwargs"] = {**keywords.get("policy_kwargs", {}), "mdp": mdp}
+    if row.network is not None:
+        keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
     policy = resolve_name(row.policy) if ":" in row.policy else row.policy
     model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
     count_gradient_steps(model)

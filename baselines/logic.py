@@ -1,0 +1,110 @@
+"""Reference lines that derive a target plan from the instance and write it: singles logic and the solver.
+
+These know the puzzles, which no agent does: they are ceilings, not competitors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_envs.maze.kernels import GOAL, START, distances, neighbour
+from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.task import Grids
+from trm_envs.sudoku.solver import singles, solve
+from trm_envs.sudoku.task import SudokuTask
+
+
+class PlanFollower:
+    """Edits the plan, one cell at a time, into a target that depends on the instance alone.
+
+    Args:
+        mdp: the MDP that states belong to.
+        derive: instances -> targets, both of shape (B, n_cells).
+        rank: (plans, targets) -> int8 of shape (B, n_cells * n_symbols): 2 for an edit towards the target,
+            1 for one that changes nothing, 0 for others.
+    """
+
+    def __init__(
+        self,
+        mdp: PlanEditMDP,
+        derive: Callable[[Grids], Grids],
+        rank: Callable[[Grids, Grids], NDArray[np.int8]],
+    ) -> None:
+        self.mdp = mdp
+        self.derive = derive
+        self.rank = rank
+        self._targets: dict[bytes, NDArray[np.int8]] = {}
+
+    def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
+        """The first of the best-ranked legal actions in each state, shape (B,), int64."""
+        legal = self.mdp.action_mask(states)
+        ranks = np.zeros(legal.shape, np.int8)
+        edits = self.rank(states.plans, self._known(states.instances))
+        ranks[:, : edits.shape[1]] = edits
+        return np.asarray(np.where(legal, ranks, -1).argmax(axis=1), np.int64)
+
+    def _known(self, instances: Grids) -> Grids:
+        """Targets, derived once an instance: every state of an episode asks for the same."""
+        keys = [instance.tobytes() for instance in instances]
+        new = {key: row for row, key in enumerate(keys) if key not in self._targets}
+        if new:
+            self._targets.update(zip(new, self.derive(instances[list(new.values())]), strict=True))
+        return np.stack([self._targets[key] for key in keys])
+
+
+def rank_digits(plans: Grids, targets: Grids) -> NDArray[np.int8]:
+    """Sudoku: 2 for a target's digit where the plan lacks it, 1 where it stands there already; target 0 = unknown."""
+    size = round(plans.shape[1] ** 0.5)
+    wanted = targets[:, :, None] == np.arange(1, size + 1, dtype=np.int8)
+    missing = wanted & (plans != targets)[:, :, None]
+    ranks: NDArray[np.int8] = wanted.astype(np.int8) + missing
+    return ranks.reshape(len(plans), -1)
+
+
+def rank_toggles(plans: Grids, targets: Grids) -> NDArray[np.int8]:
+    """Maze: 2 for every cell whose mark is not the target's."""
+    ranks: NDArray[np.int8] = np.where(plans == targets, 0, 2).astype(np.int8)
+    return ranks
+
+
+def shortest_paths(instances: Grids) -> Grids:
+    """One shortest path of each maze, start and goal included, 1 = marked; the start alone where there is no path."""
+    marks = np.zeros_like(instances)
+    size = round(instances.shape[1] ** 0.5)
+    for instance, mark in zip(instances, marks, strict=True):
+        steps = distances(instance, int(np.argmax(instance == GOAL)), size)
+        cell = int(np.argmax(instance == START))
+        mark[cell] = 1
+        while steps[cell] > 0:
+            around = [neighbour(cell, direction, size) for direction in range(4)]
+            cell = next(other for other in around if other >= 0 and steps[other] == steps[cell] - 1)
+            mark[cell] = 1
+    return marks
+
+
+def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
+    """Writes what naked and hidden singles derive from the givens; where they derive no more, it changes nothing.
+
+    Raises:
+        ValueError: the puzzle is not Sudoku.
+    """
+    if not isinstance(mdp.task, SudokuTask):
+        raise ValueError(f"the line 'singles' plays Sudoku only, not {type(mdp.task).__name__}")
+    return PlanFollower(mdp, singles, rank_digits)
+
+
+def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
+    """Writes a solution; an instance without one is left as it is.
+
+    Raises:
+        ValueError: there is no solver for this puzzle.
+    """
+    if isinstance(mdp.task, SudokuTask):
+        return PlanFollower(mdp, lambda instances: solve(instances)[0], rank_digits)
+    if isinstance(mdp.task, MazeTask):
+        return PlanFollower(mdp, shortest_paths, rank_toggles)
+    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku and mazes")

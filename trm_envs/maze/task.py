@@ -1,0 +1,128 @@
+"""A maze as a plan-editing task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_envs.maze import kernels, render
+from trm_envs.maze.kernels import FREE, GOAL, START, WALL
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+
+
+class MazeTask(PlanTask):
+    """Mark the cells of one simple path from the start of a maze to its goal.
+
+    An instance is an N x N grid of 0 free, 1 wall, 2 start, 3 goal; the grid's edge is a wall. A plan is a grid of
+    0 unmarked, 1 marked; it begins with start and goal marked. Action `cell` toggles the mark of a free cell; walls,
+    start and goal are locked. Neighbours are the up to four cells above, below, left and right.
+
+    **Chains.** One chain is grown from the start, one from the goal. A chain begins as its end cell alone. While its
+    tip (the cell added last) has exactly one marked neighbour that is not yet on this chain, that neighbour is added.
+    It stops at a gap (no such neighbour), at a fork (two or more: none is added), or when it has added the other
+    end. So an end cell with two marked neighbours is a fork at once: its chain is that one cell.
+
+    **Checker.** `score = length - violation_weight * violations - dead_end_weight * dead_ends`:
+
+    - length: cells on the chains, a cell on both counted once;
+    - violations: marked cells with more than two marked neighbours, plus marked cells on neither chain;
+    - dead ends: chains (0 to 2) that have not reached the other end and that no one marking continues: they stopped
+      at a fork, or at a gap where every unmarked free neighbour of the tip touches either this chain once more or
+      two marked cells beside the tip.
+
+    All of it is local: the score knows no distance to the goal. A plan is solved when the chain from the start has
+    reached the goal and there is no violation, which is so exactly when the marked cells are one induced simple path
+    (each touches its predecessor, its successor and no other) from start to goal.
+
+    **Legal actions.** At level `givens` every free cell may be toggled. At level `consistent` unmarking is always
+    legal, and marking is where it leaves no more violations than before. On a solvable maze some action is then legal
+    in every state: at first the first step of a shortest path, and once a cell is marked, unmarking it.
+
+    Args:
+        size: side N >= 3.
+        shortest: a plan is solved only if no shorter path exists.
+        violation_weight: w_v >= 0.
+        dead_end_weight: w_z >= 0.
+
+    Raises:
+        ValueError: a value is outside its range.
+    """
+
+    n_symbols = 1
+    instance_high = GOAL
+    plan_high = 1
+    n_token_types = 5
+
+    def __init__(
+        self, size: int = 9, *, shortest: bool = False, violation_weight: float = 2.0, dead_end_weight: float = 0.0
+    ) -> None:
+        if size < 3:
+            raise ValueError(f"maze size must be at least 3, got {size}")
+        if violation_weight < 0 or dead_end_weight < 0:
+            raise ValueError(
+                f"checker weights must not be negative, got violation_weight={violation_weight}, "
+                f"dead_end_weight={dead_end_weight}"
+            )
+        self.size = int(size)
+        self.shape = (self.size, self.size)
+        self.shortest = bool(shortest)
+        self.violation_weight = float(violation_weight)
+        self.dead_end_weight = float(dead_end_weight)
+
+    @cached_property
+    def relations(self) -> Mapping[str, NDArray[np.bool_]]:
+        """`horizontal`: side by side; `vertical`: one above the other. Walls are cells like any other here."""
+        row, column = np.divmod(np.arange(self.n_cells), self.size)
+        down, right = np.abs(row[:, None] - row), np.abs(column[:, None] - column)
+        return {"horizontal": (down == 0) & (right == 1), "vertical": (down == 1) & (right == 0)}
+
+    def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
+        """0 wall, 1 free and unmarked, 2 free and marked, 3 start, 4 goal; shape (B, n_cells, 1)."""
+        types = np.array([1, 0, 3, 4], np.int8)[instances]
+        return (types + ((instances == FREE) & (plans == 1)).astype(np.int8))[:, :, None]
+
+    def initial_plans(self, instances: Grids) -> Grids:
+        """Start and goal."""
+        return (instances >= START).astype(np.int8)
+
+    def edit(
+        self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
+    ) -> tuple[Grids, NDArray[np.bool_]]:
+        """Toggle one free cell. Walls, start and goal are locked."""
+        edited, legal = kernels.edit(instances, plans, actions, self.size, level == "consistent")
+        return edited, legal
+
+    def action_mask(self, instances: Grids, plans: Grids, level: LegalActions) -> NDArray[np.bool_]:
+        """Which toggles are legal, shape (B, n_actions)."""
+        mask: NDArray[np.bool_] = kernels.action_mask(instances, plans, self.size, level == "consistent")
+        return mask
+
+    def check(self, instances: Grids, plans: Grids) -> Checks:
+        """Cells on the chains minus weighted violations and dead ends."""
+        weights = self.violation_weight, self.dead_end_weight
+        return Checks(*kernels.check(instances, plans, self.size, self.shortest, *weights))
+
+    def validate(self, instances: Grids) -> None:
+        """One start, one goal, not adjacent, and a path between them."""
+        for number, instance in enumerate(instances, start=1):
+            if instance.min() < FREE or instance.max() > GOAL:
+                raise ValueError(f"puzzle {number}: cells must be {FREE} free, {WALL} wall, {START} start, {GOAL} goal")
+            for name, value in (("start", START), ("goal", GOAL)):
+                if (count := int((instance == value).sum())) != 1:
+                    raise ValueError(f"puzzle {number}: there must be exactly one {name}, found {count}")
+            length = kernels.path_lengths(instance[None], self.size)[0]
+            if length == 0:
+                raise ValueError(f"puzzle {number}: no path leads from start to goal")
+            if length == 2:
+                raise ValueError(f"puzzle {number}: start and goal are adjacent, so there is nothing to edit")
+
+    def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
+        """See `trm_envs.maze.render.text`."""
+        return render.text(instance, plan)
+
+    def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """See `trm_envs.maze.render.image`."""
+        return render.image(instance, plan)
