@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, ClassVar
+from copy import deepcopy
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.render import render, show
-from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
+from trm_envs.plan_edit.spaces import Observation, observation_space, observe
 from trm_envs.plan_edit.task import Checks, PlanTask
 
 RENDER_MODES = ("ansi", "rgb_array", "human")
@@ -29,7 +30,7 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         render_mode: `ansi`, `rgb_array`, `human` or None.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
 
     def __init__(self, mdp: PlanEditMDP, source: InstanceSource, render_mode: str | None = None) -> None:
         if render_mode is not None and render_mode not in RENDER_MODES:
@@ -93,19 +94,17 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Legal actions of the current state, shape (n_actions,), bool (sb3-contrib's convention)."""
-        return self.mdp.action_mask(self._current())[0]
+        mask: NDArray[np.bool_] = self.mdp.action_mask(self._current())[0]
+        return mask
 
     def get_state(self) -> dict[str, Any]:
         """All that decides what happens next, for `set_state`: the episode and the generator."""
-        return {
-            "states": self._states,
-            "checks": self._checks,
-            "terminated": self._terminated,
-            "rng": self.np_random.bit_generator.state,
-        }
+        rng = self.np_random.bit_generator.state
+        return deepcopy({"states": self._states, "checks": self._checks, "terminated": self._terminated, "rng": rng})
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `get_state` was called."""
+        state = deepcopy(state)
         self._states, self._checks, self._terminated = state["states"], state["checks"], state["terminated"]
         self.np_random.bit_generator.state = state["rng"]
 
@@ -122,15 +121,21 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         return self._states
 
     def _observation(self) -> Observation:
-        observation = observe(self._current())
-        return {key: batch[0] for key, batch in observation.items()}
+        return {key: batch[0] for key, batch in observe(self._current()).items()}
 
     def _info(self, invalid: NDArray[np.bool_]) -> dict[str, Any]:
         assert self._checks is not None
-        batch = information(self.mdp.action_mask(self._current()), self._checks, invalid)
-        mask = batch.pop("action_mask")[0]
+        score, solved, filled, violations, dead_ends = self._checks
         # Plain Python scalars: what Gymnasium's checker and JSON want.
-        return {"action_mask": mask, **{key: values.item() for key, values in batch.items()}}
+        return {
+            "action_mask": self.mdp.action_mask(self._current())[0].view(np.int8),
+            "is_success": solved.item(),
+            "score": score.item(),
+            "filled": filled.item(),
+            "violations": violations.item(),
+            "dead_ends": dead_ends.item(),
+            "invalid_action": invalid.item(),
+        }
 
     def _show(self) -> None:
         states = self._current()

@@ -129,7 +129,9 @@ class PlanEditMDP:
         stopped, invalid, plans = self._edited(states, actions)
         checks_after = self.task.check(states.instances, plans)
         potential = (self.check(states) if checks is None else checks).score if self.shaping else None
-        remaining, rewards, terminated = _outcome(
+        remaining = np.empty_like(states.remaining_edits)
+        rewards, terminated = np.empty(len(plans)), np.empty(len(plans), np.bool_)
+        _outcome(
             states.remaining_edits,
             stopped if self.stop_action == "terminal" else None,
             checks_after.solved,
@@ -137,6 +139,9 @@ class PlanEditMDP:
             potential,
             self.gamma,
             -self.task.max_score,
+            remaining,
+            rewards,
+            terminated,
         )
         return Transition(PlanStates(states.instances, plans, remaining), rewards, terminated, invalid, checks_after)
 
@@ -145,7 +150,7 @@ class PlanEditMDP:
         rows, actions = np.nonzero(self.action_mask(states))
         if self.shaping:
             known = self.check(states) if checks is None else checks
-            checks = Checks(*(field[rows] for field in known))
+            checks = known.at(rows)
         return Successors(rows, actions, self.transition(states.at(rows), actions, checks))
 
     def _edited(
@@ -163,30 +168,24 @@ class PlanEditMDP:
 
 @njit(cache=True)
 def _outcome(
-    remaining: NDArray[np.int32],
+    remaining_before: NDArray[np.int32],
     stopped: NDArray[np.bool_] | None,
     solved: NDArray[np.bool_],
     score: NDArray[np.float64],
     potential: NDArray[np.float64] | None,
     gamma: float,
     failure_reward: float,
-) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.bool_]]:
-    """Edits left, rewards and ends after one edit each; `potential` None leaves the shaping out."""
-    left = np.empty_like(remaining)
-    rewards = np.zeros(len(remaining))
-    terminated = np.empty(len(remaining), np.bool_)
+    remaining: NDArray[np.int32],
+    rewards: NDArray[np.float64],
+    terminated: NDArray[np.bool_],
+) -> None:
+    """Fill in edits left, rewards and ends after one edit each; `potential` None leaves the shaping out."""
     for b in range(len(remaining)):
-        left[b] = remaining[b] - 1
-        ended = left[b] <= 0
+        remaining[b] = remaining_before[b] - 1
+        ended = remaining[b] <= 0
         if stopped is not None:
             ended = ended or stopped[b]
         terminated[b] = solved[b] or ended
-        if solved[b]:
-            rewards[b] = SUCCESS_REWARD
-        elif ended:
-            rewards[b] = failure_reward
+        rewards[b] = SUCCESS_REWARD if solved[b] else failure_reward if ended else 0.0
         if potential is not None:
-            rewards[b] -= potential[b]
-            if not terminated[b]:
-                rewards[b] += gamma * score[b]
-    return left, rewards, terminated
+            rewards[b] += (0.0 if terminated[b] else gamma * score[b]) - potential[b]

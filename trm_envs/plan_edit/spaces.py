@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
@@ -14,16 +14,18 @@ from trm_envs.plan_edit.task import Checks
 Observation = dict[str, NDArray[Any]]
 
 
-def observation_space(mdp: PlanEditMDP) -> spaces.Dict:
+def observation_space(mdp: PlanEditMDP) -> spaces.Space[Observation]:
     """`instance` and `plan`, int8 grids flattened row by row, and `remaining_edits`, int32 of shape (1,)."""
     task = mdp.task
-    return spaces.Dict(
+    space = spaces.Dict(
         {
             "instance": spaces.Box(0, task.instance_high, (task.n_cells,), np.int8),
             "plan": spaces.Box(0, task.plan_high, (task.n_cells,), np.int8),
             "remaining_edits": spaces.Box(0, mdp.max_edits, (1,), np.int32),
         }
     )
+    # Gymnasium types the elements of a Dict space as spaces.
+    return cast("spaces.Space[Observation]", space)
 
 
 def observe(states: PlanStates) -> Observation:

@@ -30,6 +30,23 @@ class Checks(NamedTuple):
     dead_ends: NDArray[np.int64]
     """How many places of the plan cannot be completed without changing an earlier edit."""
 
+    @classmethod
+    def empty(cls, batch: int) -> Checks:
+        """Uninitialised arrays of shape (batch,), for a kernel to fill."""
+        return cls(
+            np.empty(batch),
+            np.empty(batch, np.bool_),
+            np.empty(batch, np.int64),
+            np.empty(batch, np.int64),
+            np.empty(batch, np.int64),
+        )
+
+    def at(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Checks:
+        """The checks of these rows."""
+        return Checks(
+            self.score[rows], self.solved[rows], self.filled[rows], self.violations[rows], self.dead_ends[rows]
+        )
+
 
 class PlanTask(ABC):
     """A puzzle as a plan-editing task: batched pure functions of (instance x, plan y, action a).

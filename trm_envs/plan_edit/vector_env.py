@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -85,9 +86,9 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
             raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} environments")
         options = dict(options or {})
         rows = self._reset_rows(options.pop("reset_mask", None))
-        for i in np.flatnonzero(rows):
-            if seeds[i] is not None:
-                self._rngs[i], _ = seeding.np_random(seeds[i])
+        for i, env_seed in enumerate(seeds):
+            if rows[i] and env_seed is not None:
+                self._rngs[i], _ = seeding.np_random(env_seed)
         self._begin(rows, chosen_puzzle(self.mdp.task, options))
         return observe(self._current()), self._info(np.zeros(self.num_envs, np.bool_), rows)
 
@@ -103,7 +104,7 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         actions = np.asarray(actions, np.int64)
         if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.mdp.n_actions:
             raise InvalidAction(
-                f"actions must have shape ({self.num_envs},) and lie within 0..{self.mdp.n_actions - 1}, got {actions!r}"
+                f"actions must have shape ({self.num_envs},) and be within 0..{self.mdp.n_actions - 1}, got {actions!r}"
             )
         states, begin = self._current(), self._ended
         if self.autoreset_mode == AutoresetMode.DISABLED and begin.any():
@@ -142,16 +143,13 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
 
     def get_state(self) -> dict[str, Any]:
         """All that decides what happens next, for `set_state`: the episodes and the generators."""
-        return {
-            "states": self._states,
-            "checks": self._checks,
-            "ended": self._ended.copy(),
-            "rngs": [rng.bit_generator.state for rng in self._rngs],
-        }
+        rngs = [rng.bit_generator.state for rng in self._rngs]
+        return deepcopy({"states": self._states, "checks": self._checks, "ended": self._ended, "rngs": rngs})
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue exactly where `get_state` was called."""
-        self._states, self._checks, self._ended = state["states"], state["checks"], state["ended"].copy()
+        state = deepcopy(state)
+        self._states, self._checks, self._ended = state["states"], state["checks"], state["ended"]
         for rng, rng_state in zip(self._rngs, state["rngs"], strict=True):
             rng.bit_generator.state = rng_state
 
@@ -185,7 +183,10 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if not rows.any():
             return
         chosen = np.flatnonzero(rows)
-        instances = np.stack([self.source.sample(self._rngs[i]) if puzzle is None else puzzle for i in chosen])
+        if puzzle is None:
+            instances = self.source.sample_each([self._rngs[i] for i in chosen])
+        else:
+            instances = np.tile(puzzle, (len(chosen), 1))
         fresh = self.mdp.initial(instances)
         fresh_checks = self.mdp.check(fresh)
         if not self.mdp.action_mask(fresh).any(axis=1).all():
@@ -194,29 +195,20 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
             self._states, self._checks = fresh, fresh_checks
         else:
             assert self._checks is not None
-            self._states = PlanStates(*_replaced(self._current(), chosen, fresh))
-            self._checks = Checks(*_replaced(self._checks, chosen, fresh_checks))
+            # In place: nobody else holds these arrays, since `observe`, `information` and `get_state` give copies.
+            batches: tuple[NDArray[Any], ...] = (*self._current(), *self._checks)
+            for batch, values in zip(batches, (*fresh, *fresh_checks), strict=True):
+                batch[chosen] = values
         self._ended = self._ended & ~rows
 
     def _info(self, invalid: Rows, rows: Rows | None = None) -> Info:
         """Batched infos in Gymnasium's form: zero and marked absent outside `rows`."""
         assert self._checks is not None
         present = np.ones(self.num_envs, np.bool_) if rows is None else rows
+        partial = not present.all()
         info: Info = {}
         for key, values in information(self.mdp.action_mask(self._current()), self._checks, invalid).items():
-            if not present.all():
+            if partial:
                 values = np.where(present.reshape(-1, *[1] * (values.ndim - 1)), values, np.zeros_like(values))
             info[key], info[f"_{key}"] = values, present.copy()
         return info
-
-
-def _replaced(
-    fields: Sequence[NDArray[Any]], rows: NDArray[np.int64], values: Sequence[NDArray[Any]]
-) -> list[NDArray[Any]]:
-    """Copies of `fields` with `values` in these rows."""
-    out = []
-    for field, value in zip(fields, values, strict=True):
-        changed = field.copy()
-        changed[rows] = value
-        out.append(changed)
-    return out

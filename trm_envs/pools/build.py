@@ -40,6 +40,8 @@ def build_pools(sources: Iterable[PoolSource]) -> None:
             splits[split] = {"file": name, "sha256": _sha256(data), **_facts(source, lines)}
         entries[source.name] = {"seed": source.seed, "splits": splits}
         _write(path, (json.dumps(entries, indent=1) + "\n").encode("ascii"))
+    pools.manifest.cache_clear()
+    pools.load.cache_clear()
 
 
 def check_pools(sources: Iterable[PoolSource]) -> tuple[list[str], list[str]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from trm_envs.sudoku.solver import count_solutions, singles, solve
 from trm_envs.sudoku.symmetry import apply_symmetry, canonical, invariant, random_symmetry
 
 _BATCH = 256
-# Members drawn from one orbit without meeting a new one, before the orbit counts as used up.
+# Draws from orbits of equal standing without meeting a new puzzle, before they count as used up.
 _MAX_REPEATS = 1_000
 
 
@@ -29,9 +29,10 @@ class SudokuPool:
         name: name of the pool.
         size: N, 9 or 16.
         blanks: (lo, hi) inclusive: each puzzle's number of blanks is uniform in it (minimal pools: accepted range).
-        train: number of training puzzles; validation and test have 512 each.
+        train: number of training puzzles.
         seed: seed of everything drawn.
         minimal: whether no given may be removable.
+        held_out: number of validation puzzles and of test puzzles.
     """
 
     name: str
@@ -40,6 +41,7 @@ class SudokuPool:
     train: int
     seed: int
     minimal: bool = False
+    held_out: int = 512
 
     @property
     def family(self) -> str:
@@ -49,7 +51,7 @@ class SudokuPool:
     @property
     def sizes(self) -> dict[str, int]:
         """Number of puzzles of each split."""
-        return {"train": self.train, "validation": 512, "test": 512}
+        return {"train": self.train, "validation": self.held_out, "test": self.held_out}
 
     def generate(self) -> dict[str, list[str]]:
         """Draw puzzles, each with another solved grid even under symmetry, until every split is full."""
@@ -103,6 +105,7 @@ class SudokuOrbitPool(SudokuPool):
 
     def orbits(self) -> Grids:
         """Return the canonical form of every uniquely solvable puzzle in the blank range, sorted, int8 (B, 16)."""
+        # A thousand random grids meet both orbits of solved grids; every puzzle is symmetric to one of theirs.
         solved = np.unique(canonical(random_solutions(4, 1_000, np.random.default_rng(0))), axis=0)
         masks = (np.arange(1 << 16)[:, None] >> np.arange(16)) & 1
         blanks = 16 - masks.sum(axis=1)
@@ -125,21 +128,19 @@ class SudokuOrbitPool(SudokuPool):
 
     def _members(self, orbits: Grids, count: int, rng: np.random.Generator) -> list[str]:
         """Draw `count` distinct puzzles, going round the blank counts (minimal: all orbits) and their orbits."""
-        rounds = self._rounds(orbits)
+        strata = np.zeros(len(orbits)) if self.minimal else count_blanks(orbits)
+        rounds = [cycle(orbits[strata == stratum]) for stratum in np.unique(strata)]
         lines: dict[str, None] = {}
-        repeats = 0
-        while len(lines) < count:
-            orbit = next(next(rounds))
-            before = len(lines)
-            lines[format_grids(apply_symmetry(orbit[None], *random_symmetry(4, rng)))[0]] = None
-            repeats = 0 if len(lines) > before else repeats + 1
-            if repeats > _MAX_REPEATS:
-                raise RuntimeError(f"{self.name}: {len(orbits)} orbits have too few members for {count} puzzles")
+        for stratum in islice(cycle(rounds), count):
+            lines[self._new_member(stratum, lines, rng)] = None
         return list(lines)
 
-    def _rounds(self, orbits: Grids) -> Iterator[Iterator[Grids]]:
-        strata = count_blanks(orbits) if not self.minimal else np.zeros(len(orbits))
-        return cycle([cycle(orbits[strata == stratum]) for stratum in np.unique(strata)])
+    def _new_member(self, orbits: Iterator[Grids], known: Container[str], rng: np.random.Generator) -> str:
+        for orbit in islice(orbits, _MAX_REPEATS):
+            line = format_grids(apply_symmetry(orbit[None], *random_symmetry(4, rng)))[0]
+            if line not in known:
+                return line
+        raise RuntimeError(f"{self.name}: no new puzzle in {_MAX_REPEATS} draws; its orbits have too few members")
 
     def keys(self, lines: Sequence[str]) -> list[Hashable]:
         """Return the canonical form of each puzzle."""

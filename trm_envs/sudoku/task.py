@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from math import isqrt
 
 import numpy as np
 from numba import njit
@@ -12,84 +11,113 @@ from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 from trm_envs.sudoku import render
+from trm_envs.sudoku.geometry import Indices, cell_units
 
-SIZES = (4, 9, 16)
+# Digits are bits and units (rows, columns, boxes) are masks. The kernels fill arrays of the caller's: boxing a result
+# would cost more than checking a small board does.
 
 
 @njit(cache=True)
-def _check(plans: Grids, box: int, violation_weight: float, dead_end_weight: float) -> tuple[NDArray[np.generic], ...]:
-    """The fields of `Checks`; one bit a digit, one mask a unit."""
-    size = box * box
+def _count_bits(mask: int) -> int:
+    """How many of the lowest 16 bits are set."""
+    mask -= (mask >> 1) & 0x5555
+    mask = (mask & 0x3333) + ((mask >> 2) & 0x3333)
+    mask = (mask + (mask >> 4)) & 0x0F0F
+    return (mask + (mask >> 8)) & 0x1F
+
+
+@njit(cache=True)
+def _check(
+    plans: Grids,
+    units: Indices,
+    violation_weight: float,
+    dead_end_weight: float,
+    score: NDArray[np.float64],
+    solved: NDArray[np.bool_],
+    filled: NDArray[np.int64],
+    violations: NDArray[np.int64],
+    dead_ends: NDArray[np.int64],
+) -> None:
+    """Fill the fields of `Checks`; `units` as in `geometry.cell_units`. Free of branches, which boards mispredict."""
+    n_cells, size = plans.shape[1], units[-1, 0] + 1
     every_digit = (1 << size) - 1
-    batch = len(plans)
-    score, solved = np.empty(batch), np.empty(batch, np.bool_)
-    filled, violations, dead_ends = np.zeros(batch, np.int64), np.zeros(batch, np.int64), np.zeros(batch, np.int64)
-    units = np.zeros((3, size), np.int64)
-    for b in range(batch):
-        units[:] = 0
-        for cell in range(size * size):
-            if plans[b, cell] > 0:
-                filled[b] += 1
-                bit = 1 << (plans[b, cell] - 1)
-                row, column = cell // size, cell % size
-                for kind, unit in enumerate((row, column, row // box * box + column // box)):
-                    # A digit that its unit holds already is one more digit than distinct digits.
-                    violations[b] += (units[kind, unit] & bit) != 0
-                    units[kind, unit] |= bit
-        if filled[b] < size * size:
-            for cell in range(size * size):
-                if plans[b, cell] == 0:
-                    row, column = cell // size, cell % size
-                    seen = units[0, row] | units[1, column] | units[2, row // box * box + column // box]
-                    dead_ends[b] += seen == every_digit
-        solved[b] = filled[b] == size * size and violations[b] == 0
-        score[b] = filled[b] - violation_weight * violations[b] - dead_end_weight * dead_ends[b]
-    return score, solved, filled, violations, dead_ends
-
-
-@njit(cache=True)
-def _is_consistent(plan: NDArray[np.int8], cell: int, digit: int, box: int) -> bool:
-    """Whether no other cell of the row, column or box of `cell` holds `digit`."""
-    size = box * box
-    row, column = cell // size, cell % size
-    top, left = row // box * box, column // box * box
-    for k in range(size):
-        for other in (row * size + k, k * size + column, (top + k // box) * size + left + k % box):
-            if other != cell and plan[other] == digit:
-                return False
-    return True
+    seen = np.empty(3 * size, np.int64)
+    for b in range(len(plans)):
+        seen[:] = 0
+        n_filled = n_distinct = n_dead_ends = 0
+        for cell in range(n_cells):
+            bit = (1 << plans[b, cell]) >> 1
+            n_filled += bit != 0
+            for kind in range(3):
+                seen[units[cell, kind]] |= bit
+        for unit in range(3 * size):
+            n_distinct += _count_bits(seen[unit])
+        for cell in range(n_cells):
+            taken = seen[units[cell, 0]] | seen[units[cell, 1]] | seen[units[cell, 2]]
+            n_dead_ends += (plans[b, cell] == 0) & (taken == every_digit)
+        n_violations = 3 * n_filled - n_distinct
+        filled[b], violations[b], dead_ends[b] = n_filled, n_violations, n_dead_ends
+        solved[b] = n_filled == n_cells and n_violations == 0
+        score[b] = n_filled - violation_weight * n_violations - dead_end_weight * n_dead_ends
 
 
 @njit(cache=True)
 def _edit(
-    instances: Grids, plans: Grids, actions: NDArray[np.int64], box: int, consistent: bool
-) -> tuple[Grids, NDArray[np.bool_]]:
-    """Plans after one edit each, and whether it was legal; actions from size**3 on erase."""
-    size = box * box
-    edited, legal = plans.copy(), np.empty(len(plans), np.bool_)
-    for b in range(len(plans)):
-        erase = actions[b] >= size**3
-        cell = actions[b] - size**3 if erase else actions[b] // size
+    instances: Grids,
+    actions: NDArray[np.int64],
+    units: Indices,
+    consistent: bool,
+    edited: Grids,
+    legal: NDArray[np.bool_],
+) -> None:
+    """Edit copies of the plans in place and say which edits were legal; actions from N^3 on erase."""
+    n_cells, size = edited.shape[1], units[-1, 0] + 1
+    for b in range(len(edited)):
+        erase = actions[b] >= n_cells * size
+        cell = actions[b] - n_cells * size if erase else actions[b] // size
         digit = 0 if erase else actions[b] % size + 1
-        legal[b] = instances[b, cell] == 0 and (erase or not consistent or _is_consistent(plans[b], cell, digit, box))
+        legal[b] = instances[b, cell] == 0
+        if consistent and not erase:
+            for other in range(n_cells):
+                if edited[b, other] == digit and other != cell and (units[other] == units[cell]).any():
+                    legal[b] = False
         if legal[b]:
             edited[b, cell] = digit
-    return edited, legal
 
 
 @njit(cache=True)
-def _action_mask(instances: Grids, plans: Grids, n_actions: int, box: int, consistent: bool) -> NDArray[np.bool_]:
-    """Legality of every edit."""
-    size = box * box
-    mask = np.zeros((len(plans), n_actions), np.bool_)
+def _allow_free(instances: Grids, size: int, mask: NDArray[np.bool_]) -> None:
+    """Fill in the legality of every digit where only the givens are locked."""
+    for b in range(len(instances)):
+        for cell in range(instances.shape[1]):
+            free = instances[b, cell] == 0
+            for k in range(size):
+                mask[b, cell * size + k] = free
+
+
+@njit(cache=True)
+def _allow_consistent(instances: Grids, plans: Grids, units: Indices, mask: NDArray[np.bool_]) -> None:
+    """Fill in the legality of every digit that no other cell of the row, column or box may hold already."""
+    n_cells, size = plans.shape[1], units[-1, 0] + 1
+    once, twice = np.empty(3 * size, np.int64), np.empty(3 * size, np.int64)
     for b in range(len(plans)):
-        for cell in range(size * size):
-            if instances[b, cell] == 0:
-                for k in range(size):
-                    mask[b, cell * size + k] = not consistent or _is_consistent(plans[b], cell, k + 1, box)
-                if n_actions > size**3:
-                    mask[b, size**3 + cell] = True
-    return mask
+        once[:] = 0
+        twice[:] = 0
+        for cell in range(n_cells):
+            bit = (1 << plans[b, cell]) >> 1
+            for kind in range(3):
+                unit = units[cell, kind]
+                twice[unit] |= once[unit] & bit
+                once[unit] |= bit
+        for cell in range(n_cells):
+            row, column, box = units[cell, 0], units[cell, 1], units[cell, 2]
+            own = (1 << plans[b, cell]) >> 1
+            # A cell does not rule out its own digit: that is in the way only where a unit holds it twice.
+            taken = (once[row] | once[column] | once[box]) & ~own | (twice[row] | twice[column] | twice[box]) & own
+            allowed = ~taken if instances[b, cell] == 0 else 0
+            for k in range(size):
+                mask[b, cell * size + k] = allowed & 1
+                allowed >>= 1
 
 
 class SudokuTask(PlanTask):
@@ -113,15 +141,13 @@ class SudokuTask(PlanTask):
     def __init__(
         self, size: int = 9, *, violation_weight: float = 2.0, dead_end_weight: float = 5.0, can_erase: bool = False
     ) -> None:
-        if size not in SIZES:
-            raise ValueError(f"Sudoku size must be one of {SIZES}, got {size}")
+        self._units = cell_units(size)
         if violation_weight < 0 or dead_end_weight < 0:
             raise ValueError(
                 f"checker weights must not be negative, got violation_weight={violation_weight}, "
                 f"dead_end_weight={dead_end_weight}"
             )
         self.size = size
-        self.box = isqrt(size)
         self.shape = (size, size)
         self.n_symbols = size
         self.instance_high = self.plan_high = size
@@ -133,9 +159,7 @@ class SudokuTask(PlanTask):
     @cached_property
     def relations(self) -> Mapping[str, NDArray[np.bool_]]:
         """`line`: same row or column; `box`: same box."""
-        cells = np.arange(self.n_cells)
-        row, column = cells // self.size, cells % self.size
-        box = row // self.box * self.box + column // self.box
+        row, column, box = self._units.T
         others = ~np.eye(self.n_cells, dtype=np.bool_)
         line = (row[:, None] == row) | (column[:, None] == column)
         return {"line": line & others, "box": (box[:, None] == box) & others}
@@ -143,12 +167,13 @@ class SudokuTask(PlanTask):
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 blank, 1 this digit placed, 2 another placed, 3 this digit given, 4 another given."""
         digits = np.arange(1, self.size + 1, dtype=np.int8)
-        other = np.where(plans == 0, 0, np.where(instances > 0, 4, 2)).astype(np.int8)
-        return other[:, :, None] - (plans[:, :, None] == digits).astype(np.int8)
+        other: Grids = np.where(plans == 0, 0, np.where(instances > 0, 4, 2)).astype(np.int8)
+        types: Grids = other[:, :, None] - (plans[:, :, None] == digits).astype(np.int8)
+        return types
 
     def initial_plans(self, instances: Grids) -> Grids:
         """The givens."""
-        return instances.copy()
+        return np.array(instances)
 
     def edit(
         self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
@@ -157,17 +182,26 @@ class SudokuTask(PlanTask):
 
         At level `consistent` a digit must also be new to its row, column and box.
         """
-        edited, legal = _edit(instances, plans, actions, self.box, level == "consistent")
+        edited, legal = plans.copy(), np.empty(len(plans), np.bool_)
+        _edit(instances, actions, self._units, level == "consistent", edited, legal)
         return edited, legal
 
     def action_mask(self, instances: Grids, plans: Grids, level: LegalActions) -> NDArray[np.bool_]:
         """Which edits are legal, shape (B, n_actions)."""
-        mask: NDArray[np.bool_] = _action_mask(instances, plans, self.n_actions, self.box, level == "consistent")
+        mask = np.empty((len(plans), self.n_actions), np.bool_)
+        if level == "consistent":
+            _allow_consistent(instances, plans, self._units, mask)
+        else:
+            _allow_free(instances, self.size, mask)
+        if self.can_erase:
+            mask[:, -self.n_cells :] = instances == 0
         return mask
 
     def check(self, instances: Grids, plans: Grids) -> Checks:
         """Filled cells minus weighted violations and dead ends."""
-        return Checks(*_check(plans, self.box, self.violation_weight, self.dead_end_weight))
+        checks = Checks.empty(len(plans))
+        _check(plans, self._units, self.violation_weight, self.dead_end_weight, *checks)
+        return checks
 
     def validate(self, instances: Grids) -> None:
         """Every digit in range, at least one blank, and no digit given twice in a unit."""
