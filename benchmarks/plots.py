@@ -61,28 +61,22 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     axes: Any = figure.add_subplot()
     ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
+    budgets = {algo: {p.steps for p in points if p.algo == algo} for algo in {p.algo for p in points}}
     for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
         found = curve(list(group))
         if found:
-            _draw(
-                axes,
-                f"{algo}" if len({p.steps for p in points if p.algo == algo}) == 1 else f"{algo}, {steps}",
-                found,
-                i,
-            )
+            label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps} steps"
+            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found)
     for line, style in zip((line for line in lines if line.kind == "line"), STYLES * 9, strict=False):
-        axes.axhline(
-            100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=f"{line.algo} (no training)"
-        )
+        label = f"{line.algo} (no training)"
+        axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
     _finish(axes, suite, points)
     return figure
 
 
-def _draw(axes: Any, label: str, found: Curve, number: int) -> None:
-    algo = label.partition(",")[0]
-    colour = COLOURS.get(algo, OTHERS[number % len(OTHERS)])
+def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve) -> None:
     steps, mean, lo, hi = zip(*found, strict=True)
-    style = "--" if algo in REFERENCE_METHODS else "-"
+    style = "--" if dashed else "-"
     percent = [[100 * v for v in values] for values in (mean, lo, hi)]
     axes.plot(steps, percent[0], style, color=colour, linewidth=2, marker="o", markersize=3.5, label=label, zorder=3)
     axes.fill_between(steps, percent[1], percent[2], color=colour, alpha=0.16, linewidth=0, zorder=2)

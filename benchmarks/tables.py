@@ -44,9 +44,7 @@ def _seconds(value: float) -> str:
 
 
 COLUMNS = (
-    Column(
-        "method", "Row name in the registry. Below the rule: reference lines, floors and ceilings.", lambda s: s.algo
-    ),
+    Column("method", "Name in the registry; reference lines (floors, ceilings) come last.", lambda s: s.algo),
     Column(
         "success",
         "Test puzzles solved by the final checkpoint: each exactly once, greedy actions. Mean over training seeds.",
@@ -65,27 +63,15 @@ COLUMNS = (
     ),
     Column("seeds", "Training seeds, or draws of a reference line.", lambda s: str(s.seeds)),
     Column("n", "Test puzzles that each seed was scored on.", lambda s: str(s.n)),
+    Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
+    Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
     Column(
-        "legal actions",
-        "givens: only givens are locked. consistent: edits must break no rule.",
-        lambda s: s.legal_actions,
+        "env steps", "Calls of env.step to train, warm-up included: the unit of cost.", lambda s: count(s.env_steps)
     ),
-    Column(
-        "edits",
-        "Mean edits spent on a test puzzle; an unsolved one spends its whole budget.",
-        lambda s: f"{s.edits:.1f}",
-    ),
-    Column(
-        "env steps", "Calls of env.step in training, warm-up included: the unit of cost.", lambda s: count(s.env_steps)
-    ),
-    Column(
-        "model queries", "Successors enumerated through the known MDP in training.", lambda s: count(s.model_queries)
-    ),
+    Column("model queries", "Successors enumerated through the MDP to train.", lambda s: count(s.model_queries)),
     Column("gradient steps", "Optimiser steps in training.", lambda s: count(s.gradient_steps)),
     Column("parameters", "Trainable parameters.", lambda s: count(s.parameters)),
-    Column(
-        "training time", "Wall-clock seconds of one seed's training, evaluation excluded.", lambda s: _seconds(s.wall_s)
-    ),
+    Column("training time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
 )
 
 

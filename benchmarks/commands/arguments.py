@@ -42,7 +42,7 @@ def add_contestants(parser: argparse.ArgumentParser) -> None:
         "--contestants",
         default="baselines",
         metavar="MODULE",
-        help="module with METHODS, LINES, make, load, agent_of, line, gradient_steps, model_queries (default: baselines)",
+        help="module with the names that baselines has: METHODS, LINES, make, load, agent_of, ... (default: baselines)",
     )
 
 

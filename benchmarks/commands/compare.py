@@ -19,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, help="folder of a run, or the word published")
     parser.add_argument("a", metavar="A", help="row name")
     parser.add_argument("b", metavar="B", help="row name")
-    parser.add_argument(
-        "--steps", type=int, help="budget of trained rows, where there are several (default: the largest)"
-    )
+    parser.add_argument("--steps", type=int, help="budget of trained rows (default: the largest)")
     parser.add_argument("--json", action="store_true", help="one JSON object a suite and nothing else")
 
 

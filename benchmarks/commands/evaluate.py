@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("model", type=Path, metavar="MODEL.zip", help="a saved model of any method")
     parser.add_argument("--env", required=True, metavar="ID", help="environment id, SudokuPlanEdit-9x9-v0 for one")
-    parser.add_argument(
-        "--puzzles", type=Path, required=True, metavar="FILE", help="puzzles, as the environment reads them"
-    )
+    parser.add_argument("--puzzles", type=Path, required=True, metavar="FILE", help="as the environment reads them")
     parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
