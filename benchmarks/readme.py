@@ -57,5 +57,5 @@ def _paired(name: str, folder: Path) -> str:
     lines: dict[str, Summary] = {line.algo: line for line in sorted(summarise(rows), key=lambda line: line.steps)}
     if len(algos) != 2 or not set(algos) <= set(lines):
         raise ValueError(f"table {name!r} is not paired:SUITE:A:B with A and B among {sorted(lines)}")
-    solved = (solved_by(rows, lines[algo]) for algo in algos)
-    return f"{suite}, {algos[0]} minus {algos[1]}: {tables.paired_text(paired_difference(*solved))}"
+    a, b = (solved_by(rows, lines[algo]) for algo in algos)
+    return f"{suite}, {algos[0]} minus {algos[1]}: {tables.paired_text(paired_difference(a, b))}"

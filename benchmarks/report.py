@@ -81,7 +81,7 @@ def _paired(rows: list[ResultRow], lines: list[Summary]) -> list[dict[str, str]]
 
 
 def _missing(folder: Folder, rows: list[ResultRow], failures: list[FailureRow]) -> list[str]:
-    settled = {row.key for row in (*rows, *failures)}
+    settled = {row.key for row in rows} | {row.key for row in failures}
     return [str(cell) for cell in folder.plan() if cell.key not in settled]
 
 

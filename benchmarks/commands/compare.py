@@ -58,7 +58,7 @@ def _scored(rows: Sequence[ResultRow], suite: str, algo: str, steps: int | None)
 def _print(a: list[ResultRow], b: list[ResultRow], as_json: bool) -> None:
     if len({row.pool_sha256 for row in (*a, *b)}) != 1:
         raise ValueError(f"{a[0].suite}: {a[0].algo} and {b[0].algo} were not scored on the same test pool")
-    paired = paired_difference(*({row.seed: row.solved_mask for row in rows} for rows in (a, b)))
+    paired = paired_difference({r.seed: r.solved_mask for r in a}, {r.seed: r.solved_mask for r in b})
     if not as_json:
         print(f"{a[0].suite}: {a[0].algo} minus {b[0].algo}: {tables.paired_text(paired)} (n = {paired.n})")
         return

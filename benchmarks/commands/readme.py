@@ -23,10 +23,8 @@ def run(options: argparse.Namespace) -> int:
     old = options.file.read_text(encoding="utf-8")
     new = fill(old)
     if options.check:
-        lines = difflib.unified_diff(
-            old.splitlines(), new.splitlines(), "README.md", "from published rows", lineterm=""
-        )
-        sys.stderr.writelines(f"{line}\n" for line in lines)
+        a, b = (text.splitlines(keepends=True) for text in (old, new))
+        sys.stderr.writelines(difflib.unified_diff(a, b, "README.md", "from published rows"))
         return int(old != new)
     if old != new:
         write_atomically(options.file, new)

@@ -75,11 +75,8 @@ def _show_plan(console: Console, cells: list[Cell], folder: Folder) -> None:
     groups = Counter((cell.suite, cell.algo, cell.steps) for cell in cells)
     finished = Counter((cell.suite, cell.algo, cell.steps) for cell in cells if cell.key in done)
     for (suite, algo, steps), seeds in groups.items():
-        table.add_row(
-            suite, algo, str(seeds), str(steps) if steps else "no training", str(finished[suite, algo, steps])
-        )
+        budget = str(steps) if steps else "no training"
+        table.add_row(suite, algo, str(seeds), budget, str(finished[suite, algo, steps]))
     console.print(table)
     total = sum(cell.steps for cell in cells if cell.key not in done)
-    console.print(
-        f"{len(cells)} cells, {len(done & {c.key for c in cells})} finished, {total} environment steps to make"
-    )
+    console.print(f"{len(cells)} cells, {finished.total()} finished, {total} environment steps to make")
