@@ -43,7 +43,8 @@ class InstancePool(InstanceSource):
 
     def sample(self, rng: np.random.Generator) -> NDArray[np.int8]:
         """One instance of the pool, shape (n_cells,)."""
-        return np.asarray(self.instances[int(rng.random() * len(self.instances))])
+        instance: NDArray[np.int8] = self.instances[int(rng.random() * len(self.instances))].copy()
+        return instance
 
     def sample_each(self, rngs: Sequence[np.random.Generator]) -> Grids:
         """One instance of the pool from each generator, shape (len(rngs), n_cells)."""

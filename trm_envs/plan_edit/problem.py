@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, get_args, get_type_hints
 
 from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, StopAction
@@ -47,10 +47,21 @@ def mdp_options(options: dict[str, Any]) -> dict[str, Any]:
     return {key: options[key] for key in MDP_OPTIONS if key in options}
 
 
+def check_keywords(options: dict[str, Any], allowed: type) -> None:
+    """Raise TypeError for a keyword that `allowed`, a puzzle's subclass of `ProblemOptions`, does not have."""
+    known = get_type_hints(allowed)
+    unknown = [key for key in options if key not in known]
+    if unknown:
+        raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}; the keywords are {', '.join(sorted(known))}")
+
+
 def check_source_options(options: dict[str, Any]) -> None:
     """Raise ValueError where more than one source of instances is asked for, or an unknown split."""
-    chosen = [key for key in ("puzzles", "generate", "split") if options.get(key)]
+    # Not by truth value: an array of puzzles has none.
+    chosen = [
+        key for key in ("puzzles", "generate", "split") if not (options.get(key) is None or options[key] is False)
+    ]
     if len(chosen) > 1:
         raise ValueError(f"instances come from one source, but several are asked for: {', '.join(chosen)}")
-    if options.get("split", "train") not in ("train", "validation", "test"):
+    if options.get("split", "train") not in get_args(Split):
         raise ValueError(f"split must be 'train', 'validation' or 'test', got {options['split']!r}")

@@ -1,0 +1,102 @@
+"""Where Sudoku puzzles come from: shipped pools, the user's own, or a generator."""
+
+from __future__ import annotations
+
+import operator
+from functools import cache, partial
+from typing import Any, Literal
+
+import numpy as np
+
+from trm_envs import pools
+from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
+from trm_envs.pools.text import parse_grid_lines, read_puzzles
+from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
+from trm_envs.sudoku.geometry import Grids
+
+Blanks = tuple[int, int] | Literal["minimal"]
+
+DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
+"""Range of blank cells for each size, where none is asked for."""
+
+
+def puzzle_source(size: int, options: dict[str, Any]) -> InstanceSource:
+    """The source that the keywords `puzzles`, `generate`, `split` and `blanks` describe.
+
+    Raises:
+        ValueError: blanks that make no sense or that no shipped pool has, or a bad puzzle.
+    """
+    if options.get("puzzles") is not None:
+        if "blanks" in options:
+            raise ValueError("blanks chooses among shipped or generated puzzles: leave it out where puzzles= is given")
+        return InstancePool(read_puzzles(options["puzzles"], size))
+    blanks = _checked(options.get("blanks", DEFAULT_BLANKS[size]), size)
+    if options.get("generate"):
+        return GeneratedInstances(_generator(size, blanks))
+    return InstancePool(_shipped(size, blanks, options.get("split", "train")))
+
+
+def _checked(blanks: Any, size: int) -> Blanks:
+    """A well-formed value of `blanks`; a list will do for a tuple, since that is what JSON makes of it."""
+    if isinstance(blanks, str) and blanks == "minimal":
+        return "minimal"
+    try:
+        least, most = (operator.index(bound) for bound in blanks)
+    except (TypeError, ValueError):
+        raise ValueError(f"blanks must be 'minimal' or two integers (least, most), got {blanks!r}") from None
+    if not 1 <= least <= most <= size * size:
+        raise ValueError(f"blanks must be (least, most) with 1 <= least <= most <= {size * size}, got {blanks!r}")
+    return least, most
+
+
+def _generator(size: int, blanks: Blanks) -> Any:
+    """A picklable function (count, rng) -> puzzles."""
+    if blanks != "minimal":
+        return partial(generate, size, blanks)
+    if size == 16:
+        raise ValueError("minimal 16x16 puzzles take too long to generate: give blanks=(least, most)")
+    return partial(generate_minimal, size)
+
+
+def _ranges(size: int) -> dict[str, tuple[int, int]]:
+    """Blank counts of the shipped pools that are named after a range, by name."""
+    prefix = f"sudoku-{size}x{size}-"
+    names = [name for name in pools.manifest() if name.startswith(prefix) and not name.endswith("minimal")]
+    bounds = {name: name.removeprefix(prefix).split("-") for name in names}
+    return {name: (int(least), int(most)) for name, (least, most) in bounds.items()}
+
+
+def _shipped(size: int, blanks: Blanks, split: str) -> Grids:
+    """All shipped puzzles of a split that have as many blanks."""
+    if blanks == "minimal":
+        if f"sudoku-{size}x{size}-minimal" not in pools.manifest():
+            raise ValueError(f"there is no shipped pool of minimal {size}x{size} puzzles: give blanks=(least, most)")
+        return _load(f"sudoku-{size}x{size}-minimal", size, split)
+    least, most = blanks
+    ranges = _ranges(size)
+    covered = {count for low, high in ranges.values() for count in range(low, high + 1)}
+    shipped = [*ranges.values(), *(["minimal"] if f"sudoku-{size}x{size}-minimal" in pools.manifest() else [])]
+    there = ", ".join(map(repr, shipped))
+    if not covered.issuperset(range(least, most + 1)):
+        raise ValueError(
+            f"no shipped {size}x{size} pool covers blanks={blanks!r}; there are {there}: "
+            "choose within them, or pass generate=True to make puzzles on the fly"
+        )
+    overlapping = [name for name, (low, high) in ranges.items() if low <= most and least <= high]
+    puzzles = np.concatenate([_load(name, size, split) for name in overlapping])
+    counts = count_blanks(puzzles)
+    chosen: Grids = puzzles[(counts >= least) & (counts <= most)]
+    if len(chosen) == 0:
+        raise ValueError(
+            f"the {split} split holds no {size}x{size} puzzle with blanks={blanks!r} (pools: {there}): "
+            "widen the range, or pass generate=True to make puzzles on the fly"
+        )
+    return chosen
+
+
+@cache
+def _load(pool: str, size: int, split: str) -> Grids:
+    """One split of a shipped pool; read once a process and therefore locked."""
+    puzzles = parse_grid_lines(pools.load(pool, split), size, f"pool {pool}, {split}")
+    puzzles.setflags(write=False)
+    return puzzles
