@@ -109,10 +109,12 @@ def _record(values: dict[str, Any], kind: type[Record], where: str) -> Record:
 
 def _value(value: Any, hint: Any) -> Any:
     """A JSON value as it is; a CSV string as the type that the field has."""
-    if not isinstance(value, str) or hint is str:
+    if not isinstance(value, str):
         return value
     if hint is bool:
         return value == "True"
     if hint in (int, float):
         return hint(value)
-    return float(value) if value else None
+    if hint == float | None:
+        return float(value) if value else None
+    return value
