@@ -4,7 +4,7 @@ Importing this package, and listing what it has, needs neither torch nor Stable-
 """
 
 from baselines.agents import Agent, agent_of, line
-from baselines.counters import gradient_steps, model_queries
+from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.registry import LINES, METHODS, Line, Method, load, make
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "load",
     "make",
     "model_queries",
+    "parameters",
 ]

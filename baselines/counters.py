@@ -41,3 +41,9 @@ def gradient_steps(model: BaseAlgorithm) -> int:
 def model_queries(model: BaseAlgorithm) -> int:
     """Successors that the model has enumerated through the MDP; 0 for an algorithm that only calls `env.step`."""
     return int(getattr(model, "model_queries", 0))
+
+
+def parameters(model: BaseAlgorithm) -> int:
+    """Parameters that the optimiser trains: target networks and snapshots are not counted."""
+    policy: Any = model.policy
+    return sum(parameter.numel() for group in policy.optimizer.param_groups for parameter in group["params"])

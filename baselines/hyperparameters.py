@@ -15,7 +15,6 @@ PPO: Keywords = {
     "n_steps": 64,
     "batch_size": 256,
     "n_epochs": 8,
-    "gamma": 0.99,
     "gae_lambda": 0.95,
     "ent_coef": 0.01,
     "policy_kwargs": {"net_arch": [256, 256]},
@@ -25,7 +24,6 @@ PPO_OVERRIDES: dict[str, Keywords] = {}
 A2C: Keywords = {
     "learning_rate": 7e-4,
     "n_steps": 8,
-    "gamma": 0.99,
     "gae_lambda": 0.95,
     "ent_coef": 0.01,
     "use_rms_prop": False,
@@ -38,7 +36,6 @@ DQN: Keywords = {
     "buffer_size": 20_000,
     "learning_starts": 1_000,
     "batch_size": 64,
-    "gamma": 0.99,
     # One call steps 4 environments: a gradient step every 4 environment steps, as in SB3's defaults.
     "train_freq": 1,
     "gradient_steps": 1,

@@ -33,13 +33,15 @@ class Method:
     n_envs: int
     """Episodes collected at once."""
     hyperparameters: Mapping[str, Any]
-    """Keywords of the algorithm."""
+    """Keywords of the algorithm. The discount is not among them: `make` takes that of the environment's shaping."""
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Keywords that replace the ones above where the environment id starts with the key."""
     masks: bool = False
     """Whether the method is given action masks."""
     legal_actions: LegalActions | None = None
     """Legal-action level that the row asks of the environment; None leaves it as it is."""
+    resumes_exactly: bool = False
+    """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
 
@@ -79,9 +81,9 @@ _UPI_TRM = "trm_agents:UPITRM"
 METHODS: dict[str, Method] = {
     row.name: row
     for row in (
-        Method("upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM),
-        Method("upi_trm-exact", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM_EXACT),
-        Method("stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0),
+        Method("upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM, resumes_exactly=True),
+        Method("upi_trm-exact", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM_EXACT, resumes_exactly=True),
+        Method("stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0, resumes_exactly=True),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, tuned.PPO_OVERRIDES),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 16, tuned.A2C, tuned.A2C_OVERRIDES),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),
@@ -161,9 +163,9 @@ def make_vec_env(row: Method, env_id: str, env_kwargs: Mapping[str, Any]) -> tup
     )
     mdp = vector_env.unwrapped.mdp
     if row.observation == "one_hot":
-        from trm_envs.wrappers import OneHotObservation
+        from trm_envs.wrappers import OneHotVectorObservation
 
-        vector_env = OneHotObservation(vector_env)
+        vector_env = OneHotVectorObservation(vector_env)
     return VecMonitor(VectorEnvAdapter(vector_env)), mdp
 
 
@@ -182,7 +184,7 @@ def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None
     """
     row = method(name)
     env, mdp = make_vec_env(row, env_id, env_kwargs)
-    keywords = row.hyperparameters_for(env_id)
+    keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
     if row.network is not None:
         keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
     policy = resolve_name(row.policy) if ":" in row.policy else row.policy
@@ -194,13 +196,16 @@ def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None
 def load(name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu") -> BaseAlgorithm:
     """A saved model of a row of `METHODS`, on its environment, ready to `predict` and to `learn` on.
 
-    As everywhere in SB3, loading reseeds the global generators with the model's own seed.
+    Where the row says `resumes_exactly`, `learn(..., reset_num_timesteps=False)` goes on where the model was saved;
+    others begin new episodes. As everywhere in SB3, loading reseeds the global generators with the model's own seed.
 
     Raises:
         ValueError: there is no such row.
     """
     row = method(name)
     env, _ = make_vec_env(row, env_id, env_kwargs)
-    model: BaseAlgorithm = resolve_name(row.algorithm).load(path, env=env, device=device)
+    model: BaseAlgorithm = resolve_name(row.algorithm).load(
+        path, env=env, device=device, force_reset=not row.resumes_exactly
+    )
     count_gradient_steps(model)
     return model

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from PIL.ImageDraw import ImageDraw
 
 BOLD, RED, GREEN, YELLOW, BLUE, GREY = "1", "31", "32", "33", "34", "90"
 """Codes of `styled`."""
@@ -42,12 +37,10 @@ class Canvas:
             # Imported here: training needs no Pillow.
             from PIL import Image, ImageDraw
         except ImportError as error:
-            raise DependencyNotInstalled(
-                "drawing an image needs Pillow: pip install trm-plan-edit[render]"
-            ) from error
+            raise DependencyNotInstalled("drawing an image needs Pillow: pip install trm-plan-edit[render]") from error
         self._scale = oversampling
         self._image = Image.new("RGB", (size * oversampling, size * oversampling), colour)
-        self._draw: ImageDraw = ImageDraw.Draw(self._image)
+        self._draw = ImageDraw.Draw(self._image)
 
     def box(self, box: Box, colour: str, radius: int = 0) -> None:
         """Fill a box, with rounded corners where `radius` is positive."""

@@ -37,19 +37,19 @@ class RecursiveCore(nn.Module, ABC):
         self.lipschitz = lipschitz
 
     @abstractmethod
-    def initial(self, injection: Tensor) -> Tensor:
-        """z_0 for a batch of injections of shape (B, ..., 2 d): zeros of shape (B, ..., d)."""
-
-    @abstractmethod
     def maps(self) -> tuple[LatentMap, LatentMap]:
         """The linear maps A and B."""
 
-    def step(self, z: Tensor, injection: Tensor) -> Tensor:
-        """f(z): latents (B, ..., d) and injections (i_1, i_2) stacked in the last axis, (B, ..., 2 d)."""
+    def step(self, z: Tensor | None, injection: Tensor) -> Tensor:
+        """f(z): latents (B, ..., d) and injections (i_1, i_2) stacked in the last axis, (B, ..., 2 d).
+
+        None stands for z_0 = 0, whose image under A is the bias alone: no product is spent on it.
+        """
         first, second = injection.chunk(2, dim=-1)
         expand, contract = self.maps()
-        update: Tensor = contract(torch.relu(expand(z) + first)) + second
-        return update + z if self.contraction == "none" else update
+        hidden = torch.relu(first + (expand.bias if z is None else expand(z)))
+        update: Tensor = contract(hidden) + second
+        return update if z is None or self.contraction == "clamp" else update + z
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -63,6 +63,13 @@ class RecursiveCore(nn.Module, ABC):
 
 class LatentMap(nn.Module, ABC):
     """A linear map on latents with a bound on its operator norm."""
+
+    linear: nn.Linear
+
+    @property
+    def bias(self) -> Tensor:
+        """The image of zero, shape (d,)."""
+        return self.linear.bias
 
     @abstractmethod
     def norm_bound(self) -> Tensor:
@@ -87,7 +94,8 @@ class DenseMap(LatentMap):
 
     def norm_bound(self) -> Tensor:
         """The spectral norm itself."""
-        return torch.linalg.matrix_norm(self.linear.weight, ord=2)
+        norm: Tensor = torch.linalg.matrix_norm(self.linear.weight, ord=2)
+        return norm
 
     def scale_(self, factor: float) -> None:
         """Scale the weight."""
@@ -166,10 +174,6 @@ class TokenCore(RecursiveCore):
         matrices = averaging(relations)
         self.expand, self.contract = (TokenMap(width, matrices, n_symbols) for _ in range(2))
 
-    def initial(self, injection: Tensor) -> Tensor:
-        """Zeros, shape (B, n_cells, n_symbols, d)."""
-        return torch.zeros_like(injection[..., : injection.shape[-1] // 2])
-
     def maps(self) -> tuple[LatentMap, LatentMap]:
         """The linear maps A and B."""
         return self.expand, self.contract
@@ -181,10 +185,6 @@ class VectorCore(RecursiveCore):
     def __init__(self, width: int, contraction: Contraction, lipschitz: float) -> None:
         super().__init__(contraction, lipschitz)
         self.expand, self.contract = DenseMap(width), DenseMap(width)
-
-    def initial(self, injection: Tensor) -> Tensor:
-        """Zeros, shape (B, d)."""
-        return torch.zeros_like(injection[..., : injection.shape[-1] // 2])
 
     def maps(self) -> tuple[LatentMap, LatentMap]:
         """The linear maps A and B."""

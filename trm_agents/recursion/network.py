@@ -45,7 +45,7 @@ class Unrolled(NamedTuple):
 
 
 class RecursiveNetwork(nn.Module):
-    """z_0 = z_init, z_{k+1} = Pi_R(f(z_k, x)), n times; heads read z_n.
+    """z_0 = 0, z_{k+1} = Pi_R(f(z_k, x)), n times; heads read z_n.
 
     Args:
         encoder: observation -> injection.
@@ -79,9 +79,9 @@ class RecursiveNetwork(nn.Module):
         self.radius = radius
 
     def run(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> Unrolled:
-        """Unroll the core from `latent` (z_init by default) for `unroll` inner steps."""
+        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps."""
         injection = self.encoder(observation)
-        z = self.core.initial(injection) if latent is None else latent
+        z = latent
         latents: list[Tensor] = []
         active: list[Tensor] = []
         for _ in range(self.unroll if unroll is None else unroll):
@@ -90,7 +90,7 @@ class RecursiveNetwork(nn.Module):
                 z, outside = project_ball(z, self.radius)
                 active.append(outside.float())
             latents.append(z)
-        projected = torch.stack(active).mean(0) if active else torch.zeros(len(z))
+        projected = torch.stack(active).mean(0) if active else torch.zeros(len(injection), device=injection.device)
         return Unrolled(latents, projected)
 
     def read(self, latent: Tensor) -> NetworkOutput:

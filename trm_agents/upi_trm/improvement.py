@@ -55,4 +55,5 @@ def cross_entropy(target: Tensor, log_policy: Tensor) -> Tensor:
 
 def kl_divergence(target: Tensor, log_policy: Tensor) -> Tensor:
     """KL(target || pi), shape (B,); 0 log 0 counts as 0."""
-    return torch.special.xlogy(target, target).sum(1) + cross_entropy(target, log_policy)
+    negative_entropy: Tensor = torch.special.xlogy(target, target).sum(1)
+    return negative_entropy + cross_entropy(target, log_policy)

@@ -25,7 +25,7 @@ from trm_envs.plan_edit.task import Checks
 Advantage = Literal["enumerate", "readout"]
 Conservative = Literal["distill", "exact"]
 
-CHUNK = 2048
+CHUNK = 256
 """States a forward pass without gradient takes at once."""
 
 ADVANTAGE_LIMIT = 10.0
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 
     observation: PyTorchObs
     latent: Tensor | None
-    """What each state's inner steps start from; None stands for z_init."""
+    """What each state's inner steps start from; None stands for z_0 = 0."""
     mask: Tensor
     policy: Tensor
     """The deployed pi(a|s), (N, n_actions)."""
@@ -71,9 +71,19 @@ class Evaluation(NamedTuple):
     def batch(self, rows: Tensor) -> Evaluation:
         """The evaluation of some of the states."""
         observation = self.observation
-        chosen = {k: v[rows] for k, v in observation.items()} if isinstance(observation, dict) else observation[rows]
-        fields = [None if field is None else field[rows] for field in self[1:-1]]
-        return Evaluation(chosen, *fields, self.queries)  # type: ignore[arg-type]
+        return self._replace(
+            observation={k: v[rows] for k, v in observation.items()}
+            if isinstance(observation, dict)
+            else observation[rows],
+            latent=None if self.latent is None else self.latent[rows],
+            mask=self.mask[rows],
+            policy=self.policy[rows],
+            values=self.values[rows],
+            potential=self.potential[rows],
+            actions=self.actions[rows],
+            targets=self.targets[rows],
+            advantages=self.advantages[rows],
+        )
 
 
 def as_tensors(observation: dict[str, NDArray[Any]], device: torch.device) -> PyTorchObs:
@@ -163,7 +173,7 @@ def _action_values(
         shaped = score if mdp.shaping else np.zeros_like(score)
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            batch = as_tensors(observe(PlanStates(*(field[part] for field in states))), policy.device)
+            batch = as_tensors(observe(states.at(part)), policy.device)
             carried = latents[torch.as_tensor(rows[part])] if policy.latent == "persistent" else None
             phi = torch.as_tensor(shaped[part], dtype=torch.float32, device=policy.device)
             out[part] = policy.values(batch, phi, carried).cpu().numpy()
@@ -221,4 +231,4 @@ def losses(policy: RecursivePolicy, batch: Evaluation, target: Tensor, dials: Di
 def minibatches(rng: np.random.Generator, size: int, batch_size: int) -> Iterator[Tensor]:
     """Row indices of one epoch in a random order; the last batch may be smaller."""
     order = torch.as_tensor(rng.permutation(size))
-    return iter(order.split(batch_size))
+    return iter(torch.split(order, batch_size))

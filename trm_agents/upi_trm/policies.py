@@ -32,16 +32,16 @@ class RecursivePolicy(BasePolicy):
         observation_space, action_space, lr_schedule: as for any SB3 policy; actions are Discrete.
         mdp: the plan-edit model, which gives legal actions and potentials; None for other environments.
         unroll, radius, contraction, lipschitz: dials of the recursion, see `UPITRM`.
-        latent: `episodic` starts every state from z_init; `persistent` carries the latent through an episode.
+        latent: `episodic` starts every state from z_0 = 0; `persistent` carries the latent through an episode.
         advantage_head: read advantages of all actions from the latent.
         mixture_capacity: number of snapshots of an exact mixture; None deploys the network itself.
+        value_scale: unit of the value head.
         width: d, channels of the latent.
         features_extractor_class, features_extractor_kwargs, normalize_images: as for any SB3 policy.
         optimizer_class, optimizer_kwargs: AdamW by default.
     """
 
     value_offset = 0.0
-    value_scale = 1.0
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class RecursivePolicy(BasePolicy):
         latent: Latent = "episodic",
         advantage_head: bool = False,
         mixture_capacity: int | None = None,
+        value_scale: float = 1.0,
         width: int,
         features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
         features_extractor_kwargs: dict[str, Any] | None = None,
@@ -81,6 +82,7 @@ class RecursivePolicy(BasePolicy):
             )
         self.mdp = mdp
         self.latent: Latent = latent
+        self.value_scale = value_scale
         self.n_actions = int(action_space.n)
         self._dials: dict[str, Any] = {
             "width": width,
@@ -151,22 +153,20 @@ class RecursivePolicy(BasePolicy):
         self.set_training_mode(False)
         tensors, batched = self.obs_to_tensor(observation)
         with torch.no_grad():
-            carried = self.carried(tensors, None if state is None else state[0], episode_start)
+            carried = self.carried(None if state is None else state[0], episode_start)
             policy, latent = self.action_probabilities(tensors, carried)
             actions = self._choose(policy, deterministic).cpu().numpy()
         return actions if batched else actions[0], (latent.cpu().numpy(),)
 
-    def carried(
-        self, observation: PyTorchObs, latent: NDArray[Any] | None, episode_start: NDArray[Any] | None
-    ) -> Tensor | None:
-        """The latents that a step starts from: those carried over, z_init where an episode begins."""
+    def carried(self, latent: NDArray[Any] | None, episode_start: NDArray[Any] | None) -> Tensor | None:
+        """The latents that a step starts from: those carried over, zero where an episode begins; None: all zero."""
         if self.latent == "episodic" or latent is None:
             return None
-        fresh = self.network.core.initial(self.network.encoder(self.inputs(observation)))
+        carried = torch.as_tensor(latent, device=self.device)
         if episode_start is None:
-            return torch.as_tensor(latent, device=self.device)
-        start = torch.as_tensor(episode_start, dtype=torch.bool, device=self.device)
-        return torch.where(start.view(-1, *[1] * (fresh.dim() - 1)), fresh, torch.as_tensor(latent, device=self.device))
+            return carried
+        going_on = ~torch.as_tensor(episode_start, dtype=torch.bool, device=self.device)
+        return carried * going_on.view(-1, *[1] * (carried.dim() - 1))
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
@@ -174,6 +174,7 @@ class RecursivePolicy(BasePolicy):
             **self._dials,
             "mdp": self.mdp,
             "latent": self.latent,
+            "value_scale": self.value_scale,
             "mixture_capacity": self._mixture_capacity,
             "lr_schedule": self._dummy_schedule,
             "features_extractor_class": self.features_extractor_class,
@@ -194,7 +195,7 @@ class TRMPolicy(RecursivePolicy):
         if mdp is None:
             raise ValueError("TRMPolicy needs a plan-edit environment (one with an `mdp`); use MlpPolicy elsewhere")
         self.value_offset = -mdp.task.max_score
-        self.value_scale = mdp.task.max_score + 1.0
+        kwargs["value_scale"] = mdp.task.max_score + 1.0
         kwargs.setdefault("features_extractor_class", CombinedExtractor)
         super().__init__(*args, mdp=mdp, width=width, **kwargs)
 

@@ -18,7 +18,9 @@ def k_step_targets(
     gamma^k; nothing is bootstrapped past a terminal.
 
     Args:
-        rewards, terminated, truncated: shape (T, n_envs).
+        rewards: r_t, shape (T, n_envs).
+        terminated: whether step t ended its episode for good, shape (T, n_envs).
+        truncated: whether step t ended it early, shape (T, n_envs).
         next_values: U(s_{t+1}) of the state that step t led to (before any reset), shape (T, n_envs).
         gamma: discount.
         horizon: K >= 1.

@@ -74,7 +74,7 @@ class UPITRM(BaseAlgorithm):
         radius: R of the latent projection; None leaves it out.
         contraction: `none`, or `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate).
         lipschitz: L_z, what `clamp` aims for.
-        latent: `episodic` starts each state from z_init; `persistent` carries z_n through an episode.
+        latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
         beta: inverse temperature of the candidate, in units of the running root mean square of A.
@@ -208,6 +208,8 @@ class UPITRM(BaseAlgorithm):
             latent=self.latent,
             advantage_head=self.dials.advantage == "readout",
             mixture_capacity=self.mixture_capacity if self.conservative == "exact" else None,
+            # A bound on returns of rewards up to 1; `TRMPolicy` knows its own.
+            value_scale=1.0 / (1.0 - self.gamma) if self.gamma < 1.0 else 1.0,
             **self.policy_kwargs,
         ).to(self.device)
 
@@ -304,7 +306,8 @@ class UPITRM(BaseAlgorithm):
             self.rollout.add(observation, start, actions, rewards, dones & ~truncated, truncated, values)
             self.num_timesteps += self.env.num_envs
             self._update_info_buffer(infos, dones)
-            self._last_obs, self._last_episode_starts, self._last_latent = new_obs, dones, latent
+            self._last_obs = new_obs  # type: ignore[assignment]
+            self._last_episode_starts, self._last_latent = dones, latent
             # After everything is stored, so that a save from a callback misses nothing.
             callback.update_locals(locals())
             if not callback.on_step():
@@ -321,16 +324,15 @@ class UPITRM(BaseAlgorithm):
         tensors = as_tensors(observation, self.device)
         start: Tensor | None = None
         if self.latent == "persistent":
-            fresh = self.policy.network.core.initial(self.policy.network.encoder(self.policy.inputs(tensors)))
-            carried = self.policy.carried(tensors, self._last_latent, self._last_episode_starts)
-            start = fresh if carried is None else carried
+            start = self.policy.carried(self._last_latent, self._last_episode_starts)
         policy, latent = self.policy.action_probabilities(tensors, start)
         cumulative = policy.double().cpu().numpy().cumsum(1)
         draw = self.rng.random((len(cumulative), 1)) * cumulative[:, -1:]
         actions = (cumulative > draw).argmax(1)
-        if start is None:
+        if self.latent == "episodic":
             return actions, None, None
-        return actions, start.cpu().numpy(), latent.cpu().numpy()
+        carried = torch.zeros_like(latent) if start is None else start
+        return actions, carried.cpu().numpy(), latent.cpu().numpy()
 
     @torch.no_grad()
     def _truncation_values(self, infos: list[dict[str, Any]], truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -355,7 +357,7 @@ class UPITRM(BaseAlgorithm):
         assert self.rollout is not None and self._last_obs is not None
         with torch.no_grad():
             last = numpy_observation(self._last_obs)
-            latent = self.policy.carried(as_tensors(last, self.device), self._last_latent, self._last_episode_starts)
+            latent = self.policy.carried(self._last_latent, self._last_episode_starts)
             last_values = self._values(last, latent)
         evaluation = evaluate(self.policy, self.rollout, last_values, self.dials)
         self.model_queries += evaluation.queries
@@ -383,7 +385,7 @@ class UPITRM(BaseAlgorithm):
             for rows in minibatches(self.rng, len(target), self.batch_size):
                 loss = losses(self.policy, evaluation.batch(rows), target[rows], self.dials)
                 self.policy.optimizer.zero_grad()
-                loss.total.backward()
+                loss.total.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
                 self.policy.optimizer.step()
                 self.policy.network.core.clamp_()

@@ -6,11 +6,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trm_envs.maze.kernels import FREE, GOAL, START, WALL, Grid, distances, neighbour, path_lengths
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, Grid, distances, neighbour, path_lengths
 from trm_envs.plan_edit.task import Grids
 from trm_envs.splitmix import below, shuffle
 
 Stream = NDArray[np.uint64]
+
+BRAID = 0.5
+"""The `braid` of shipped mazes with loops: half of the dead ends are opened, the others stay as traps."""
 
 
 @njit(cache=True)
@@ -72,11 +75,11 @@ def _braid(maze: Grid, side: int, braid: float, stream: Stream) -> None:
     rooms, walled = np.arange(side * side), np.empty(4, np.int64)
     dead_ends = 0
     for room in rooms:
-        dead_ends += _walled_doors(maze, room, side, walled)[1] == 1
+        dead_ends += _walled_doors(maze, int(room), side, walled)[1] == 1
     left = int(np.ceil(dead_ends * braid))
     shuffle(stream, rooms)
     for room in rooms:
-        n_walled, n_open = _walled_doors(maze, room, side, walled)
+        n_walled, n_open = _walled_doors(maze, int(room), side, walled)
         if left > 0 and n_open == 1:
             maze[walled[below(stream, n_walled)]] = FREE
             left -= 1
@@ -109,6 +112,13 @@ def _generate_all(mazes: Grids, side: int, braid: float, seeds: Stream) -> None:
         _place_ends(mazes[index], side, stream)
 
 
+def check_size(size: int) -> int:
+    """Return `size`; raise ValueError unless it is odd and at least 5."""
+    if size < 5 or size % 2 == 0:
+        raise ValueError(f"generated mazes have an odd side of at least 5, got {size}; for others give puzzles=")
+    return size
+
+
 def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0) -> Grids:
     """Random solvable mazes, int8 of shape (count, N*N): 0 free, 1 wall, 2 start, 3 goal.
 
@@ -125,8 +135,7 @@ def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0
     Raises:
         ValueError: a value is outside its range.
     """
-    if size < 5 or size % 2 == 0:
-        raise ValueError(f"generated mazes have an odd side of at least 5, got {size}; for others give puzzles=")
+    check_size(size)
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
     if not 0.0 <= braid <= 1.0:

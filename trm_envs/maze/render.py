@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from trm_envs import drawing
 from trm_envs.drawing import Canvas, styled
-from trm_envs.maze.kernels import FREE, GOAL, START, WALL, diagnose
+from trm_envs.maze.chains import diagnose
+from trm_envs.maze.paths import FREE, GOAL, START, WALL
 
 _FLOOR, _WALL = "#f8f9fb", "#2f3b4a"
 _PATH_FLOOR, _VIOLATION_FLOOR, _DEAD_END_FLOOR = "#d6e6fa", "#fbcdcd", "#ffe0a0"
@@ -17,6 +18,7 @@ _PATH, _VIOLATION, _START, _GOAL = "#1f63c6", "#d3262d", "#1d9a5b", "#7a3fc4"
 
 # Every image is about this many pixels wide, and no cell wider than the second number.
 _WIDTH, _LARGEST_CELL = 500, 72
+_SMALLEST_END = 22
 _OVERSAMPLING = 4
 
 
@@ -65,9 +67,7 @@ def _centre(cell: int, size: int, margin: int, pixels: int) -> tuple[float, floa
     return margin + (cell % size + 0.5) * pixels, margin + (cell // size + 0.5) * pixels
 
 
-def _draw_marks(
-    canvas: Canvas, plan: NDArray[np.int8], violating: NDArray[np.bool_], margin: int, pixels: int
-) -> None:
+def _draw_marks(canvas: Canvas, plan: NDArray[np.int8], violating: NDArray[np.bool_], margin: int, pixels: int) -> None:
     """A dot on every marked cell and a line between marked neighbours; red ones on top."""
     size = isqrt(len(plan))
     for red in (False, True):
@@ -82,6 +82,6 @@ def _draw_marks(
 
 
 def _draw_end(canvas: Canvas, centre: tuple[float, float], pixels: int, colour: str) -> None:
-    """A ringed disc."""
+    """A ringed disc, in a small maze within its cell, in a large one big enough to be seen."""
     for share, shade in ((0.42, _FLOOR), (0.36, colour), (0.2, _FLOOR), (0.12, colour)):
-        canvas.disc(centre, pixels * share, shade)
+        canvas.disc(centre, max(pixels, _SMALLEST_END) * share, shade)

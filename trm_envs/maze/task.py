@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.maze import kernels, render
-from trm_envs.maze.kernels import FREE, GOAL, START, WALL
+from trm_envs.maze import chains, render
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+
+
+def flaw(instance: NDArray[np.int8]) -> str | None:
+    """What is wrong with a maze, flat and square, in words; None where nothing is."""
+    if instance.min() < FREE or instance.max() > GOAL:
+        return f"cells must be {FREE} free, {WALL} wall, {START} start or {GOAL} goal"
+    for name, value in (("start", START), ("goal", GOAL)):
+        if (count := int((instance == value).sum())) != 1:
+            return f"there must be exactly one {name}, found {count}"
+    length = path_lengths(instance[None], isqrt(len(instance)))[0]
+    if length == 0:
+        return "no path leads from start to goal"
+    return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None
 
 
 class MazeTask(PlanTask):
@@ -82,7 +96,8 @@ class MazeTask(PlanTask):
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 wall, 1 free and unmarked, 2 free and marked, 3 start, 4 goal; shape (B, n_cells, 1)."""
         types = np.array([1, 0, 3, 4], np.int8)[instances]
-        return (types + ((instances == FREE) & (plans == 1)).astype(np.int8))[:, :, None]
+        types[(instances == FREE) & (plans == 1)] = 2
+        return types[:, :, None]
 
     def initial_plans(self, instances: Grids) -> Grids:
         """Start and goal."""
@@ -92,32 +107,24 @@ class MazeTask(PlanTask):
         self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
     ) -> tuple[Grids, NDArray[np.bool_]]:
         """Toggle one free cell. Walls, start and goal are locked."""
-        edited, legal = kernels.edit(instances, plans, actions, self.size, level == "consistent")
+        edited, legal = chains.edit(instances, plans, actions, self.size, level == "consistent")
         return edited, legal
 
     def action_mask(self, instances: Grids, plans: Grids, level: LegalActions) -> NDArray[np.bool_]:
         """Which toggles are legal, shape (B, n_actions)."""
-        mask: NDArray[np.bool_] = kernels.action_mask(instances, plans, self.size, level == "consistent")
+        mask: NDArray[np.bool_] = chains.action_mask(instances, plans, self.size, level == "consistent")
         return mask
 
     def check(self, instances: Grids, plans: Grids) -> Checks:
         """Cells on the chains minus weighted violations and dead ends."""
         weights = self.violation_weight, self.dead_end_weight
-        return Checks(*kernels.check(instances, plans, self.size, self.shortest, *weights))
+        return Checks(*chains.check(instances, plans, self.size, self.shortest, *weights))
 
     def validate(self, instances: Grids) -> None:
         """One start, one goal, not adjacent, and a path between them."""
         for number, instance in enumerate(instances, start=1):
-            if instance.min() < FREE or instance.max() > GOAL:
-                raise ValueError(f"puzzle {number}: cells must be {FREE} free, {WALL} wall, {START} start, {GOAL} goal")
-            for name, value in (("start", START), ("goal", GOAL)):
-                if (count := int((instance == value).sum())) != 1:
-                    raise ValueError(f"puzzle {number}: there must be exactly one {name}, found {count}")
-            length = kernels.path_lengths(instance[None], self.size)[0]
-            if length == 0:
-                raise ValueError(f"puzzle {number}: no path leads from start to goal")
-            if length == 2:
-                raise ValueError(f"puzzle {number}: start and goal are adjacent, so there is nothing to edit")
+            if found := flaw(instance):
+                raise ValueError(f"puzzle {number}: {found}")
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.maze.render.text`."""

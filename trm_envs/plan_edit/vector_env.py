@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -141,17 +140,28 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         """Legal actions, shape (num_envs, n_actions), bool."""
         return self.mdp.action_mask(self._current())
 
-    def get_state(self) -> dict[str, Any]:
-        """All that decides what happens next, for `set_state`: the episodes and the generators."""
-        rngs = [rng.bit_generator.state for rng in self._rngs]
-        return deepcopy({"states": self._states, "checks": self._checks, "ended": self._ended, "rngs": rngs})
+    def get_state(self) -> list[dict[str, Any]]:
+        """All that decides what happens next, one state a sub-environment, in the form of `PlanEditEnv.get_state`."""
+        return [
+            {
+                "states": None if self._states is None else self._states.at(rows),
+                "checks": None if self._checks is None else self._checks.at(rows),
+                "terminated": bool(self._ended[rows[0]]),
+                "rng": self._rngs[rows[0]].bit_generator.state,
+            }
+            for rows in np.arange(self.num_envs)[:, None]
+        ]
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue exactly where `get_state` was called."""
-        state = deepcopy(state)
-        self._states, self._checks, self._ended = state["states"], state["checks"], state["ended"]
-        for rng, rng_state in zip(self._rngs, state["rngs"], strict=True):
-            rng.bit_generator.state = rng_state
+    def set_state(self, state: dict[str, Any], index: int) -> None:
+        """Sub-environment `index` continues exactly where this state was taken, from a single environment or here."""
+        self._rngs[index].bit_generator.state = state["rng"]
+        self._ended[index] = state["terminated"]
+        if state["states"] is None:
+            return
+        if self._states is None:
+            self._states = self.mdp.initial(np.zeros((self.num_envs, self.mdp.task.n_cells), np.int8))
+            self._checks = self.mdp.check(self._states)
+        self._replace(np.array([index]), state["states"], state["checks"])
 
     def render(self) -> tuple[Any, ...] | None:
         """One frame a sub-environment."""
@@ -194,12 +204,15 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if rows.all():
             self._states, self._checks = fresh, fresh_checks
         else:
-            assert self._checks is not None
-            # In place: nobody else holds these arrays, since `observe`, `information` and `get_state` give copies.
-            batches: tuple[NDArray[Any], ...] = (*self._current(), *self._checks)
-            for batch, values in zip(batches, (*fresh, *fresh_checks), strict=True):
-                batch[chosen] = values
+            self._replace(chosen, fresh, fresh_checks)
         self._ended = self._ended & ~rows
+
+    def _replace(self, rows: NDArray[np.int64], states: PlanStates, checks: Checks) -> None:
+        """Put these states in these rows, in place: `observe`, `information` and `get_state` have given copies only."""
+        assert self._states is not None and self._checks is not None
+        batches: tuple[NDArray[Any], ...] = (*self._states, *self._checks)
+        for batch, values in zip(batches, (*states, *checks), strict=True):
+            batch[rows] = values
 
     def _info(self, invalid: Rows, rows: Rows | None = None) -> Info:
         """Batched infos in Gymnasium's form: zero and marked absent outside `rows`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trm_envs.maze.generator import BRAID
+from trm_envs.pools.maze import MazeOrbitPool, MazePool
 from trm_envs.pools.source import PoolSource
 from trm_envs.pools.sudoku import SudokuOrbitPool, SudokuPool
 
@@ -14,6 +16,14 @@ _ROWS: tuple[PoolSource, ...] = (
     SudokuPool("sudoku-9x9-49-56", 9, (49, 56), train=12_000, seed=9_049),
     SudokuPool("sudoku-9x9-minimal", 9, (49, 64), train=12_000, seed=9_057, minimal=True),
     SudokuPool("sudoku-16x16-90-120", 16, (90, 120), train=2_000, seed=16_090),
+    MazeOrbitPool("maze-5x5-perfect", 5, 0.0, train=4_000, seed=5_000),
+    MazeOrbitPool("maze-5x5-braided", 5, BRAID, train=4_000, seed=5_005),
+    MazePool("maze-9x9-perfect", 9, 0.0, train=4_000, seed=9_000),
+    MazePool("maze-9x9-braided", 9, BRAID, train=4_000, seed=9_005),
+    MazePool("maze-15x15-perfect", 15, 0.0, train=4_000, seed=15_000),
+    MazePool("maze-15x15-braided", 15, BRAID, train=4_000, seed=15_005),
+    MazePool("maze-31x31-perfect", 31, 0.0, train=1_000, seed=31_000),
+    MazePool("maze-31x31-braided", 31, BRAID, train=1_000, seed=31_005),
 )
 
 POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}

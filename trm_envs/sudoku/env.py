@@ -117,7 +117,7 @@ class SudokuPlanEditEnv(PlanEditEnv):
 
 
 class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
-    """B episodes of `SudokuPlanEditEnv` at once: `gym.make_vec(id, num_envs=B)`, or with a mode of its own.
+    """B episodes of `SudokuPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
     Equal to `SyncVectorEnv` over the single environments bit for bit, and some 30 times as fast. Takes the same
     keywords, and:
@@ -126,8 +126,7 @@ class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
         num_envs: B.
         size: N, one of 4, 9, 16.
         render_mode: `ansi`, `rgb_array` or None.
-        autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`;
-            through `gym.make_vec` as `vector_kwargs={"autoreset_mode": ...}`.
+        autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
         **options: the keywords of `SudokuPlanEditEnv`.
     """
 

@@ -1,6 +1,8 @@
 """Jitted kernels of the solver and the generator: singles, and search on the blank cell with the fewest candidates.
 
 Digit d is bit d-1 of a candidate mask. `used` holds, for each unit of `geometry.units`, the digits placed in it.
+
+numba's cache looks at the file of a kernel, not at the kernels it calls: after an edit here, delete `__pycache__`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a marking of a maze looks like, cell by cell: chains, violations, dead ends, distances."""
+"""What a marking of a maze looks like, cell by cell: chains, violations, dead ends."""
 
 from __future__ import annotations
 
@@ -6,40 +6,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.maze.paths import FREE, GOAL, START, Grid, find, neighbour, path_lengths
 from trm_envs.plan_edit.task import Grids
 
-Grid = NDArray[np.int8]
 Cells = NDArray[np.bool_]
-
-FREE, WALL, START, GOAL = range(4)
-"""The values of an instance cell."""
+Counts = NDArray[np.int64]
 
 # Why a chain stops: nothing to go on to, more than one way on, or the other end reached.
 _GAP, _FORK, _MET = range(3)
 
 # One bit a chain: the one grown from the start and the one grown from the goal.
 _START_CHAIN, _GOAL_CHAIN = 1, 2
-
-
-@njit(cache=True)
-def neighbour(cell: int, direction: int, size: int) -> int:
-    """The cell above, below, left or right (direction 0..3) of `cell`, or -1 outside the grid."""
-    row, column = cell // size, cell % size
-    if direction == 0:
-        return cell - size if row > 0 else -1
-    if direction == 1:
-        return cell + size if row < size - 1 else -1
-    if direction == 2:
-        return cell - 1 if column > 0 else -1
-    return cell + 1 if column < size - 1 else -1
-
-
-@njit(cache=True)
-def _find(instance: Grid, value: int) -> int:
-    for cell in range(len(instance)):
-        if instance[cell] == value:
-            return cell
-    return -1
 
 
 @njit(cache=True)
@@ -109,44 +86,16 @@ def _is_dead_end(instance: Grid, plan: Grid, size: int, end: tuple[int, int], ch
     if stop == _GAP:
         for direction in range(4):
             cell = neighbour(tip, direction, size)
-            if cell >= 0 and plan[cell] == 0 and instance[cell] == FREE:
-                if _extends(plan, size, cell, tip, chain, chains):
-                    return False
+            is_open = cell >= 0 and plan[cell] == 0 and instance[cell] == FREE
+            if is_open and _extends(plan, size, cell, tip, chain, chains):
+                return False
     return stop != _MET
-
-
-@njit(cache=True)
-def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
-    """Steps from `source` to every cell by breadth-first search, shape (n_cells,); -1 = walled off."""
-    steps = np.full(len(instance), -1, np.int64)
-    queue = np.empty(len(instance), np.int64)
-    queue[0], head, tail = source, 0, 1
-    steps[source] = 0
-    while head < tail:
-        cell = queue[head]
-        head += 1
-        for direction in range(4):
-            other = neighbour(cell, direction, size)
-            if other >= 0 and instance[other] != WALL and steps[other] < 0:
-                steps[other] = steps[cell] + 1
-                queue[tail] = other
-                tail += 1
-    return steps
-
-
-@njit(cache=True)
-def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
-    """Cells on a shortest path from start to goal, both counted, shape (B,); 0 = there is no path."""
-    lengths = np.empty(len(instances), np.int64)
-    for b in range(len(instances)):
-        lengths[b] = distances(instances[b], _find(instances[b], START), size)[_find(instances[b], GOAL)] + 1
-    return lengths
 
 
 @njit(cache=True)
 def check(
     instances: Grids, plans: Grids, size: int, shortest: bool, violation_weight: float, dead_end_weight: float
-) -> tuple[NDArray[np.generic], ...]:
+) -> tuple[NDArray[np.float64], Cells, Counts, Counts, Counts]:
     """The fields of `Checks`."""
     batch = len(plans)
     score, solved = np.empty(batch), np.empty(batch, np.bool_)
@@ -154,7 +103,7 @@ def check(
     chains = np.empty(size * size, np.int8)
     for b in range(batch):
         instance, plan = instances[b], plans[b]
-        from_start, from_goal = _grow_both(plan, size, _find(instance, START), _find(instance, GOAL), chains)
+        from_start, from_goal = _grow_both(plan, size, find(instance, START), find(instance, GOAL), chains)
         filled[b], length, violations[b] = _count(plan, size, chains)
         dead_ends[b] += _is_dead_end(instance, plan, size, from_start, _START_CHAIN, chains)
         dead_ends[b] += _is_dead_end(instance, plan, size, from_goal, _GOAL_CHAIN, chains)
@@ -171,7 +120,7 @@ def diagnose(instance: Grid, plan: Grid, size: int) -> tuple[Cells, Cells]:
     """Which cells of one state break a rule and which are tips of dead ends, each of shape (n_cells,)."""
     chains = np.empty(len(plan), np.int8)
     violating, dead = np.zeros(len(plan), np.bool_), np.zeros(len(plan), np.bool_)
-    from_start, from_goal = _grow_both(plan, size, _find(instance, START), _find(instance, GOAL), chains)
+    from_start, from_goal = _grow_both(plan, size, find(instance, START), find(instance, GOAL), chains)
     for cell in range(len(plan)):
         violating[cell] = plan[cell] == 1 and (chains[cell] == 0 or _marked_neighbours(plan, cell, size) > 2)
     dead[from_start[0]] |= _is_dead_end(instance, plan, size, from_start, _START_CHAIN, chains)
@@ -185,7 +134,7 @@ def _allow_markings(instance: Grid, plan: Grid, size: int, mask: Cells) -> None:
 
     Only cells beside a tip that stopped at a gap are tried: a cell marked elsewhere lies on neither chain.
     """
-    start, goal = _find(instance, START), _find(instance, GOAL)
+    start, goal = find(instance, START), find(instance, GOAL)
     chains = np.empty(len(plan), np.int8)
     ends = _grow_both(plan, size, start, goal, chains)
     before = _count(plan, size, chains)[2]

@@ -1,0 +1,202 @@
+"""Every row of the registry: builds, learns, predicts, counts, saves and loads."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries, parameters
+from baselines.agents import recursive_networks
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.sudoku.env import sudoku_problem
+
+ENV_ID = "SudokuPlanEdit-4x4-v0"
+STEPS = 64
+TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn"]
+
+
+def small(name: str, seed: int = 0, **env_kwargs: Any) -> BaseAlgorithm:
+    """A row's model whose first update comes within `STEPS` steps."""
+    row = METHODS[name]
+    shortened = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {"learning_starts": 16}
+    if "batch_size" in row.hyperparameters:
+        shortened["batch_size"] = 32
+    METHODS["small"] = dataclasses.replace(row, hyperparameters={**row.hyperparameters, **shortened})
+    try:
+        return make("small", ENV_ID, env_kwargs, seed)
+    finally:
+        del METHODS["small"]
+
+
+def problem_states(level: str = "givens", count: int = 6) -> tuple[PlanEditMDP, PlanStates]:
+    mdp, source = sudoku_problem(4, split="validation", legal_actions=level)
+    rng = np.random.default_rng(0)
+    return mdp, mdp.initial(np.stack([source.sample(rng) for _ in range(count)]))
+
+
+def level_of(name: str) -> str:
+    return METHODS[name].legal_actions or "givens"
+
+
+def global_draws() -> tuple[float, float]:
+    return float(np.random.random()), float(torch.rand(()))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_learns_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
+    model = small(name).learn(STEPS)
+    mdp, states = problem_states(level_of(name))
+    before = agent_of(name, model, mdp, np.random.default_rng(0)).act(states)
+    assert before.dtype == np.int64 and before.shape == (6,)
+    assert ((before >= 0) & (before < mdp.n_actions)).all()
+    assert model.num_timesteps >= STEPS and gradient_steps(model) > 0
+    model.save(tmp_path / "model.zip")
+    loaded = load(name, str(tmp_path / "model.zip"), ENV_ID, {})
+    agent = agent_of(name, loaded, mdp, np.random.default_rng(0))
+    assert np.array_equal(agent.act(states), before)
+    assert gradient_steps(loaded) == gradient_steps(model) and model_queries(loaded) == model_queries(model)
+    loaded.learn(STEPS, reset_num_timesteps=False)
+    assert loaded.num_timesteps >= 2 * STEPS and gradient_steps(loaded) > gradient_steps(model)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_evaluating_leaves_training_as_it_is(name: str) -> None:
+    model = small(name)
+    mdp, states = problem_states(level_of(name))
+    agent = agent_of(name, model, mdp, np.random.default_rng(0))
+    torch.manual_seed(1)
+    np.random.seed(1)
+    expected, action_rng = global_draws(), model.action_space.np_random.bit_generator.state
+    torch.manual_seed(1)
+    np.random.seed(1)
+    for deterministic in (True, False):
+        agent.act(states, deterministic)
+    assert global_draws() == expected
+    assert model.action_space.np_random.bit_generator.state == action_rng
+
+
+@pytest.mark.parametrize("name", ["ppo", "dqn", "maskable_ppo", "trm_ppo", "upi_trm"])
+def test_sampled_actions_depend_on_the_agents_generator_alone(name: str) -> None:
+    model = small(name).learn(STEPS)
+    mdp, states = problem_states(count=40)
+
+    def sampled(seed: int) -> list[int]:
+        torch.manual_seed(int(np.random.default_rng().integers(2**31)))
+        return [int(a) for a in agent_of(name, model, mdp, np.random.default_rng(seed)).act(states, False)]
+
+    assert sampled(0) == sampled(0)
+    if name != "dqn":  # Its epsilon is drawn once for the whole batch and may well leave it greedy.
+        assert sampled(0) != sampled(1)
+
+
+@pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.masks or row.resumes_exactly])
+def test_masked_rows_act_legally_even_when_sampled(name: str) -> None:
+    mdp, states = problem_states(level_of(name), count=200)
+    actions = agent_of(name, small(name), mdp, np.random.default_rng(0)).act(states, deterministic=False)
+    assert mdp.action_mask(states)[np.arange(200), actions].all()
+
+
+def test_rows_ask_for_their_level() -> None:
+    levels = {
+        name: small(name).get_env().get_attr("mdp")[0].legal_actions for name in ("maskable_ppo-consistent", "ppo")
+    }
+    assert levels == {"maskable_ppo-consistent": "consistent", "ppo": "givens"}
+
+
+def test_gradient_steps_are_exact() -> None:
+    ppo = small("ppo").learn(2 * 64)
+    assert gradient_steps(ppo) == 2 * (64 // 32) * METHODS["ppo"].hyperparameters["n_epochs"]
+    assert gradient_steps(small("a2c").learn(2 * 64)) == 2
+    dqn = small("dqn").learn(48)
+    # A call steps 4 environments; the 4 calls up to `learning_starts` do not train.
+    assert gradient_steps(dqn) == (48 - 16) // 4
+    assert model_queries(dqn) == 0
+
+
+@pytest.mark.parametrize("name", ["ppo", "upi_trm"])
+def test_discount_is_that_of_the_shaping(name: str) -> None:
+    assert small(name, gamma=0.9).gamma == 0.9
+
+
+def test_uncounted_model_is_refused() -> None:
+    from stable_baselines3 import PPO
+
+    with pytest.raises(ValueError, match=r"baselines\.make"):
+        gradient_steps(PPO("MlpPolicy", "CartPole-v1"))
+
+
+@pytest.mark.parametrize("name", TRM_PPO_LIKE)
+def test_backbone_is_that_of_upi_trm(name: str) -> None:
+    ours = recursive_networks(small("upi_trm"))[0]
+    theirs = recursive_networks(small(name))
+    assert {n: p.shape for n, p in theirs[0].named_parameters()} == {n: p.shape for n, p in ours.named_parameters()}
+    assert (theirs[0].unroll, theirs[0].radius) == (ours.unroll, ours.radius)
+    assert parameters(small(name)) == parameters(small("upi_trm")) == sum(p.numel() for p in ours.parameters())
+
+
+@pytest.mark.parametrize("name", [*TRM_PPO_LIKE, "upi_trm"])
+def test_unroll_is_used_and_put_back(name: str) -> None:
+    model = small(name).learn(STEPS)
+    mdp, states = problem_states()
+    seen: list[int] = []
+    network = recursive_networks(model)[0]
+    step = network.core.step
+
+    def counting(*args: Any) -> Any:
+        seen.append(1)
+        return step(*args)
+
+    network.core.step = counting  # type: ignore[method-assign]
+    agent_of(name, model, mdp, np.random.default_rng(0), unroll=5).act(states)
+    assert len(seen) == 5
+    assert network.unroll == 2
+
+
+def test_bad_unroll_is_refused() -> None:
+    mdp, _ = problem_states()
+    with pytest.raises(ValueError, match="recursive network, which 'ppo' does not have"):
+        agent_of("ppo", small("ppo"), mdp, np.random.default_rng(0), unroll=4)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        agent_of("trm_ppo", small("trm_ppo"), mdp, np.random.default_rng(0), unroll=0)
+
+
+def test_same_seed_same_training() -> None:
+    first, again, other = (small("trm_ppo", seed).learn(STEPS).get_parameters()["policy"] for seed in (0, 0, 1))
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+def test_registry_is_data() -> None:
+    rows = json.loads(json.dumps({name: dataclasses.asdict(row) for name, row in {**METHODS, **LINES}.items()}))
+    assert all(name == row["name"] for name, row in rows.items())
+
+
+def test_overrides_go_by_environment() -> None:
+    row = dataclasses.replace(METHODS["ppo"], overrides={"SudokuPlanEdit-9x9": {"n_steps": 7}})
+    assert row.hyperparameters_for("trm_envs:SudokuPlanEdit-9x9-v0")["n_steps"] == 7
+    assert row.hyperparameters_for(ENV_ID) == row.hyperparameters
+
+
+def test_unknown_method_names_the_known_ones() -> None:
+    mdp, _ = problem_states()
+    for call in (
+        lambda: make("nothing", ENV_ID, {}, 0),
+        lambda: load("nothing", "model.zip", ENV_ID, {}),
+        lambda: agent_of("nothing", small("ppo"), mdp, np.random.default_rng(0)),
+    ):
+        with pytest.raises(ValueError, match=r"'nothing'.*upi_trm, upi_trm-exact, stage0"):
+            call()
+
+
+def test_listing_needs_no_torch() -> None:
+    code = "import sys, baselines; print('torch' in sys.modules or 'stable_baselines3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

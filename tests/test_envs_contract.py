@@ -1,0 +1,209 @@
+"""Every registered id against Gymnasium's and SB3's checkers, and the promises of the single environment."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import subprocess
+import sys
+import warnings
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.utils.env_checker import check_env as gymnasium_check
+from plan_edit_helpers import IDS, SMALL, same, some_action
+from stable_baselines3.common.env_checker import check_env as sb3_check
+
+import trm_envs
+from trm_envs.sudoku.task import SudokuTask
+
+
+def walk(env: gym.Env[Any, Any], seed: int, steps: int = 40, legal: float = 0.8) -> list[Any]:
+    """Everything an environment says during a random walk."""
+    rng = np.random.default_rng(seed)
+    trace: list[Any] = [env.reset(seed=seed)]
+    for _ in range(steps):
+        trace.append(env.step(some_action(rng, trace[-1][-1]["action_mask"], legal)))
+        if trace[-1][2]:
+            trace.append(env.reset())
+    return trace
+
+
+def test_every_row_of_the_table_can_be_made() -> None:
+    for row in trm_envs.ENVIRONMENTS:
+        module = importlib.import_module(f"trm_envs.{row.puzzle}.env")
+        assert issubclass(getattr(module, f"{row.prefix}PlanEditEnv"), trm_envs.PlanEditEnv)
+        assert issubclass(getattr(module, f"{row.prefix}PlanEditVectorEnv"), trm_envs.PlanEditVectorEnv)
+    assert [row.id for row in trm_envs.ENVIRONMENTS] == IDS
+
+
+@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array", "human"])
+def test_gymnasium_checker(env_id: str, render_mode: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = gym.make(env_id, render_mode=render_mode)
+        gymnasium_check(env.unwrapped, skip_render_check=render_mode == "human")
+        env.close()
+
+
+@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
+def test_sb3_checker(env_id: str, render_mode: str | None) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sb3_check(gym.make(env_id, render_mode=render_mode).unwrapped)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_frames(env_id: str) -> None:
+    text = gym.make(env_id, render_mode="ansi")
+    text.reset(seed=0)
+    assert isinstance(text.render(), str) and text.render()
+    image = gym.make(env_id, render_mode="rgb_array")
+    image.reset(seed=0)
+    frame = image.render()
+    assert isinstance(frame, np.ndarray) and frame.dtype == np.uint8 and frame.ndim == 3 and frame.shape[2] == 3
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_module_prefix_and_spec(env_id: str) -> None:
+    env = gym.make(f"trm_envs:{env_id}", max_edits=5)
+    assert env.spec is not None
+    again = gym.make(EnvSpec.from_json(env.spec.to_json()))
+    same(walk(env, 3), walk(again, 3))
+
+
+def test_blanks_survive_json() -> None:
+    env = gym.make("SudokuPlanEdit-4x4-v0", blanks=(1, 4), render_mode="ansi")
+    assert env.spec is not None
+    same(walk(env, 1), walk(gym.make(EnvSpec.from_json(env.spec.to_json())), 1))
+
+
+def test_register_envs_in_a_fresh_process() -> None:
+    code = (
+        "import gymnasium, trm_envs; gymnasium.register_envs(trm_envs); "
+        "print(gymnasium.make_vec('SudokuPlanEdit-4x4-v0', num_envs=3).reset(seed=0)[0]['plan'].shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "(3, 16)", done.stderr
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_same_seed_same_episodes(env_id: str) -> None:
+    same(walk(gym.make(env_id), 5), walk(gym.make(env_id), 5))
+    first, other = (gym.make(env_id).reset(seed=seed)[0]["instance"] for seed in (5, 6))
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize("env_id", SMALL)
+def test_pickle_goes_on_where_it_was(env_id: str) -> None:
+    env = gym.make(env_id).unwrapped
+    walk(env, 1, steps=7)
+    copy = pickle.loads(pickle.dumps(env))
+    action = int(np.flatnonzero(env.get_wrapper_attr("action_masks")())[0])
+    same(env.step(action), copy.step(action))
+    same(env.reset(), copy.reset())
+
+
+@pytest.mark.parametrize("env_id", SMALL)
+def test_state_round_trip(env_id: str) -> None:
+    env, other = gym.make(env_id).unwrapped, gym.make(env_id).unwrapped
+    walk(env, 1, steps=7)
+    other.get_wrapper_attr("set_state")(pickle.loads(pickle.dumps(env.get_wrapper_attr("get_state")())))
+    state = env.get_wrapper_attr("get_state")()
+    following = [env.step(0), env.reset(), env.step(1)]
+    same(following, [other.step(0), other.reset(), other.step(1)])
+    env.get_wrapper_attr("set_state")(state)
+    same(following, [env.step(0), env.reset(), env.step(1)])
+
+
+@pytest.mark.parametrize("env_id", SMALL)
+def test_calls_share_no_arrays(env_id: str) -> None:
+    env = gym.make(env_id)
+    trace = walk(env, 2, steps=6, legal=0.5)
+    frozen = pickle.loads(pickle.dumps(trace))
+    arrays = []
+    for entry in trace:
+        arrays += [*entry[0].values(), entry[-1]["action_mask"]]
+    for number, array in enumerate(arrays):
+        assert not any(np.shares_memory(array, other) for other in arrays[:number])
+    same(trace, frozen)
+    # Scribbling over what was returned changes nothing inside.
+    state = env.unwrapped.get_wrapper_attr("get_state")()
+    for array in arrays:
+        array[...] = 0
+    same(state, env.unwrapped.get_wrapper_attr("get_state")())
+
+
+def test_reset_takes_a_puzzle_and_leaves_it_alone() -> None:
+    env = gym.make("SudokuPlanEdit-4x4-v0")
+    puzzle = np.array([[1, 0, 0, 0], [0, 0, 3, 0], [0, 4, 0, 0], [0, 0, 0, 2]])
+    before = puzzle.copy()
+    observation, _ = env.reset(options={"puzzle": puzzle})
+    np.testing.assert_array_equal(observation["instance"], puzzle.ravel())
+    env.step(1 * 4 + 1)
+    np.testing.assert_array_equal(puzzle, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"puzle": 1}, "unknown reset options"),
+        ({"puzzle": np.zeros(15, int)}, "16 cells"),
+        ({"puzzle": np.zeros(16)}, "integers"),
+        ({"puzzle": np.full(16, 5)}, r"within 0\.\.4"),
+        ({"puzzle": np.array([1, 1] + [0] * 14)}, "contradict"),
+        ({"puzzle": np.array([1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1])}, "nothing is blank"),
+    ],
+)
+def test_bad_reset_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gym.make("SudokuPlanEdit-4x4-v0").unwrapped.reset(options=options)
+
+
+def test_an_instance_without_a_legal_action_is_refused() -> None:
+    puzzle = stuck_grid()
+    gym.make("SudokuPlanEdit-4x4-v0").reset(options={"puzzle": puzzle})
+    with pytest.raises(ValueError, match="no action is legal"):
+        gym.make("SudokuPlanEdit-4x4-v0", legal_actions="consistent").unwrapped.reset(options={"puzzle": puzzle})
+    with pytest.raises(ValueError, match="no action is legal"):
+        gym.make_vec("SudokuPlanEdit-4x4-v0", num_envs=2, legal_actions="consistent").reset(options={"puzzle": puzzle})
+
+
+def stuck_grid() -> np.ndarray[Any, Any]:
+    """A grid without contradiction and with blanks, none of which a digit fits."""
+    task, rng = SudokuTask(4), np.random.default_rng(0)
+    while True:
+        grid = np.zeros((1, 16), np.int8)
+        blank = np.arange(16)
+        while len(legal := np.flatnonzero(task.action_mask(grid, grid, "consistent")[0])) > 0:
+            grid, _ = task.edit(grid, grid, rng.choice(legal, 1), "consistent")
+            blank = np.flatnonzero(grid[0] == 0)
+        if len(blank) > 0:
+            return grid[0]
+
+
+def test_steps_outside_an_episode() -> None:
+    env = gym.make("SudokuPlanEdit-4x4-v0", max_edits=1).unwrapped
+    with pytest.raises(ResetNeeded):
+        env.step(0)
+    env.reset(seed=0)
+    for action in (-1, 64):
+        with pytest.raises(InvalidAction):
+            env.step(action)
+    with pytest.raises(TypeError):
+        env.step(0.5)
+    env.step(0)
+    with pytest.raises(ResetNeeded):
+        env.step(0)
+
+
+def test_bad_render_mode() -> None:
+    with pytest.raises(ValueError, match="render_mode"):
+        gym.make("SudokuPlanEdit-4x4-v0", render_mode="video", disable_env_checker=True).unwrapped.reset()

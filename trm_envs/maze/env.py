@@ -1,0 +1,127 @@
+"""Maze plan editing: the environments."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from gymnasium.vector import AutoresetMode
+from typing_extensions import Unpack
+
+from trm_envs.maze.sources import maze_source
+from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.env import PlanEditEnv
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.problem import Problem, ProblemOptions, check_keywords, check_source_options, mdp_options
+from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
+
+
+class MazeOptions(ProblemOptions, total=False):
+    """Keywords of the maze environments."""
+
+    braid: bool | None
+    """False: perfect mazes, True: mazes with loops, None (default): both, half and half."""
+    shortest: bool
+    """Only a shortest path solves the maze; False by default."""
+    violation_weight: float
+    """Checker weight w_v, 2 by default."""
+    dead_end_weight: float
+    """Checker weight w_z, 0 by default."""
+
+
+def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
+    """The MDP and the instances that `MazePlanEditEnv` is built on; takes the same keywords.
+
+    Raises:
+        TypeError: an unknown keyword.
+        ValueError: a value outside its range, a size that no pool has, or a bad maze.
+    """
+    keywords = cast(dict[str, Any], options)
+    check_keywords(keywords, MazeOptions)
+    check_source_options(keywords)
+    task = MazeTask(
+        size,
+        shortest=options.get("shortest", False),
+        violation_weight=options.get("violation_weight", 2.0),
+        dead_end_weight=options.get("dead_end_weight", 0.0),
+    )
+    return Problem(PlanEditMDP(task, **mdp_options(keywords)), maze_source(size, keywords))
+
+
+class MazePlanEditEnv(PlanEditEnv):
+    """Mark one simple path from the start of a maze to its goal, cell by cell.
+
+    ## Description
+    A maze is an N x N grid of free cells, walls, a start and a goal; the grid's edge is a wall. The plan is a set of
+    marked cells. An episode begins with the start and the goal marked; every action toggles one cell, so that paths
+    can be laid from either end, joined, and taken back. The maze is solved when the marked cells are exactly one
+    simple path from start to goal. A checker that knows local facts only, no distance to the goal, scores every plan
+    and shapes the reward. Mazes come from frozen, hashed pools with disjoint train, validation and test splits.
+
+    ## Action Space
+    `Discrete(N * N)`: action `row * N + column` marks that cell, or unmarks it if it is marked. Toggling a wall, the
+    start or the goal is illegal: it changes nothing and still spends an edit. `stop_action` appends one action more.
+
+    ## Observation Space
+    `Dict` of
+
+    | key | space | meaning |
+    |---|---|---|
+    | `instance` | `Box(0, 3, (N * N,), int8)` | 0 free, 1 wall, 2 start, 3 goal, row by row |
+    | `plan` | `Box(0, 1, (N * N,), int8)` | 1 = marked |
+    | `remaining_edits` | `Box(0, max_edits, (1,), int32)` | edits left |
+
+    ## Rewards
+    `r0 + gamma * score(s') - score(s)`, and on the last step of an episode `r0 - score(s)`. `r0` is +1 when the plan
+    becomes solved, `-N * N` when the episode ends unsolved, else 0; with `shaping=False` the reward is `r0`. The score
+    is the number of cells on the chain of marked cells grown from the start and on the one grown from the goal, minus
+    `violation_weight` times the violations (marked cells with more than two marked neighbours, plus marked cells on
+    neither chain), minus `dead_end_weight` times the dead ends. `MazeTask` defines all of these exactly.
+
+    ## Episode End
+    Terminates when the plan is solved (with `shortest=True`: by a path than which none is shorter), when `max_edits`
+    edits are spent, or by a terminal stop action. Never truncates: the edits left are part of the state.
+
+    ## Information
+    `action_mask` (int8, one entry an action), `is_success`, `score`, `filled` (marked cells), `violations`,
+    `dead_ends` (chains that no one marking continues), `invalid_action` (the last action was illegal).
+
+    ## Arguments
+    | keyword | default | meaning |
+    |---|---|---|
+    | `size` | 9 | side N |
+    | `braid` | None | False: perfect mazes, True: mazes with loops, None: both, half and half |
+    | `shortest` | False | only a shortest path solves the maze |
+    | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 9, 15, 31) |
+    | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
+    | `puzzles` | None | your own mazes: an array, `.npy` or `.txt` file, one maze a line of `#`, `.`, `S`, `G` |
+    | `legal_actions` | `givens` | `consistent`: marking is legal only where it adds no violation, unmarking always |
+    | `max_edits` | N * N | edit budget of an episode |
+    | `gamma` | 0.99 | discount of the shaping |
+    | `shaping` | True | potential-based shaping by the score |
+    | `violation_weight` | 2 | weight of a violation in the score |
+    | `dead_end_weight` | 0 | weight of a dead end in the score |
+    | `stop_action` | None | `noop`: an action that only spends an edit; `terminal`: one that ends the episode |
+    | `render_mode` | None | `ansi`, `rgb_array` or `human` |
+
+    `reset(options={"puzzle": grid})` starts on a maze of your own.
+
+    ## Version History
+    * v0: first version.
+    """
+
+    def __init__(self, size: int = 9, render_mode: str | None = None, **options: Unpack[MazeOptions]) -> None:
+        super().__init__(*maze_problem(size, **options), render_mode)
+
+
+class MazePlanEditVectorEnv(PlanEditVectorEnv):
+    """B episodes of `MazePlanEditEnv` at once; takes the same keywords, and `num_envs` and `autoreset_mode`."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        size: int = 9,
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        **options: Unpack[MazeOptions],
+    ) -> None:
+        super().__init__(num_envs, *maze_problem(size, **options), render_mode, autoreset_mode)

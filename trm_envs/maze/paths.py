@@ -1,0 +1,65 @@
+"""Cells of a maze, their neighbours, and shortest paths."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from trm_envs.plan_edit.task import Grids
+
+Grid = NDArray[np.int8]
+"""One flat row-major grid, shape (n_cells,)."""
+
+FREE, WALL, START, GOAL = range(4)
+"""The values of an instance cell."""
+
+
+@njit(cache=True)
+def neighbour(cell: int, direction: int, size: int) -> int:
+    """The cell above, below, left or right (direction 0..3) of `cell`, or -1 outside the grid."""
+    row, column = cell // size, cell % size
+    if direction == 0:
+        return cell - size if row > 0 else -1
+    if direction == 1:
+        return cell + size if row < size - 1 else -1
+    if direction == 2:
+        return cell - 1 if column > 0 else -1
+    return cell + 1 if column < size - 1 else -1
+
+
+@njit(cache=True)
+def find(instance: Grid, value: int) -> int:
+    """The first cell of this value, or -1."""
+    for cell in range(len(instance)):
+        if instance[cell] == value:
+            return cell
+    return -1
+
+
+@njit(cache=True)
+def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
+    """Steps from `source` to every cell by breadth-first search, shape (n_cells,); -1 = walled off."""
+    steps = np.full(len(instance), -1, np.int64)
+    queue = np.empty(len(instance), np.int64)
+    queue[0], head, tail = source, 0, 1
+    steps[source] = 0
+    while head < tail:
+        cell = queue[head]
+        head += 1
+        for direction in range(4):
+            other = neighbour(cell, direction, size)
+            if other >= 0 and instance[other] != WALL and steps[other] < 0:
+                steps[other] = steps[cell] + 1
+                queue[tail] = other
+                tail += 1
+    return steps
+
+
+@njit(cache=True)
+def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
+    """Cells on a shortest path from start to goal, both counted, shape (B,); 0 = there is no path."""
+    lengths = np.empty(len(instances), np.int64)
+    for b in range(len(instances)):
+        lengths[b] = distances(instances[b], find(instances[b], START), size)[find(instances[b], GOAL)] + 1
+    return lengths

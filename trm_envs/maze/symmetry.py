@@ -1,0 +1,36 @@
+"""Which mazes are one and the same: rotated, reflected, or with start and goal swapped."""
+
+from __future__ import annotations
+
+import hashlib
+from math import isqrt
+
+import numpy as np
+
+from trm_envs.plan_edit.task import Grids
+
+_SWAP_ENDS = np.array([0, 1, 3, 2], np.int8)
+
+
+def variants(mazes: Grids) -> Grids:
+    """The 16 symmetric forms of each maze, shape (16, B, N*N): 4 rotations, each reflected or not, ends swapped or not.
+
+    Args:
+        mazes: shape (B, N*N), int8.
+    """
+    size = isqrt(mazes.shape[1])
+    grids = mazes.reshape(-1, size, size)
+    turned = [np.rot90(form, turns, axes=(1, 2)) for form in (grids, grids[:, :, ::-1]) for turns in range(4)]
+    spatial = np.stack(turned).reshape(8, len(mazes), -1)
+    return np.concatenate([spatial, _SWAP_ENDS[spatial]])
+
+
+def orbit_keys(mazes: Grids) -> list[int]:
+    """A 64-bit hash of each maze's canonical form, the least of its variants: equal for symmetric mazes.
+
+    Args:
+        mazes: shape (B, N*N), int8.
+    """
+    forms = variants(mazes)
+    least = (min(forms[k, b].tobytes() for k in range(len(forms))) for b in range(len(mazes)))
+    return [int.from_bytes(hashlib.blake2b(form, digest_size=8).digest(), "big") for form in least]

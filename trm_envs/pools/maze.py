@@ -1,0 +1,109 @@
+"""Maze pools: random mazes of one size and kind, split by the hash of their symmetry orbit."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trm_envs.maze.generator import generate, shortest_path_length
+from trm_envs.maze.paths import WALL
+from trm_envs.maze.symmetry import orbit_keys
+from trm_envs.maze.task import flaw
+from trm_envs.maze.text import format_mazes, parse_mazes
+from trm_envs.plan_edit.task import Grids
+from trm_envs.pools.source import SPLITS, fill_splits, split_of_key
+
+_BATCH = 256
+# Mazes drawn to meet every 5x5 one: at 8e5 there are no more of them (4,928 perfect, 3,072 braided) than at this many.
+_ENUMERATION = 200_000
+
+
+@dataclass(frozen=True)
+class MazePool:
+    """Random mazes, no two of them symmetric to each other.
+
+    Attributes:
+        name: name of the pool.
+        size: side N, odd.
+        braid: share of the dead ends opened into loops; 0 for perfect mazes.
+        train: number of training mazes.
+        seed: seed of everything drawn.
+        held_out: number of validation mazes and of test mazes.
+    """
+
+    name: str
+    size: int
+    braid: float
+    train: int
+    seed: int
+    held_out: int = 512
+
+    @property
+    def family(self) -> str:
+        """Pools of one size share their keys."""
+        return f"maze-{self.size}x{self.size}"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of mazes of each split, where there are so many."""
+        return {"train": self.train, "validation": self.held_out, "test": self.held_out}
+
+    def generate(self) -> dict[str, list[str]]:
+        """Draw mazes, each of another orbit, until every split is full."""
+        rng = np.random.default_rng(self.seed)
+
+        def draw() -> tuple[list[str], list[int]]:
+            mazes = generate(self.size, _BATCH, rng, self.braid)
+            return format_mazes(mazes), orbit_keys(mazes)
+
+        return fill_splits(self.sizes, draw)
+
+    def describe(self, lines: Sequence[str]) -> dict[str, Any]:
+        """Return the range and the mean of the shortest path's cells, and the number of orbits."""
+        lengths = shortest_path_length(self._parse(lines))
+        return {
+            "path_cells": [int(lengths.min()), int(lengths.max())],
+            "mean_path_cells": round(float(lengths.mean()), 2),
+            "orbits": len(set(self.keys(lines))),
+        }
+
+    def keys(self, lines: Sequence[str]) -> list[Hashable]:
+        """Return the hash of each maze's orbit under rotation, reflection and swapping start and goal."""
+        return list(orbit_keys(self._parse(lines)))
+
+    def problems(self, lines: Sequence[str]) -> list[str]:
+        """Check that every maze is solvable, perfect or not as promised, long enough, and occurs once."""
+        mazes = self._parse(lines)
+        found = [f"line {number}: {fault}" for number, maze in enumerate(mazes, 1) if (fault := flaw(maze))]
+        # A connected maze is perfect when its R rooms are joined by R - 1 doors.
+        loops = (mazes != WALL).sum(axis=1) > 2 * ((self.size + 1) // 2) ** 2 - 1
+        faults = {
+            "not of the promised kind (perfect or braided)": loops != (self.braid > 0),
+            f"path of fewer than {self.size} cells": shortest_path_length(mazes) < self.size,
+        }
+        found += [f"line {index + 1}: {fault}" for fault, where in faults.items() for index in np.flatnonzero(where)]
+        if len(set(lines)) < len(lines):
+            found.append(f"{len(lines) - len(set(lines))} lines repeat another one")
+        return found
+
+    def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
+        """Return nothing: the keys leave no symmetry out."""
+        return []
+
+    def _parse(self, lines: Sequence[str]) -> Grids:
+        return parse_mazes(lines, self.size, self.name)[0]
+
+
+@dataclass(frozen=True)
+class MazeOrbitPool(MazePool):
+    """5x5 mazes: so few exist that all are met; splits share no orbit, but hold several mazes of one."""
+
+    def generate(self) -> dict[str, list[str]]:
+        """Draw until every maze was met, and deal the mazes in random order to the splits that own their orbits."""
+        rng = np.random.default_rng(self.seed)
+        mazes = rng.permutation(np.unique(generate(self.size, _ENUMERATION, rng, self.braid), axis=0))
+        owners = np.array([split_of_key(key) for key in orbit_keys(mazes)])
+        return {split: format_mazes(mazes[owners == split][: self.sizes[split]]) for split in SPLITS}
