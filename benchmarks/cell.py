@@ -1,0 +1,134 @@
+"""One cell, in a process of its own: train, then score the final checkpoint on the test pool, once."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import models, records, stats
+from benchmarks.folder import Cell, Folder
+from benchmarks.models import Cost
+from benchmarks.protocol import Contestants, Result, evaluate
+from benchmarks.provenance import pool_hash, provenance
+from benchmarks.rows import ResultRow, pack_bits
+from benchmarks.suites import Pool, Suite, pool, suite
+
+VALIDATION_PUZZLES = 128
+"""Puzzles of the validation pool that a point of a learning curve is measured on."""
+
+NOTHING = Cost(env_steps=0, model_queries=0, gradient_steps=0, parameters=0, wall_s=0.0)
+"""What training a reference line costs."""
+
+
+def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int, command: str) -> ResultRow:
+    """Train (or go on training) a cell, or take a reference line; score it and append its row.
+
+    Args:
+        cell: what to run.
+        folder: the run's folder.
+        contestants: methods and reference lines.
+        threads: of the numeric libraries of this process.
+        command: what the row says it came from.
+    """
+    row = suite(cell.suite)
+    if cell.kind == "line":
+        test = pool(row.env_id, row.env_kwargs, "test")
+        agent = contestants.line(cell.algo, test.mdp, np.random.default_rng(cell.seed))
+        greedy, sampled, cost = evaluate(agent, *test), None, NOTHING
+    else:
+        row = row._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(row.env_kwargs))
+        test = pool(row.env_id, row.env_kwargs, "test")
+        greedy, sampled, cost = _trained(cell, row, folder.of_cell(cell), contestants, threads, test)
+    _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
+    result = _row(cell, row, test, greedy, sampled, cost, threads, command)
+    records.append(folder.rows_file, result)
+    return result
+
+
+def _trained(
+    cell: Cell, row: Suite, folder: Path, contestants: Contestants, threads: int, test: Pool
+) -> tuple[Result, Result, Cost]:
+    """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
+    # Reference lines need neither.
+    import torch
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from benchmarks.training import train
+
+    torch.set_num_threads(threads)
+    validation = pool(row.env_id, row.env_kwargs, "validation")
+
+    def measure(model: BaseAlgorithm) -> Result:
+        agent = contestants.agent_of(cell.algo, model, validation.mdp, np.random.default_rng(cell.seed))
+        return evaluate(agent, validation.mdp, validation.instances[:VALIDATION_PUZZLES])
+
+    path = folder / "model.zip"
+    if not path.exists():
+        train(cell, row, folder, contestants, measure)
+    label = models.label_of(path)
+    assert label is not None and label.cost is not None
+    # What is scored is the file that is kept, not what happens to be in memory.
+    model = contestants.load(cell.algo, str(path), row.env_id, row.env_kwargs)
+    agent = contestants.agent_of(cell.algo, model, test.mdp, np.random.default_rng(cell.seed))
+    return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
+
+
+def _row(
+    cell: Cell,
+    row: Suite,
+    test: Pool,
+    greedy: Result,
+    sampled: Result | None,
+    cost: Cost,
+    threads: int,
+    command: str,
+) -> ResultRow:
+    origin = provenance()
+    return ResultRow(
+        suite=cell.suite,
+        env_id=row.env_id,
+        legal_actions=test.mdp.legal_actions,
+        algo=cell.algo,
+        kind=cell.kind,
+        seed=cell.seed,
+        steps=cell.steps,
+        n=greedy.n,
+        solved=greedy.n_solved,
+        success=greedy.success,
+        success_sampled=None if sampled is None else sampled.success,
+        edits=greedy.mean_edits,
+        env_steps=cost.env_steps,
+        model_queries=cost.model_queries,
+        gradient_steps=cost.gradient_steps,
+        parameters=cost.parameters,
+        wall_s=cost.wall_s,
+        threads=threads,
+        pool_sha256=pool_hash(test.instances),
+        solved_bits=pack_bits(greedy.solved),
+        commit=origin.commit,
+        dirty=origin.dirty,
+        cpu=origin.cpu,
+        versions=origin.versions,
+        command=command,
+    )
+
+
+def _save_outcomes(path: Path, greedy: Result, sampled: Result | None) -> None:
+    """What became of each test puzzle, for a closer look than the row's bits."""
+    out = io.BytesIO()
+    arrays = {"solved": greedy.solved, "edits": greedy.edits, "returns": greedy.returns}
+    if sampled is not None:
+        arrays |= {"solved_sampled": sampled.solved, "edits_sampled": sampled.edits}
+    np.savez_compressed(out, allow_pickle=False, **arrays)
+    records.write_atomically(path, out.getvalue())
+
+
+def describe(row: ResultRow) -> str:
+    """One line about a finished cell."""
+    interval = stats.wilson_interval(row.solved, row.n)
+    return (
+        f"{row.suite} {row.algo} seed {row.seed}: {row.solved} of {row.n} solved "
+        f"({row.success:.1%}, Wilson {interval.lo:.1%} to {interval.hi:.1%}) in {row.wall_s:.0f} s of training"
+    )

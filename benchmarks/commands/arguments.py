@@ -1,0 +1,64 @@
+"""Arguments and values that commands share."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.protocol import Contestants
+
+
+def names(text: str) -> list[str]:
+    """`a,b` -> ["a", "b"]."""
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("give at least one name")
+    return found
+
+
+def seeds(text: str) -> list[int]:
+    """`0-2,7` -> [0, 1, 2, 7]."""
+    out: list[int] = []
+    for part in names(text):
+        lo, dash, hi = part.partition("-")
+        if not lo.isdecimal() or (dash and not hi.isdecimal()) or (dash and int(hi) < int(lo)):
+            raise argparse.ArgumentTypeError(f"seeds are like 0-4 or 0,1,7, got {text!r}")
+        out += range(int(lo), int(hi) + 1) if dash else [int(lo)]
+    return list(dict.fromkeys(out))
+
+
+def positive(text: str) -> int:
+    """An integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
+    return int(text)
+
+
+def add_contestants(parser: argparse.ArgumentParser) -> None:
+    """`--contestants MODULE`."""
+    parser.add_argument(
+        "--contestants",
+        default="baselines",
+        metavar="MODULE",
+        help="module with the names that baselines has: METHODS, LINES, make, load, agent_of, ... (default: baselines)",
+    )
+
+
+def contestants(module: str) -> Contestants:
+    """The contestants of a module.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"cannot import the contestants {module!r}: {error}") from error
+    return cast(Contestants, found)
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """The folder of a run."""
+    parser.add_argument("out", type=Path, help="folder of a run")

@@ -1,0 +1,39 @@
+"""Run one cell (or all seeds of a reference line): what `run` starts, one process each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.commands import arguments
+from benchmarks.folder import Cell, Folder
+from benchmarks.provenance import set_threads
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--suite", required=True)
+    parser.add_argument("--algo", required=True)
+    parser.add_argument("--kind", choices=("method", "line"), required=True)
+    parser.add_argument("--seeds", type=arguments.seeds, required=True)
+    parser.add_argument("--steps", type=int, required=True, help="environment steps; 0 for a reference line")
+    parser.add_argument("--threads", type=arguments.positive, default=1)
+    arguments.add_contestants(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and score; a failure is an exception, whose traceback ends up in the log."""
+    # Before anything loads numeric libraries: they read these once.
+    set_threads(options.threads)
+    from benchmarks.cell import describe, run_cell
+
+    folder = Folder(options.out)
+    command = folder.about()["command"]
+    contestants = arguments.contestants(options.contestants)
+    done = {row.key for row in folder.results()}
+    for seed in options.seeds:
+        cell = Cell(options.suite, options.algo, seed, options.steps, options.kind)
+        if cell.key not in done:
+            print(describe(run_cell(cell, folder, contestants, options.threads, command)), flush=True)
+    return 0

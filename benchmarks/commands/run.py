@@ -1,0 +1,82 @@
+"""Train methods on suites at equal environment steps, score them on held-out puzzles, and report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.commands import arguments
+from benchmarks.commands.report import show
+from benchmarks.folder import Cell, Folder
+from benchmarks.launcher import LocalLauncher
+from benchmarks.provenance import provenance
+from benchmarks.runner import Runner, plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--suite", type=arguments.names, required=True, metavar="S[,S2]", help="suites")
+    parser.add_argument("--algos", type=arguments.names, required=True, metavar="A[,B]", help="methods to train")
+    parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
+    parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
+    parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
+    parser.add_argument("--threads", type=arguments.positive, default=1, help="threads a cell (default: 1)")
+    parser.add_argument("--out", type=Path, required=True, help="a new folder for rows, models and the report")
+    parser.add_argument("--resume", action="store_true", help="go on in an existing folder; finished cells are kept")
+    parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing and write nothing")
+    arguments.add_contestants(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run every unfinished cell; 1 where one failed, 130 where it was interrupted."""
+    console = Console(soft_wrap=False)
+    folder = Folder(options.out)
+    contestants = arguments.contestants(options.contestants)
+    cells = plan(contestants, options.suite, options.algos, options.seeds, options.steps)
+    if folder.root.exists() and not options.resume and not options.dry_run:
+        raise ValueError(f"{options.out} exists already: add --resume to go on with it, or name another folder")
+    if options.dry_run:
+        _show_plan(console, cells, folder)
+        return 0
+    folder.save_plan(cells, {"command": options.command_line, **_about(options)})
+    runner = Runner(
+        folder,
+        LocalLauncher(),
+        ["--threads", str(options.threads), "--contestants", options.contestants],
+        console,
+    )
+    # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        failed = runner.run(cells, options.workers)
+    except KeyboardInterrupt:
+        console.print(f"[yellow]interrupted:[/] the same command with --resume goes on in {options.out}")
+        return 130
+    show(folder, console)
+    if failed:
+        console.print(f"[bold red]{failed} cells failed[/]: see the report; --resume tries them again")
+    return 1 if failed else 0
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    return {**provenance()._asdict(), "threads": options.threads, "workers": options.workers}
+
+
+def _show_plan(console: Console, cells: list[Cell], folder: Folder) -> None:
+    done = {row.key for row in folder.results()}
+    table = Table("suite", "algorithm", "seeds", "steps a seed", "finished", title="Plan", title_justify="left")
+    groups = Counter((cell.suite, cell.algo, cell.steps) for cell in cells)
+    finished = Counter((cell.suite, cell.algo, cell.steps) for cell in cells if cell.key in done)
+    for (suite, algo, steps), seeds in groups.items():
+        budget = str(steps) if steps else "no training"
+        table.add_row(suite, algo, str(seeds), budget, str(finished[suite, algo, steps]))
+    console.print(table)
+    total = sum(cell.steps for cell in cells if cell.key not in done)
+    console.print(f"{len(cells)} cells, {finished.total()} finished, {total} environment steps to make")

@@ -1,0 +1,113 @@
+"""Learning curves with t bands over seeds; reference lines as horizontals."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from benchmarks.rows import CurveRow
+from benchmarks.runner import REFERENCE_METHODS
+from benchmarks.stats import t_interval
+from benchmarks.summary import Summary
+
+COLOURS = {
+    "upi_trm": "#0b6e4f",
+    "upi_trm-exact": "#46b07e",
+    "ppo": "#d1495b",
+    "a2c": "#edae49",
+    "dqn": "#30638e",
+    "maskable_ppo": "#8f2d56",
+    "maskable_ppo-consistent": "#c77da3",
+    "trm_ppo": "#e07a5f",
+    "trm_a2c": "#b08968",
+    "trm_dqn": "#5fa8d3",
+    "stage0": "#777777",
+}
+OTHERS = ("#6a4c93", "#1982c4", "#8ac926", "#ff595e", "#ffca3a")
+GREY = "#8a8f98"
+STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), "-.", "--", ":")
+
+Curve = list[tuple[int, float, float, float]]
+"""(environment steps, mean, lo, hi) of one algorithm."""
+
+
+def curve(points: Sequence[CurveRow]) -> Curve:
+    """Mean and t interval over seeds at every step that all seeds have reached; no band from a single seed."""
+    seeds = len({p.seed for p in points})
+    out: Curve = []
+    for step, group in groupby(sorted(points, key=lambda p: p.env_steps), key=lambda p: p.env_steps):
+        values = [p.success for p in group]
+        if len(values) == seeds > 1:
+            interval = t_interval(values).within(0.0, 1.0)
+            out.append((step, interval.mean, interval.lo, interval.hi))
+        elif len(values) == seeds:
+            out.append((step, values[0], values[0], values[0]))
+    return out
+
+
+def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summary]) -> Figure:
+    """One suite's figure: success on validation puzzles against environment steps.
+
+    Args:
+        suite: its name.
+        points: learning curves of its cells.
+        lines: its summaries; those of `kind` line become horizontals, at their success on the test pool.
+    """
+    figure = Figure(figsize=(9.2, 4.6), layout="constrained")
+    axes: Any = figure.add_subplot()
+    ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
+    budgets = {algo: {p.steps for p in points if p.algo == algo} for algo in {p.algo for p in points}}
+    for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
+        found = curve(list(group))
+        if found:
+            label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps} steps"
+            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found)
+    for line, style in zip((line for line in lines if line.kind == "line"), STYLES * 9, strict=False):
+        label = f"{line.algo} (no training)"
+        axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
+    _finish(axes, suite, points)
+    return figure
+
+
+def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve) -> None:
+    steps, mean, lo, hi = zip(*found, strict=True)
+    style = "--" if dashed else "-"
+    percent = [[100 * v for v in values] for values in (mean, lo, hi)]
+    axes.plot(steps, percent[0], style, color=colour, linewidth=2, marker="o", markersize=3.5, label=label, zorder=3)
+    axes.fill_between(steps, percent[1], percent[2], color=colour, alpha=0.16, linewidth=0, zorder=2)
+
+
+def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
+    seeds, puzzles = len({p.seed for p in points}), max((p.n for p in points), default=0)
+    axes.set_xscale("log")
+    axes.set_ylim(-3, 103)
+    axes.set_xlabel("environment steps")
+    axes.set_ylabel("puzzles solved, %")
+    axes.set_title(f"{suite}: {puzzles} validation puzzles, {seeds} seeds", loc="left", fontsize=11, fontweight="bold")
+    axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#9aa0a6")
+    axes.tick_params(color="#9aa0a6", labelcolor="#3c4043")
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element without links or dates, the same bytes for the same figure."""
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "benchmarks", "svg.fonttype": "path"}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=160, metadata={"Software": None})
+    return out.getvalue()

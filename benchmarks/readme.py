@@ -1,0 +1,61 @@
+"""Tables of the README, from published rows.
+
+A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: a suite's name,
+`speed`, or `paired:SUITE:A:B` for the difference of two rows on the same puzzles.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks import tables
+from benchmarks.published import PUBLISHED, published
+from benchmarks.rows import ResultRow, SpeedRow
+from benchmarks.stats import paired_difference
+from benchmarks.summary import Summary, solved_by, summarise
+
+BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+
+def fill(text: str, folder: Path = PUBLISHED) -> str:
+    """The text with every marked table made anew.
+
+    Args:
+        text: Markdown.
+        folder: published rows.
+
+    Raises:
+        ValueError: a block is never closed, or names a table that has no published rows.
+    """
+    if len(re.findall(r"<!-- table:", text)) != len(BLOCK.findall(text)):
+        raise ValueError("a table block is not closed: <!-- table:NAME --> needs its own <!-- /table -->")
+    return BLOCK.sub(lambda found: found[1] + table(found["name"], folder) + "\n" + found[3], text)
+
+
+def table(name: str, folder: Path = PUBLISHED) -> str:
+    """The Markdown table of a block's name.
+
+    Raises:
+        ValueError: there are no published rows for it.
+    """
+    if name == "speed":
+        content = tables.markdown_speed(published(SpeedRow, folder))
+    elif name.startswith("paired:"):
+        content = _paired(name, folder)
+    else:
+        rows = [row for row in published(ResultRow, folder) if row.suite == name]
+        content = tables.markdown_summaries(summarise(rows)) if rows else ""
+    if not content:
+        raise ValueError(f"table {name!r}: there are no published rows for it")
+    return content
+
+
+def _paired(name: str, folder: Path) -> str:
+    _, suite, *algos = name.split(":")
+    rows = [row for row in published(ResultRow, folder) if row.suite == suite]
+    lines: dict[str, Summary] = {line.algo: line for line in sorted(summarise(rows), key=lambda line: line.steps)}
+    if len(algos) != 2 or not set(algos) <= set(lines):
+        raise ValueError(f"table {name!r} is not paired:SUITE:A:B with A and B among {sorted(lines)}")
+    a, b = (solved_by(rows, lines[algo]) for algo in algos)
+    return f"{suite}, {algos[0]} minus {algos[1]}: {tables.paired_text(paired_difference(a, b))}"

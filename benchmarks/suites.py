@@ -1,0 +1,83 @@
+"""The table of suites: which instances are solved, under which rules, for how many environment steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+import trm_envs
+from trm_envs import InstancePool, PlanEditMDP
+from trm_envs.plan_edit.problem import Split
+from trm_envs.plan_edit.task import Grids
+
+
+class Suite(NamedTuple):
+    """One row: an environment, its keywords and a default training budget."""
+
+    name: str
+    env_id: str
+    env_kwargs: dict[str, Any]
+    steps: int
+    """Default number of environment steps of a training run."""
+
+
+def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
+    return Suite(name, f"{env}-v0", {"legal_actions": "givens", **kwargs}, steps)
+
+
+SUITES: dict[str, Suite] = {
+    row.name: row
+    for row in (
+        _row("sudoku-4x4-easy", "SudokuPlanEdit-4x4", 20_000, blanks=(1, 4)),
+        _row("sudoku-4x4-hard", "SudokuPlanEdit-4x4", 20_000, blanks=(6, 8)),
+        _row("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", 50_000, blanks="minimal"),
+        _row("sudoku-9x9-easy", "SudokuPlanEdit-9x9", 50_000, blanks=(20, 30)),
+        _row("sudoku-9x9-medium", "SudokuPlanEdit-9x9", 100_000, blanks=(31, 48)),
+        _row("sudoku-9x9", "SudokuPlanEdit-9x9", 200_000, blanks=(49, 56)),
+        _row("sudoku-9x9-minimal", "SudokuPlanEdit-9x9", 200_000, blanks="minimal"),
+        _row("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000),
+        _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
+        _row("maze-9x9", "MazePlanEdit-9x9", 50_000),
+        _row("maze-15x15", "MazePlanEdit-15x15", 100_000),
+        _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
+    )
+}
+
+
+def suite(name: str) -> Suite:
+    """The suite of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in SUITES:
+        raise ValueError(f"unknown suite {name!r}; known suites: {', '.join(SUITES)}")
+    return SUITES[name]
+
+
+class Pool(NamedTuple):
+    """A fixed set of instances and the MDP that they are solved in."""
+
+    mdp: PlanEditMDP
+    instances: Grids
+    """Shape (n, n_cells), int8."""
+
+
+def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) -> Pool:
+    """The instances that an environment draws from.
+
+    Args:
+        env_id: a plan-editing environment.
+        env_kwargs: its keywords; `puzzles` among them names the user's own instances.
+        split: which shipped pool; None where `env_kwargs` says where instances come from.
+
+    Raises:
+        ValueError: the environment makes its instances as it goes, or refuses a keyword.
+    """
+    gym.register_envs(trm_envs)
+    chosen = env_kwargs if split is None else {**env_kwargs, "split": split}
+    env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
+    if not isinstance(env.source, InstancePool):
+        raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")
+    return Pool(env.mdp, env.source.instances)

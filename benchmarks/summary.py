@@ -1,0 +1,106 @@
+"""Rows of one method on one suite, drawn together: the lines of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.rows import Kind, ResultRow
+from benchmarks.runner import REFERENCE_METHODS
+from benchmarks.stats import Interval, success_interval, t_interval
+
+LINE_ORDER = ("random", "random_consistent", "checker_greedy", "stage0", "singles", "solver")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A method on a suite after some number of environment steps, over its seeds."""
+
+    suite: str
+    algo: str
+    kind: Kind
+    legal_actions: str
+    steps: int
+    seeds: int
+    n: int
+    """Test puzzles, the same for every seed."""
+    success: Interval
+    sampled: Interval | None
+    """Success with sampled actions; None where the agent has no such mode or there is one seed."""
+    edits: float
+    env_steps: float
+    model_queries: float
+    gradient_steps: float
+    parameters: int
+    wall_s: float
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a floor or ceiling, not a contestant."""
+        return self.kind == "line" or self.algo in REFERENCE_METHODS
+
+    def as_json(self) -> dict[str, Any]:
+        """One flat object; costs are means over seeds."""
+        flat = asdict(self)
+        interval, sampled = flat.pop("success"), flat.pop("sampled")
+        flat |= {"mean": interval[0], "lo": interval[1], "hi": interval[2], "interval": interval[4]}
+        return flat | {"mean_sampled": None if sampled is None else sampled[0]}
+
+
+def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
+    """One summary a (suite, algorithm, steps): contestants from best to worst, then reference lines.
+
+    Raises:
+        ValueError: rows to be drawn together were scored on different pools or levels.
+    """
+    ordered = sorted(rows, key=lambda row: (row.suite, row.algo, row.steps, row.seed))
+    lines = [_summary(list(group)) for _, group in groupby(ordered, key=lambda row: (row.suite, row.algo, row.steps))]
+    return sorted(lines, key=_place)
+
+
+def _place(line: Summary) -> tuple[str, bool, int, float, str, int]:
+    order = LINE_ORDER.index(line.algo) if line.is_reference and line.algo in LINE_ORDER else 0
+    return line.suite, line.is_reference, order, -line.success.mean, line.algo, line.steps
+
+
+def _summary(rows: Sequence[ResultRow]) -> Summary:
+    first = rows[0]
+    for row in rows:
+        if (row.pool_sha256, row.legal_actions) != (first.pool_sha256, first.legal_actions):
+            raise ValueError(
+                f"{row.suite} {row.algo}: seeds {first.seed} and {row.seed} were scored on different pools or at "
+                "different legal-action levels, so they cannot be averaged; run them again"
+            )
+    sampled = [row.success_sampled for row in rows if row.success_sampled is not None]
+    return Summary(
+        suite=first.suite,
+        algo=first.algo,
+        kind=first.kind,
+        legal_actions=first.legal_actions,
+        steps=first.steps,
+        seeds=len(rows),
+        n=first.n,
+        success=success_interval([row.solved for row in rows], first.n),
+        sampled=t_interval(sampled).within(0.0, 1.0) if len(sampled) == len(rows) > 1 else None,
+        edits=_mean([row.edits for row in rows]),
+        env_steps=_mean([row.env_steps for row in rows]),
+        model_queries=_mean([row.model_queries for row in rows]),
+        gradient_steps=_mean([row.gradient_steps for row in rows]),
+        parameters=first.parameters,
+        wall_s=_mean([row.wall_s for row in rows]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.bool_]]:
+    """Seed -> which test puzzles were solved, of the rows that a summary was drawn from."""
+    key = (line.suite, line.algo, line.steps)
+    return {row.seed: row.solved_mask for row in rows if (row.suite, row.algo, row.steps) == key}

@@ -1,0 +1,126 @@
+"""Tables of summaries: for the terminal, for Markdown and for the report, from one list of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.rows import SpeedRow
+from benchmarks.stats import Interval, Paired
+from benchmarks.summary import Summary
+
+
+class Column(NamedTuple):
+    """One column: its head, what it means, and what it says of a summary."""
+
+    head: str
+    meaning: str
+    cell: Callable[[Summary], str]
+
+
+def percent(value: float) -> str:
+    """`97.3 %`."""
+    return f"{100 * value:.1f} %"
+
+
+def span(interval: Interval) -> str:
+    """`[95.1, 99.0]`, in percent; a Wilson interval is marked with a w."""
+    mark = " w" if interval.kind == "wilson" else ""
+    return f"[{100 * interval.lo:.1f}, {100 * interval.hi:.1f}]{mark}"
+
+
+def count(value: float) -> str:
+    """`0`, `812`, `12.3k`, `4.56M`."""
+    if value < 10_000:
+        return f"{value:,.0f}".replace(",", "")
+    return f"{value / 1e3:.1f}k" if value < 1e6 else f"{value / 1e6:.2f}M"
+
+
+def _seconds(value: float) -> str:
+    return "" if value == 0 else f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+
+
+COLUMNS = (
+    Column("method", "Name in the registry; reference lines (floors, ceilings) come last.", lambda s: s.algo),
+    Column(
+        "success",
+        "Test puzzles solved by the final checkpoint: each exactly once, greedy actions. Mean over training seeds.",
+        lambda s: percent(s.success.mean),
+    ),
+    Column(
+        "95 % interval",
+        "Student t over seeds, cut to what a rate can be; for a single seed the Wilson interval of that one model "
+        "over puzzles, marked w. When every seed scores the same, a t interval has no width: see n.",
+        lambda s: span(s.success),
+    ),
+    Column(
+        "sampled",
+        "The same with actions sampled from the policy; empty where there is no such mode or one seed only.",
+        lambda s: "" if s.sampled is None else f"{percent(s.sampled.mean)} {span(s.sampled)}",
+    ),
+    Column("seeds", "Training seeds, or draws of a reference line.", lambda s: str(s.seeds)),
+    Column("n", "Test puzzles that each seed was scored on.", lambda s: str(s.n)),
+    Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
+    Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
+    Column(
+        "env steps", "Calls of env.step to train, warm-up included: the unit of cost.", lambda s: count(s.env_steps)
+    ),
+    Column("model queries", "Successors enumerated through the MDP to train.", lambda s: count(s.model_queries)),
+    Column("gradient steps", "Optimiser steps in training.", lambda s: count(s.gradient_steps)),
+    Column("parameters", "Trainable parameters.", lambda s: count(s.parameters)),
+    Column("training time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
+)
+
+
+def terminal(title: str, lines: Sequence[Summary]) -> Table:
+    """Summaries of one suite as a rich table."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for i, column in enumerate(COLUMNS):
+        table.add_column(column.head, justify="left" if i == 0 else "right", overflow="fold")
+    for i, line in enumerate(lines):
+        last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
+        table.add_row(*(Text(column.cell(line)) for column in COLUMNS), end_section=last_contestant)
+    return table
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, first column left-aligned, the others right."""
+    lines = [" | ".join(heads), " | ".join([":---", *["---:"] * (len(heads) - 1)]), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def markdown_summaries(lines: Sequence[Summary]) -> str:
+    """Summaries as a Markdown table; references in italics."""
+    rows = [
+        [f"*{line.algo}*" if line.is_reference else line.algo, *(c.cell(line) for c in COLUMNS[1:])] for line in lines
+    ]
+    return markdown([column.head for column in COLUMNS], rows)
+
+
+def markdown_speed(rows: Sequence[SpeedRow]) -> str:
+    """Throughputs as a Markdown table."""
+    cells = [
+        [
+            row.name,
+            f"{row.value:,.0f} {row.unit}",
+            f"{row.lowest:,.0f} to {row.highest:,.0f}",
+            str(row.threads),
+            row.cpu,
+        ]
+        for row in rows
+    ]
+    return markdown(["what", "median", "range", "threads", "processor"], cells)
+
+
+def paired_text(paired: Paired) -> str:
+    """`+1.2 points, 95 % interval [0.5, 1.9] over 5 seeds, [0.1, 2.3] over 512 puzzles`."""
+    over = [f"{span(i)} over {i.n} {what}" for i, what in _spans(paired)]
+    return f"{100 * paired.over_puzzles.mean:+.1f} points, 95 % interval {', '.join(over)}"
+
+
+def _spans(paired: Paired) -> list[tuple[Interval, str]]:
+    seeds = [] if paired.over_seeds is None else [(paired.over_seeds, "seeds")]
+    return [*seeds, (paired.over_puzzles, "puzzles")]

@@ -1,0 +1,161 @@
+"""Training one cell: learning curve, checkpoints, progress, and going on after an interruption."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from benchmarks import models, records
+from benchmarks.folder import Cell
+from benchmarks.models import Cost, Label
+from benchmarks.protocol import Contestants, Result
+from benchmarks.rows import CurveRow
+from benchmarks.suites import Suite
+
+CURVE_POINTS = 8
+"""Measurements of a learning curve, spaced evenly on a logarithmic axis."""
+FIRST_POINT = 1 / 64
+"""Where the first lies, as a fraction of the budget."""
+CHECKPOINT_S = 60.0
+"""Seconds of training between checkpoints."""
+PROGRESS_S = 1.0
+
+
+def curve_points(steps: int) -> list[int]:
+    """Environment steps at which a run of `steps` is measured; the last is its end."""
+    return sorted({int(x) for x in np.geomspace(max(1.0, steps * FIRST_POINT), steps, CURVE_POINTS).round()})
+
+
+class CellCallback(BaseCallback):
+    """Measures the learning curve, writes checkpoints and progress, and stops when the runner is gone.
+
+    Args:
+        cell: what is being trained.
+        folder: where the cell's files go.
+        measure: scores the current policy on validation puzzles.
+        cost: the model's counters, given seconds of training.
+        checkpoint: writes a checkpoint; None for an algorithm that could not go on from it exactly.
+        wall_s: seconds trained before this process.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        folder: Path,
+        measure: Callable[[], Result],
+        cost: Callable[[float], Cost],
+        checkpoint: Callable[[float], None] | None,
+        wall_s: float,
+    ) -> None:
+        super().__init__()
+        self.cell, self.folder = cell, folder
+        self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
+        self.points = curve_points(cell.steps)
+        self.runner_pid = os.getppid()
+        self.wall_s, self.since = wall_s, time.perf_counter()
+        self.checkpointed = wall_s
+        self.told = -PROGRESS_S
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds spent training, measuring excluded."""
+        return self.wall_s + time.perf_counter() - self.since
+
+    def _on_training_start(self) -> None:
+        self.points = [point for point in self.points if point > self.num_timesteps]
+        self.since = time.perf_counter()
+
+    def _on_rollout_start(self) -> None:
+        # Here nothing is in flight: a model loaded from this file begins its `learn` at the same place.
+        if self.checkpoint is not None and self.trained_s - self.checkpointed >= CHECKPOINT_S:
+            self.wall_s = self.trained_s
+            self.checkpoint(self.wall_s)
+            self.since = time.perf_counter()
+            self.checkpointed = self.trained_s
+
+    def _on_step(self) -> bool:
+        if self.trained_s - self.told >= PROGRESS_S:
+            records.write_atomically(self.folder / "progress.txt", str(self.num_timesteps))
+            self.told = self.trained_s
+            if os.getppid() != self.runner_pid:
+                raise SystemExit("the runner is gone: this cell stops too, resume the run to go on with it")
+        if self.points and self.points[0] <= self.num_timesteps < self.cell.steps:
+            self._point()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._point()
+
+    def _point(self) -> None:
+        """Write one point of the learning curve; the clock stands still meanwhile."""
+        self.wall_s = self.trained_s
+        self.points = [point for point in self.points if point > self.num_timesteps]
+        cost, result, cell = self.cost(self.wall_s), self.measure(), self.cell
+        row = CurveRow(
+            cell.suite,
+            cell.algo,
+            cell.seed,
+            cell.steps,
+            env_steps=self.num_timesteps,
+            n=result.n,
+            success=result.success,
+            edits=result.mean_edits,
+            model_queries=cost.model_queries,
+            gradient_steps=cost.gradient_steps,
+            wall_s=cost.wall_s,
+        )
+        records.append(self.folder / "curve.jsonl", row)
+        self.since = time.perf_counter()
+
+
+def resumes_exactly(contestants: Contestants, algo: str) -> bool:
+    """Whether a loaded model of this row goes on as if it had never stopped.
+
+    Our own algorithms save generators, environment and buffers; SB3's do not, so their cells start again.
+    """
+    return contestants.METHODS[algo].algorithm.startswith("trm_agents")
+
+
+def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contestants) -> tuple[BaseAlgorithm, float]:
+    """The model to train, and seconds that it has been trained already."""
+    checkpoint = folder / "checkpoint.zip"
+    if checkpoint.exists() and resumes_exactly(contestants, cell.algo):
+        label = models.label_of(checkpoint)
+        if label is None or label.cost is None:
+            raise ValueError(f"{checkpoint.name} of {cell} says nothing of its cost: delete it to start the cell again")
+        model = contestants.load(cell.algo, str(checkpoint), suite.env_id, suite.env_kwargs)
+        # Points measured after the checkpoint belong to steps that are made again.
+        points = [row for row in records.read(folder / "curve.jsonl", CurveRow) if row.env_steps <= model.num_timesteps]
+        (folder / "curve.jsonl").unlink(missing_ok=True)
+        for row in points:
+            records.append(folder / "curve.jsonl", row)
+        return model, label.cost.wall_s
+    (folder / "curve.jsonl").unlink(missing_ok=True)
+    return contestants.make(cell.algo, suite.env_id, suite.env_kwargs, cell.seed), 0.0
+
+
+def train(
+    cell: Cell, suite: Suite, folder: Path, contestants: Contestants, measure: Callable[[BaseAlgorithm], Result]
+) -> None:
+    """Train a cell to its budget and write `model.zip`, labelled with what it has cost."""
+    model, wall_s = start_or_resume(cell, suite, folder, contestants)
+
+    def cost(seconds: float) -> Cost:
+        return Cost.of(model, contestants, seconds)
+
+    def save(name: str, seconds: float) -> None:
+        models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
+
+    checkpoint = (lambda seconds: save("checkpoint.zip", seconds)) if resumes_exactly(contestants, cell.algo) else None
+    callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s)
+    remaining = cell.steps - model.num_timesteps
+    if remaining > 0:
+        model.learn(remaining, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
+    save("model.zip", callback.wall_s)
+    (folder / "checkpoint.zip").unlink(missing_ok=True)

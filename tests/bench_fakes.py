@@ -1,0 +1,140 @@
+"""Fake contestants (a module with the names that `baselines` has) and helpers of the benchmark's tests."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import traceback
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from rich.console import Console
+
+import baselines
+from baselines import Method, line
+from benchmarks import cli
+from benchmarks.launcher import Process
+
+__all__ = ["LINES", "METHODS", "agent_of", "gradient_steps", "line", "load", "make", "model_queries"]
+
+# `trm_agents` in the path marks an algorithm that resumes exactly; `mine` is a greedy agent, `ppo` a random one.
+METHODS = {
+    name: Method(name, algorithm, "", "dict", 1, {})
+    for name, algorithm in (("mine", "trm_agents:Fake"), ("ppo", "fake:PPO"), ("broken", "fake:Broken"))
+}
+LINES = {name: baselines.LINES[name] for name in ("random", "singles")}
+
+ROLLOUT = 10
+
+
+class FakeModel:
+    """Counts steps and draws a number a step, so that two runs can be told apart."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.name = name
+        self.num_timesteps = 0
+        self.rng = np.random.default_rng(seed)
+        self.trace = 0.0
+        self.policy = SimpleNamespace(parameters=lambda: [SimpleNamespace(requires_grad=True, numel=lambda: 7)])
+
+    def learn(self, total_timesteps, callback, reset_num_timesteps=True):
+        if self.name == "broken":
+            raise RuntimeError("this algorithm is broken on purpose")
+        if reset_num_timesteps:
+            self.num_timesteps = 0
+        total_timesteps += self.num_timesteps
+        callback.init_callback(self)
+        callback.on_training_start({}, {})
+        while self.num_timesteps < total_timesteps:
+            callback.on_rollout_start()
+            for _ in range(ROLLOUT):
+                self.num_timesteps += 1
+                self.trace += self.rng.random()
+                callback.on_step()
+        callback.on_training_end()
+        return self
+
+    def save(self, path):
+        state = {"num_timesteps": self.num_timesteps, "trace": self.trace, "rng": self.rng.bit_generator.state}
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("data", json.dumps(state))
+
+
+def make(name, env_id, env_kwargs, seed):
+    return FakeModel(name, seed)
+
+
+def load(name, path, env_id, env_kwargs):
+    model = FakeModel(name, 0)
+    with zipfile.ZipFile(path) as archive:
+        state = json.loads(archive.read("data"))
+    model.num_timesteps, model.trace = state["num_timesteps"], state["trace"]
+    model.rng.bit_generator.state = state["rng"]
+    return model
+
+
+def agent_of(name, model, mdp, rng, unroll=None):
+    return line("checker_greedy" if name == "mine" else "random", mdp, rng)
+
+
+def gradient_steps(model):
+    return model.num_timesteps // ROLLOUT
+
+
+def model_queries(model):
+    return 3 * model.num_timesteps
+
+
+class Done:
+    """A process that has ended."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    def poll(self) -> int | None:
+        return self.code
+
+    def stop(self) -> None:
+        pass
+
+
+class HereLauncher:
+    """Runs cells in this process; after `limit` of them it behaves like Ctrl-C."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
+        self.started: list[list[str]] = []
+
+    def start(self, arguments, log: Path) -> Process:
+        if self.limit is not None and len(self.started) == self.limit:
+            raise KeyboardInterrupt
+        self.started.append(list(arguments))
+        log.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return Done(cli.main(arguments))
+        except Exception:
+            log.write_text(traceback.format_exc())
+            return Done(1)
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+def run_words(out: Path, algos: str = "mine,ppo", seeds: str = "0-1", *more: str) -> list[str]:
+    words = ["run", "--suite", "sudoku-4x4-hard", "--algos", algos, "--seeds", seeds, "--steps", "200"]
+    return [*words, "--workers", "2", "--contestants", "bench_fakes", "--out", str(out), *more]
+
+
+def without_clock(row: dict) -> dict:
+    return {key: value for key, value in row.items() if key not in ("wall_s", "command")}
+
+
+def wait_for(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.1)
