@@ -12,11 +12,9 @@ from pathlib import Path
 import gymnasium as gym
 import torch
 from gymnasium.vector import AutoresetMode
-from stable_baselines3.common.vec_env import VecMonitor
 
 import trm_envs
 from trm_agents import UPITRM
-from trm_agents.vec_env import VectorEnvAdapter
 
 gym.register_envs(trm_envs)
 
@@ -32,7 +30,7 @@ def main() -> None:
     torch.set_num_threads(1)
 
     vector_env = gym.make_vec(args.env, num_envs=16, autoreset_mode=AutoresetMode.SAME_STEP)
-    model = UPITRM("TRMPolicy", VecMonitor(VectorEnvAdapter(vector_env)), seed=args.seed, verbose=0)
+    model = UPITRM("TRMPolicy", vector_env, seed=args.seed)
     model.learn(args.steps)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

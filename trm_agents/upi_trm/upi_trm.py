@@ -12,28 +12,21 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
 from trm_agents.recursion import Contraction
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.iteration import (
-    Advantage,
-    Conservative,
-    Dials,
-    Evaluation,
-    as_tensors,
-    evaluate,
-    losses,
-    minibatches,
-    policy_targets,
-    potentials,
-)
+from trm_agents.upi_trm.collection import act, state_values, truncation_values
+from trm_agents.upi_trm.evaluation import Advantage, Conservative, Dials, Evaluation, evaluate
+from trm_agents.upi_trm.fitting import fit, policy_targets
 from trm_agents.upi_trm.policies import (
     Latent,
     MlpPolicy,
@@ -43,6 +36,7 @@ from trm_agents.upi_trm.policies import (
     numpy_observation,
 )
 from trm_agents.upi_trm.rollout import Rollout
+from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
@@ -63,7 +57,8 @@ class UPITRM(BaseAlgorithm):
     Args:
         policy: `TRMPolicy` on plan-edit environments, `MlpPolicy` or `MultiInputPolicy` on any other with Discrete
             actions.
-        env: the environment, or its registered name.
+        env: the environment, or its registered name. One of Gymnasium's vector environments must reset in the same
+            step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
         n_steps: steps of each environment an iteration collects.
         batch_size: states a gradient step.
@@ -112,7 +107,7 @@ class UPITRM(BaseAlgorithm):
     def __init__(
         self,
         policy: str | type[RecursivePolicy],
-        env: GymEnv | str | None,
+        env: GymEnv | VectorEnv[Any, Any, Any] | str | None,
         learning_rate: float | Schedule = 3e-3,
         n_steps: int = 32,
         batch_size: int = 64,
@@ -143,7 +138,7 @@ class UPITRM(BaseAlgorithm):
     ) -> None:
         super().__init__(
             policy,
-            env,
+            env,  # type: ignore[arg-type]
             learning_rate,
             policy_kwargs=policy_kwargs,
             stats_window_size=stats_window_size,
@@ -185,6 +180,14 @@ class UPITRM(BaseAlgorithm):
             self.mdp = self.env.get_attr("mdp")[0]
         if _init_setup_model:
             self._setup_model()
+
+    @staticmethod
+    def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
+        """SB3 knows its own vector environments only; Gymnasium's go through an adapter."""
+        if isinstance(env, VectorEnv):
+            adapted = VectorEnvAdapter(env)
+            return VecMonitor(adapted) if monitor_wrapper else adapted
+        return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
@@ -245,6 +248,9 @@ class UPITRM(BaseAlgorithm):
             self.conservative,
             self.value_coef,
             self.deep_supervision,
+            self.n_epochs,
+            self.batch_size,
+            self.max_grad_norm,
         )
 
     def learn(
@@ -296,15 +302,16 @@ class UPITRM(BaseAlgorithm):
 
     def _collect(self, callback: BaseCallback) -> bool:
         """Fill the rollout with steps of the deployed policy; False when a callback stops the training."""
-        assert self.env is not None and self.rollout is not None and self._last_obs is not None
+        assert self.env is not None and self.rollout is not None and self.rng is not None
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
         while not self.rollout.full:
             observation = numpy_observation(self._last_obs)  # type: ignore[arg-type]
-            actions, start, latent = self._act(observation)
+            carried = self.policy.carried(self._last_latent, self._last_episode_starts)
+            actions, start, latent = act(self.policy, observation, carried, self.rng)
             new_obs, rewards, dones, infos = self.env.step(actions)
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
-            values = self._truncation_values(infos, truncated)
+            values = truncation_values(self.policy, infos, truncated, latent)
             self.rollout.add(observation, start, actions, rewards, dones & ~truncated, truncated, values)
             self.num_timesteps += self.env.num_envs
             self._update_info_buffer(infos, dones)
@@ -317,86 +324,31 @@ class UPITRM(BaseAlgorithm):
         callback.on_rollout_end()
         return True
 
-    @torch.no_grad()
-    def _act(
-        self, observation: dict[str, NDArray[Any]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32] | None]:
-        """Sampled actions, the latents they started from and the latents after them (both for `persistent`)."""
-        assert self.rng is not None
-        tensors = as_tensors(observation, self.device)
-        start: Tensor | None = None
-        if self.latent == "persistent":
-            start = self.policy.carried(self._last_latent, self._last_episode_starts)
-        policy, latent = self.policy.action_probabilities(tensors, start)
-        cumulative = policy.double().cpu().numpy().cumsum(1)
-        draw = self.rng.random((len(cumulative), 1)) * cumulative[:, -1:]
-        actions = (cumulative > draw).argmax(1)
-        if self.latent == "episodic":
-            return actions, None, None
-        carried = torch.zeros_like(latent) if start is None else start
-        return actions, carried.cpu().numpy(), latent.cpu().numpy()
-
-    @torch.no_grad()
-    def _truncation_values(self, infos: list[dict[str, Any]], truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """U of the last observation of each truncated episode; 0 elsewhere."""
-        values = np.zeros(len(infos))
-        for i in np.flatnonzero(truncated):
-            last = numpy_observation(infos[i]["terminal_observation"])
-            values[i] = self._values({key: np.asarray(value)[None] for key, value in last.items()}, None)[0]
-        return values
-
-    def _values(self, observation: dict[str, NDArray[Any]], latent: Tensor | None) -> NDArray[np.float64]:
-        """U_n of a batch of observations."""
-        potential, _ = potentials(self.policy.mdp, observation)
-        phi = torch.as_tensor(potential, dtype=torch.float32, device=self.device)
-        values: NDArray[np.float64] = (
-            self.policy.values(as_tensors(observation, self.device), phi, latent).double().cpu().numpy()
-        )
-        return values
-
     def train(self) -> None:
         """One policy iteration on the collected rollout."""
-        assert self.rollout is not None and self._last_obs is not None
-        with torch.no_grad():
-            last = numpy_observation(self._last_obs)
-            latent = self.policy.carried(self._last_latent, self._last_episode_starts)
-            last_values = self._values(last, latent)
+        assert self.rollout is not None and self.rng is not None and self._last_obs is not None
+        latent = self.policy.carried(self._last_latent, self._last_episode_starts)
+        last_values = state_values(self.policy, numpy_observation(self._last_obs), latent)
         evaluation = evaluate(self.policy, self.rollout, last_values, self.dials)
         self.model_queries += evaluation.queries
         rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
         previous = rms if self._advantage_scale is None else self._advantage_scale
         self._advantage_scale = SCALE_MEMORY * previous + (1.0 - SCALE_MEMORY) * rms
         target = policy_targets(evaluation, self._advantage_scale + 1e-6, self.dials)
-        self._fit(evaluation, target)
+        self._update_learning_rate(self.policy.optimizer)
+        fitted = fit(self.policy, evaluation, target, self.dials, self.rng)
+        self.gradient_steps_done += fitted.gradient_steps
+        self._n_updates += self.n_epochs
         expired = 0.0
         if self.policy.mixture is not None:
             expired = self.policy.mixture.promote(self.policy.network, self.mixture_alpha)
         self.rollout.clear()
+        self.logger.record("train/policy_loss", fitted.policy_loss)
+        self.logger.record("train/value_loss", fitted.value_loss)
+        self.logger.record("recursion/projection_active", fitted.projected)
         self.logger.record("train/advantage_rms", rms)
         self.logger.record("mixture/expired_weight", expired)
         self._log(evaluation, target)
-
-    def _fit(self, evaluation: Evaluation, target: Tensor) -> None:
-        """Gradient steps on the policy and value losses over `n_epochs` passes."""
-        assert self.rng is not None
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
-        parameters = list(self.policy.network.parameters())
-        history = []
-        for _ in range(self.n_epochs):
-            for rows in minibatches(self.rng, len(target), self.batch_size):
-                loss = losses(self.policy, evaluation.batch(rows), target[rows], self.dials)
-                self.policy.optimizer.zero_grad()
-                loss.total.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
-                self.policy.optimizer.step()
-                self.policy.network.core.clamp_()
-                self.gradient_steps_done += 1
-                history.append((float(loss.policy), float(loss.value), float(loss.projected)))
-        self._n_updates += self.n_epochs
-        names = ("train/policy_loss", "train/value_loss", "recursion/projection_active")
-        for name, value in zip(names, np.mean(history, axis=0), strict=True):
-            self.logger.record(name, float(value))
 
     @torch.no_grad()
     def _log(self, evaluation: Evaluation, target: Tensor) -> None:

@@ -1,8 +1,7 @@
-"""One iteration of policy iteration on a rollout: evaluate under a frozen snapshot, then regress towards the result."""
+"""Policy evaluation: a rollout as seen by one frozen snapshot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -11,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
-from torch.nn import functional
 
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.action_values import enumerated
+from trm_agents.upi_trm.collection import as_tensors, potentials
 from trm_agents.upi_trm.policies import RecursivePolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.targets import k_step_targets
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.plan_edit.spaces import observe, states_of
 from trm_envs.plan_edit.task import Checks
 
@@ -27,9 +26,6 @@ Conservative = Literal["distill", "exact"]
 
 CHUNK = 256
 """States a forward pass without gradient takes at once."""
-
-ADVANTAGE_LIMIT = 10.0
-"""Where scaled advantages are clipped (then centred again)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,9 @@ class Dials:
     conservative: Conservative
     value_coef: float
     deep_supervision: bool
+    n_epochs: int
+    batch_size: int
+    max_grad_norm: float
 
 
 class Evaluation(NamedTuple):
@@ -84,23 +83,6 @@ class Evaluation(NamedTuple):
             targets=self.targets[rows],
             advantages=self.advantages[rows],
         )
-
-
-def as_tensors(observation: dict[str, NDArray[Any]], device: torch.device) -> PyTorchObs:
-    """A batch of stored observations as tensors; a plain array is stored under the empty key."""
-    tensors = {key: torch.as_tensor(value, device=device) for key, value in observation.items()}
-    return tensors[""] if set(tensors) == {""} else tensors
-
-
-def potentials(
-    mdp: PlanEditMDP | None, observation: dict[str, NDArray[Any]]
-) -> tuple[NDArray[np.float64], Checks | None]:
-    """Phi(s) of a batch, and the checker's whole word; zero where there is no checker or no shaping."""
-    count = len(next(iter(observation.values())))
-    if mdp is None:
-        return np.zeros(count), None
-    checks = mdp.check(states_of(observation))
-    return checks.score if mdp.shaping else np.zeros(count), checks
 
 
 @torch.no_grad()
@@ -181,54 +163,3 @@ def _action_values(
 
     values = enumerated(mdp, states_of(observation), checks, state_values, dials.prior)
     return torch.as_tensor(values.q, device=policy.device), values.queries
-
-
-def policy_targets(evaluation: Evaluation, scale: float, dials: Dials) -> Tensor:
-    """What the network is fitted to: the conservative mixture (`distill`) or the candidate alone (`exact`)."""
-    _, _, mask, policy, *_ = evaluation
-    scaled = improvement.clipped(evaluation.advantages / scale, policy, mask, ADVANTAGE_LIMIT)
-    better = improvement.candidate(policy, scaled, mask, dials.beta)
-    return better if dials.conservative == "exact" else improvement.mixture(policy, better, dials.mixture_alpha)
-
-
-class Losses(NamedTuple):
-    """Losses of one minibatch, scalars."""
-
-    total: Tensor
-    policy: Tensor
-    value: Tensor
-    projected: Tensor
-
-
-def losses(policy: RecursivePolicy, batch: Evaluation, target: Tensor, dials: Dials) -> Losses:
-    """Cross-entropy to the policy target and Huber loss of the value, averaged over the supervised inner steps.
-
-    Args:
-        policy: the policy whose network is trained.
-        batch: frozen evaluation of the minibatch.
-        target: policy target, (B, n_actions).
-        dials: hyperparameters.
-    """
-    unrolled = policy.network.run(policy.inputs(batch.observation), batch.latent)
-    supervised = unrolled.latents if dials.deep_supervision else unrolled.latents[-1:]
-    value_target = policy.head_target(batch.targets, batch.potential)
-    policy_loss = value_loss = torch.zeros((), device=target.device)
-    for latent in supervised:
-        output = policy.network.read(latent)
-        log_policy = improvement.masked_log_softmax(output.logits, batch.mask)
-        policy_loss = policy_loss + improvement.cross_entropy(target, log_policy).mean()
-        value_loss = value_loss + functional.smooth_l1_loss(output.value, value_target, beta=0.1)
-        if dials.advantage == "readout" and output.advantages is not None:
-            advantages = improvement.centred(output.advantages, batch.policy, batch.mask)
-            taken = advantages.gather(1, batch.actions[:, None]).squeeze(1)
-            error = taken / policy.value_scale + output.value.detach() - value_target
-            value_loss = value_loss + functional.smooth_l1_loss(error, torch.zeros_like(error), beta=0.1)
-    policy_loss, value_loss = policy_loss / len(supervised), value_loss / len(supervised)
-    total = policy_loss + dials.value_coef * value_loss
-    return Losses(total, policy_loss.detach(), value_loss.detach(), unrolled.projected.mean())
-
-
-def minibatches(rng: np.random.Generator, size: int, batch_size: int) -> Iterator[Tensor]:
-    """Row indices of one epoch in a random order; the last batch may be smaller."""
-    order = torch.as_tensor(rng.permutation(size))
-    return iter(torch.split(order, batch_size))
