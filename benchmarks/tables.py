@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -75,15 +76,32 @@ COLUMNS = (
 )
 
 
+TERMINAL = ("method", "success", "95 % interval", "seeds", "n", "env steps", "model queries", "training time")
+"""Heads of the columns that a terminal shows."""
+
+
 def terminal(title: str, lines: Sequence[Summary]) -> Table:
-    """Summaries of one suite as a rich table."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(COLUMNS):
-        table.add_column(column.head, justify="left" if i == 0 else "right", overflow="fold")
+    """Summaries of one suite as a rich table, as narrow as it can be: the report has all columns."""
+    columns = [column for column in COLUMNS if column.head in TERMINAL]
+    table = Table(
+        title=f"{title}, {_levels(lines)}",
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column is columns[0] else "right"
+        table.add_column(column.head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
     for i, line in enumerate(lines):
         last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
-        table.add_row(*(Text(column.cell(line)) for column in COLUMNS), end_section=last_contestant)
+        table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
     return table
+
+
+def _levels(lines: Sequence[Summary]) -> str:
+    levels = " and ".join(sorted({line.legal_actions for line in lines}))
+    return f"legal actions: {levels}"
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
