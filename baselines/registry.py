@@ -81,9 +81,22 @@ _UPI_TRM = "trm_agents:UPITRM"
 METHODS: dict[str, Method] = {
     row.name: row
     for row in (
-        Method("upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM, resumes_exactly=True),
-        Method("upi_trm-exact", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM_EXACT, resumes_exactly=True),
-        Method("stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0, resumes_exactly=True),
+        Method(
+            "upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
+        ),
+        Method(
+            "upi_trm-exact",
+            _UPI_TRM,
+            "TRMPolicy",
+            "dict",
+            16,
+            tuned.UPI_TRM_EXACT,
+            tuned.UPI_TRM_OVERRIDES,
+            resumes_exactly=True,
+        ),
+        Method(
+            "stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
+        ),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),
@@ -180,9 +193,14 @@ def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None
     Raises:
         ValueError: there is no such row.
     """
+    from stable_baselines3.common.utils import LinearSchedule
+
     row = method(name)
     env, mdp = make_vec_env(row, env_id, env_kwargs)
     keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
+    if isinstance(keywords.get("learning_rate"), list):
+        first, last = keywords["learning_rate"]
+        keywords["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
     if row.network is not None:
         keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
     policy = resolve_name(row.policy) if ":" in row.policy else row.policy

@@ -42,9 +42,8 @@ class Cost:
     @classmethod
     def of(cls, model: BaseAlgorithm, contestants: Contestants, wall_s: float) -> Cost:
         """The counters of a model."""
-        parameters = sum(p.numel() for p in model.policy.parameters() if p.requires_grad)
         queries, updates = contestants.model_queries(model), contestants.gradient_steps(model)
-        return cls(model.num_timesteps, queries, updates, parameters, wall_s)
+        return cls(model.num_timesteps, queries, updates, contestants.parameters(model), wall_s)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,9 @@ class Contestants(Protocol):
     def gradient_steps(self, model: BaseAlgorithm) -> int:
         """Optimiser steps made."""
 
+    def parameters(self, model: BaseAlgorithm) -> int:
+        """Parameters that the optimiser trains."""
+
     def model_queries(self, model: BaseAlgorithm) -> int:
         """Successors enumerated through the MDP."""
 

@@ -18,7 +18,7 @@ from baselines import Method, line
 from benchmarks import cli
 from benchmarks.launcher import Process
 
-__all__ = ["LINES", "METHODS", "agent_of", "gradient_steps", "line", "load", "make", "model_queries"]
+__all__ = ["LINES", "METHODS", "agent_of", "gradient_steps", "line", "load", "make", "model_queries", "parameters"]
 
 # `trm_agents` in the path marks an algorithm that resumes exactly; `mine` is a greedy agent, `ppo` a random one.
 METHODS = {
@@ -78,6 +78,10 @@ def load(name, path, env_id, env_kwargs):
 
 def agent_of(name, model, mdp, rng, unroll=None):
     return line("checker_greedy" if name == "mine" else "random", mdp, rng)
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.policy.parameters())
 
 
 def gradient_steps(model):
