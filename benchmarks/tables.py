@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -51,7 +52,7 @@ COLUMNS = (
         lambda s: percent(s.success.mean),
     ),
     Column(
-        "95 % interval",
+        "95% interval",
         "Student t over seeds, cut to what a rate can be; for a single seed the Wilson interval of that one model "
         "over puzzles, marked w. When every seed scores the same, a t interval has no width: see n.",
         lambda s: span(s.success),
@@ -66,24 +67,41 @@ COLUMNS = (
     Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
     Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
     Column(
-        "env steps", "Calls of env.step to train, warm-up included: the unit of cost.", lambda s: count(s.env_steps)
+        "env steps",
+        "Calls of env.step to train, the unit of cost; the last rollout is finished.",
+        lambda s: count(s.env_steps),
     ),
     Column("model queries", "Successors enumerated through the MDP to train.", lambda s: count(s.model_queries)),
     Column("gradient steps", "Optimiser steps in training.", lambda s: count(s.gradient_steps)),
     Column("parameters", "Trainable parameters.", lambda s: count(s.parameters)),
-    Column("training time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
+    Column("train time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
 )
 
 
+TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
+"""Heads of the columns that a terminal shows."""
+
+
 def terminal(title: str, lines: Sequence[Summary]) -> Table:
-    """Summaries of one suite as a rich table."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(COLUMNS):
-        table.add_column(column.head, justify="left" if i == 0 else "right", overflow="fold")
+    """Summaries of one suite as a rich table, as narrow as it can be: the report has all columns."""
+    columns = [column for column in COLUMNS if column.head in TERMINAL]
+    title = f"{title}, {_levels(lines)}"
+    # Narrow on purpose: a folded number is hard to read.
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.show_edge = table.pad_edge = False
+    table.padding = (0, 0)
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column is columns[0] else "right"
+        table.add_column(column.head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
     for i, line in enumerate(lines):
         last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
-        table.add_row(*(Text(column.cell(line)) for column in COLUMNS), end_section=last_contestant)
+        table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
     return table
+
+
+def _levels(lines: Sequence[Summary]) -> str:
+    levels = " and ".join(sorted({line.legal_actions for line in lines}))
+    return f"legal actions: {levels}"
 
 
 def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -114,18 +114,14 @@ class CellCallback(BaseCallback):
         self.since = time.perf_counter()
 
 
-def resumes_exactly(contestants: Contestants, algo: str) -> bool:
-    """Whether a loaded model of this row goes on as if it had never stopped.
-
-    Our own algorithms save generators, environment and buffers; SB3's do not, so their cells start again.
-    """
-    return contestants.METHODS[algo].algorithm.startswith("trm_agents")
-
-
 def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contestants) -> tuple[BaseAlgorithm, float]:
-    """The model to train, and seconds that it has been trained already."""
+    """The model to train, and seconds that it has been trained already.
+
+    A row that resumes exactly goes on from its checkpoint as if it had never stopped. SB3's algorithms save neither
+    generators nor buffers, so their cells start again.
+    """
     checkpoint = folder / "checkpoint.zip"
-    if checkpoint.exists() and resumes_exactly(contestants, cell.algo):
+    if checkpoint.exists() and contestants.METHODS[cell.algo].resumes_exactly:
         label = models.label_of(checkpoint)
         if label is None or label.cost is None:
             raise ValueError(f"{checkpoint.name} of {cell} says nothing of its cost: delete it to start the cell again")
@@ -152,7 +148,9 @@ def train(
     def save(name: str, seconds: float) -> None:
         models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
 
-    checkpoint = (lambda seconds: save("checkpoint.zip", seconds)) if resumes_exactly(contestants, cell.algo) else None
+    checkpoint = (
+        (lambda seconds: save("checkpoint.zip", seconds)) if contestants.METHODS[cell.algo].resumes_exactly else None
+    )
     callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:

@@ -20,10 +20,10 @@ from benchmarks.launcher import Process
 
 __all__ = ["LINES", "METHODS", "agent_of", "gradient_steps", "line", "load", "make", "model_queries", "parameters"]
 
-# `trm_agents` in the path marks an algorithm that resumes exactly; `mine` is a greedy agent, `ppo` a random one.
+# `mine` is a greedy agent that resumes exactly, `ppo` a random one that does not.
 METHODS = {
-    name: Method(name, algorithm, "", "dict", 1, {})
-    for name, algorithm in (("mine", "trm_agents:Fake"), ("ppo", "fake:PPO"), ("broken", "fake:Broken"))
+    name: Method(name, f"fake:{name}", "", "dict", 1, {}, resumes_exactly=name == "mine")
+    for name in ("mine", "ppo", "broken")
 }
 LINES = {name: baselines.LINES[name] for name in ("random", "singles")}
 

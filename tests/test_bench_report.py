@@ -43,7 +43,7 @@ def test_the_page_has_every_row(folder):
     for row in folder.results():
         line = rf'<td class="name">{row.algo}</td><td>{row.seed}</td><td>{row.solved}</td><td>{row.n}</td>'
         assert re.search(line, page), row.key
-    assert all(f"<dt>{head}</dt>" in page for head in ("success", "95 % interval", "model queries"))
+    assert all(f"<dt>{head}</dt>" in page for head in ("success", "95% interval", "model queries"))
     assert folder.results()[0].pool_sha256 in page
 
 

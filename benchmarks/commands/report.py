@@ -15,9 +15,6 @@ from benchmarks.published import publish, published
 from benchmarks.rows import ResultRow
 from benchmarks.summary import Summary, summarise
 
-MIN_WIDTH = 150
-"""Narrower output (a pipe, a small terminal) would fold the numbers."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -65,6 +62,6 @@ def _print(lines: list[Summary], as_json: bool, console: Console) -> None:
             print(json.dumps(line.as_json()))
         return
     for suite, group in groupby(lines, key=lambda line: line.suite):
-        console.print(tables.terminal(suite, list(group)), width=max(console.width, MIN_WIDTH), crop=False)
+        console.print(tables.terminal(suite, list(group)))
     if not lines:
         console.print("no results yet")
