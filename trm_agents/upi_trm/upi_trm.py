@@ -399,5 +399,8 @@ class UPITRM(BaseAlgorithm):
             # Stale as soon as training goes on.
             self._env_states = None
 
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "dials"]
+
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
