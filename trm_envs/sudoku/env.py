@@ -97,7 +97,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
       (6, 8), (49, 56) and (90, 120) by default.
     - `split`: `"train"` (default), `"validation"` or `"test"`: shipped pools, disjoint up to the puzzle's symmetries.
     - `puzzles`: own puzzles instead: an array (B, N^2) or (B, N, N), or a `.npy`, `.txt` or `.csv` file.
-    - `generate`: True makes a new puzzle with one solution every episode instead; it may be one of a shipped split.
+    - `generate`: True makes a new puzzle with one solution every episode instead, never one that is symmetric to a
+      shipped validation or test puzzle.
     - `legal_actions`: `"givens"` (default) or `"consistent"`.
     - `max_edits`: N^2 by default.
     - `gamma`: 0.99, the discount of the shaping; an agent should use the same.

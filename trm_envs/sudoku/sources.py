@@ -7,12 +7,16 @@ from functools import cache, partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trm_envs import pools
 from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
+from trm_envs.pools.source import split_of_key
 from trm_envs.pools.text import parse_grid_lines, read_puzzles
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
 from trm_envs.sudoku.geometry import Grids
+from trm_envs.sudoku.solver import solve
+from trm_envs.sudoku.symmetry import canonical, invariant
 
 Blanks = tuple[int, int] | Literal["minimal"]
 
@@ -51,11 +55,42 @@ def _checked(blanks: Any, size: int) -> Blanks:
 
 def _generator(size: int, blanks: Blanks) -> Any:
     """A picklable function (count, rng) -> puzzles."""
-    if blanks != "minimal":
-        return partial(generate, size, blanks)
-    if size == 16:
+    if blanks == "minimal" and size == 16:
         raise ValueError("minimal 16x16 puzzles take too long to generate: give blanks=(least, most)")
-    return partial(generate_minimal, size)
+    return partial(training_puzzles, size, blanks)
+
+
+def training_puzzles(size: int, blanks: Blanks, count: int, rng: np.random.Generator) -> Grids:
+    """New puzzles, int8 of shape (count, N*N), none of them symmetric to a puzzle of a validation or test pool.
+
+    Args:
+        size: side N, one of 4, 9, 16.
+        blanks: as the environments' keyword.
+        count: how many.
+        rng: what they are drawn with.
+    """
+    draw = partial(generate_minimal, size) if blanks == "minimal" else partial(generate, size, blanks)
+    kept: list[NDArray[np.int8]] = []
+    while len(kept) < count:
+        drawn = draw(count - len(kept), rng)
+        kept.extend(drawn[_belongs_to_training(drawn, size)])
+    return np.stack(kept)
+
+
+def _belongs_to_training(puzzles: Grids, size: int) -> NDArray[np.bool_]:
+    """Whether the orbit of each puzzle is none of the held-out ones, by the rule that split the pools."""
+    if size == 4:
+        held_out = _held_out_orbits()
+        return np.array([form.tobytes() not in held_out for form in canonical(puzzles)])
+    return np.array([split_of_key(int(key)) == "train" for key in invariant(solve(puzzles)[0])])
+
+
+@cache
+def _held_out_orbits() -> frozenset[bytes]:
+    """Canonical forms of all 4x4 validation and test puzzles."""
+    names = [name for name in pools.manifest() if name.startswith("sudoku-4x4-")]
+    grids = np.concatenate([_load(name, 4, split) for name in names for split in ("validation", "test")])
+    return frozenset(form.tobytes() for form in canonical(grids))
 
 
 def _ranges(size: int) -> dict[str, tuple[int, int]]:
