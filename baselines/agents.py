@@ -59,6 +59,21 @@ def recursive_networks(model: BaseAlgorithm) -> list[RecursiveNetwork]:
 
 
 @contextmanager
+def facing(model: BaseAlgorithm, mdp: PlanEditMDP) -> Iterator[None]:
+    """Let a policy that holds the model of its task take legal actions from `mdp`, and put its own back afterwards."""
+    policy: Any = model.policy
+    own = getattr(policy, "mdp", None)
+    if own is None:
+        yield
+        return
+    try:
+        policy.mdp = mdp
+        yield
+    finally:
+        policy.mdp = own
+
+
+@contextmanager
 def own_randomness(model: BaseAlgorithm, rng: np.random.Generator) -> Iterator[None]:
     """Draw from `rng` whatever the model draws from global generators or its action space, and put those back."""
     import torch
@@ -107,7 +122,7 @@ class ModelAgent:
 
             observation = one_hot(observation, self.mdp)
         masks: dict[str, Any] = {"action_masks": self.mdp.action_mask(states)} if self.row.masks else {}
-        with own_randomness(self.model, self.rng), unrolled(self.model, self.unroll):
+        with own_randomness(self.model, self.rng), unrolled(self.model, self.unroll), facing(self.model, self.mdp):
             actions, _ = self.model.predict(observation, deterministic=deterministic, **masks)
         return np.asarray(actions, np.int64)
 

@@ -115,6 +115,16 @@ def test_masked_rows_act_legally_even_when_sampled(name: str) -> None:
     assert mdp.action_mask(states)[np.arange(200), actions].all()
 
 
+def test_upi_trm_takes_legal_actions_from_the_mdp_it_is_evaluated_in() -> None:
+    mdp, states = problem_states("consistent", count=200)
+    model = small("upi_trm")
+    agent = agent_of("upi_trm", model, mdp, np.random.default_rng(0))
+    actions = agent.act(states, deterministic=False)
+    assert mdp.action_mask(states)[np.arange(200), actions].all()
+    own: Any = model.policy
+    assert own.mdp.legal_actions == "givens"
+
+
 def test_rows_ask_for_their_level() -> None:
     levels = {
         name: small(name).get_env().get_attr("mdp")[0].legal_actions for name in ("maskable_ppo-consistent", "ppo")

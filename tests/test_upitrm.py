@@ -91,6 +91,14 @@ def test_load_without_env_predicts_legal_actions_only(tmp_path):
         loaded.learn(8)
 
 
+@pytest.mark.parametrize("force_reset", [True, False])
+def test_load_for_another_number_of_environments(force_reset, tmp_path):
+    agent().learn(40).save(tmp_path / "model.zip")
+    loaded = UPITRM.load(tmp_path / "model.zip", env=sudoku(n_envs=2), device="cpu", force_reset=force_reset)
+    loaded.learn(32, reset_num_timesteps=False)
+    assert loaded.num_timesteps == 64 + 32
+
+
 def test_policy_saves_and_loads_alone(tmp_path):
     model = agent(advantage="readout").learn(32)
     model.policy.save(tmp_path / "policy.pt")

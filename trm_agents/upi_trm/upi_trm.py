@@ -195,8 +195,10 @@ class UPITRM(BaseAlgorithm):
         self.set_random_seed(self.seed)
         if self.rng is None:
             self.rng = np.random.default_rng(self.seed)
-        if self.rollout is None:
+        if self.rollout is None or self.rollout.n_envs != self.n_envs:
+            # Loaded for another number of environments: their episodes cannot be gone on with.
             self.rollout = Rollout(self.n_steps, self.n_envs)
+            self._last_obs = self._last_latent = self._env_states = None
         modelled = issubclass(self.policy_class, TRMPolicy)
         self.dials = self._dials(modelled)
         self.policy = self.policy_class(  # type: ignore[assignment]
