@@ -5,7 +5,12 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.vector import AutoresetMode
-from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CheckpointCallback,
+    EvalCallback,
+    StopTrainingOnRewardThreshold,
+)
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.envs import IdentityEnv, SimpleMultiObsEnv
@@ -279,6 +284,21 @@ def test_gymnasium_vector_environment_as_it_is(tmp_path):
         UPITRM("TRMPolicy", gym.make_vec("SudokuPlanEdit-4x4-v0", num_envs=2), **SMALL)
 
 
+def test_learns_cart_pole_within_50_000_steps():
+    stop = StopTrainingOnRewardThreshold(400.0)
+    evaluation = EvalCallback(
+        make_vec_env("CartPole-v1", n_envs=4, seed=99),
+        callback_on_new_best=stop,
+        eval_freq=1024,
+        n_eval_episodes=20,
+        verbose=0,
+    )
+    model = UPITRM("MlpPolicy", make_vec_env("CartPole-v1", n_envs=8, seed=0), seed=0, device="cpu")
+    model.learn(50_000, callback=evaluation)
+    assert model.num_timesteps <= 50_176
+    assert evaluation.best_mean_reward >= 400.0
+
+
 def test_vec_normalize():
     env = VecNormalize(make_vec_env("CartPole-v1", n_envs=2))
     model = UPITRM("MlpPolicy", env, **SMALL).learn(64)
@@ -331,6 +351,7 @@ def test_deployed_exact_mixture_is_what_predict_and_collection_use():
         ({"mixture_alpha": 1.5}, "mixture_alpha"),
         ({"prior": -0.1}, "prior"),
         ({"bootstrap_horizon": 0}, "bootstrap_horizon"),
+        ({"beta": 0.0}, "beta"),
         ({"advantage": "guess"}, "advantage"),
         ({"conservative": "bold"}, "conservative"),
         ({"latent": "persistent", "conservative": "exact"}, "persistent"),

@@ -72,7 +72,8 @@ class UPITRM(BaseAlgorithm):
         latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
-        beta: inverse temperature of the candidate, in units of the running root mean square of A.
+        beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
+            values are enumerated, 1 where they are read out and therefore noisier.
         mixture_alpha: alpha of the conservative step, within [0, 1].
         conservative: `distill` fits the network to the mixture; `exact` deploys the mixture itself, as weighted
             snapshots.
@@ -120,7 +121,7 @@ class UPITRM(BaseAlgorithm):
         lipschitz: float = 0.9,
         latent: Latent = "episodic",
         advantage: Advantage | None = None,
-        beta: float = 4.0,
+        beta: float | None = None,
         mixture_alpha: float = 0.5,
         conservative: Conservative = "distill",
         mixture_capacity: int = 16,
@@ -222,12 +223,14 @@ class UPITRM(BaseAlgorithm):
         """Check the hyperparameters and fill in the defaults that depend on the policy."""
         advantage: Advantage = self.advantage or ("enumerate" if modelled else "readout")
         prior = (0.5 if modelled else 0.0) if self.prior is None else self.prior
+        beta = (4.0 if advantage == "enumerate" else 1.0) if self.beta is None else self.beta
         checks = {
             "n_steps must be at least 1": self.n_steps >= 1,
             "batch_size must be at least 1": self.batch_size >= 1,
             "bootstrap_horizon must be at least 1": self.bootstrap_horizon >= 1,
             "mixture_alpha must be within [0, 1]": 0.0 <= self.mixture_alpha <= 1.0,
             "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
+            "beta must be positive": beta > 0.0,
             "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
             "conservative must be 'distill' or 'exact'": self.conservative in ("distill", "exact"),
             "advantage='enumerate' and prior > 0 need a plan-edit environment and TRMPolicy": modelled
@@ -245,7 +248,7 @@ class UPITRM(BaseAlgorithm):
             self.bootstrap_horizon,
             advantage,
             prior,
-            self.beta,
+            beta,
             self.mixture_alpha,
             self.conservative,
             self.value_coef,
