@@ -137,6 +137,28 @@ def test_killed_and_resumed_run_equals_an_uninterrupted_one(name, stop_at, tmp_p
     assert whole.rng.bit_generator.state == resumed.rng.bit_generator.state
 
 
+def test_saving_what_was_just_loaded_loses_nothing(tmp_path):
+    agent().learn(64).save(tmp_path / "first.zip")
+    results = []
+    for name in ("first.zip", "second.zip"):
+        loaded = UPITRM.load(tmp_path / name, env=sudoku(seed=9), device="cpu", force_reset=False)
+        loaded.save(tmp_path / "second.zip")
+        results.append(weights(loaded.learn(64, reset_num_timesteps=False)))
+    assert_same_weights(*results)
+
+
+def test_a_new_environment_does_not_go_on_with_the_old_ones_episodes():
+    class Stop(BaseCallback):
+        def _on_step(self):
+            return self.num_timesteps < 12
+
+    model = agent().learn(1000, callback=Stop())
+    assert model.rollout.position == 3
+    model.set_env(sudoku(seed=5))
+    model.learn(4, reset_num_timesteps=False, callback=Stop())
+    assert model.rollout.position == 1
+
+
 def test_saving_does_not_change_training(tmp_path):
     model = agent()
     model.learn(200, callback=CheckpointCallback(20, tmp_path))

@@ -268,7 +268,7 @@ class UPITRM(BaseAlgorithm):
         progress_bar: bool = False,
     ) -> SelfUPITRM:
         """Train for this many environment steps; arguments as for any SB3 algorithm."""
-        if reset_num_timesteps:
+        if reset_num_timesteps or self._last_obs is None:
             self._restart()
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
@@ -396,13 +396,14 @@ class UPITRM(BaseAlgorithm):
         `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
         result as if nothing had happened, as long as the environments offer `get_state` and `set_state`.
         """
-        if self.env is not None and self.env.has_attr("get_state"):
+        waiting = self._env_states
+        if waiting is None and self.env is not None and self.env.has_attr("get_state"):
             self._env_states = self.env.env_method("get_state")
         try:
             super().save(path, exclude, include)
         finally:
-            # Stale as soon as training goes on.
-            self._env_states = None
+            # Stale as soon as training goes on, unless they were loaded and still wait for it.
+            self._env_states = waiting
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "dials"]
