@@ -44,8 +44,8 @@ Keywords = dict[str, Any]
 """Keywords of an algorithm; a list of two learning rates stands for a linear fall from one to the other."""
 
 # 25 steps of 16 environments divide round budgets: an iteration never overshoots them.
-UPI_TRM: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "prior": 0.75}
-UPI_TRM_EXACT: Keywords = {**UPI_TRM, "prior": 0.5, "conservative": "exact", "mixture_alpha": 0.3}
+UPI_TRM: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
+UPI_TRM_EXACT: Keywords = {**UPI_TRM, "conservative": "exact", "mixture_alpha": 0.3}
 STAGE_0: Keywords = {**UPI_TRM, "prior": 1.0}
 # Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
 _LARGE: Keywords = {"advantage": "readout", "n_epochs": 2}
