@@ -11,6 +11,7 @@ One or two seeds choose a setting; they are no results to quote. The upi_trm row
 | upi_trm, minimal puzzles | learning_rate 3e-3 | 90.8 / 95.3 |
 | upi_trm, minimal puzzles | learning_rate 3e-3 falling to 3e-4 (used) | 100 / 97.5 |
 | upi_trm, minimal puzzles | the same, mixture_alpha 0.3, n_steps 64, 8,192 steps | 91.0 / 18.8 |
+| upi_trm, minimal puzzles | n_steps 25, prior 0.75 instead of 0.5, five seeds | single orbits come and go with both |
 | upi_trm-exact | learning_rate 3e-3 falling to 3e-4, mixture_alpha 0.3 (used), 8,192 steps | 100 / 99.2 |
 | ppo | n_steps 64, gae_lambda 0.95 | 0 / 0 |
 | ppo | n_steps 16, gae_lambda 0.5 (used) | 0 / 0 |
