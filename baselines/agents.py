@@ -18,7 +18,7 @@ from trm_envs.plan_edit.spaces import observe
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trm_agents.recursion import RecursiveNetwork
+    from trm_agents.recursion import Recursion
 
 
 class Agent(Protocol):
@@ -51,11 +51,11 @@ def unrolled(model: BaseAlgorithm, unroll: int | None) -> Iterator[None]:
             network.unroll = own
 
 
-def recursive_networks(model: BaseAlgorithm) -> list[RecursiveNetwork]:
+def recursive_networks(model: BaseAlgorithm) -> list[Recursion]:
     """Every recursive network in the model's policy."""
-    from trm_agents.recursion import RecursiveNetwork
+    from trm_agents.recursion import Recursion
 
-    return [module for module in model.policy.modules() if isinstance(module, RecursiveNetwork)]
+    return [module for module in model.policy.modules() if isinstance(module, Recursion)]
 
 
 @contextmanager

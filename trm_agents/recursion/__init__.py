@@ -2,19 +2,25 @@
 
 from trm_agents.recursion.cores import Contraction, RecursiveCore, TokenCore, VectorCore
 from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
-from trm_agents.recursion.network import NetworkOutput, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion.exact_cover import ExactCoverCore
+from trm_agents.recursion.network import NetworkOutput, Recursion, RecursiveNetwork, token_network, vector_network
 from trm_agents.recursion.projection import project_ball
+from trm_agents.recursion.repair import RepairNetwork, repair_network
 
 __all__ = [
     "Contraction",
+    "ExactCoverCore",
     "NetworkOutput",
+    "Recursion",
     "RecursiveCore",
     "RecursiveNetwork",
+    "RepairNetwork",
     "TokenCore",
     "TokenEncoder",
     "VectorCore",
     "VectorEncoder",
     "project_ball",
+    "repair_network",
     "token_network",
     "vector_network",
 ]

@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from trm_agents.recursion.projection import project_ball
+
 Contraction = Literal["none", "clamp"]
 
 
-class RecursiveCore(nn.Module, ABC):
+class Unrolled(NamedTuple):
+    """The inner steps of one pass."""
+
+    latents: Tensor
+    """The last of z_1 ... z_n, as many as were asked for, (kept, B, ...)."""
+    projected: Tensor
+    """Share of inner steps at which the projection was active, shape (B,)."""
+
+
+class Core(nn.Module, ABC):
+    """A latent step function f and its unroll z_{k+1} = Pi_R(f(z_k, x))."""
+
+    @abstractmethod
+    def unroll(self, injection: Any, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
+        """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""
+
+    @abstractmethod
+    def clamp_(self) -> None:
+        """Scale weights back to where the contraction wants them, after a gradient step."""
+
+    def tokens(self, latent: Tensor) -> Tensor:
+        """Latents as heads read them."""
+        return latent
+
+
+def unrolled(
+    step: Callable[[Tensor | None], Tensor], latent: Tensor | None, steps: int, radius: float | None, kept: int
+) -> Unrolled:
+    """Repeat a step and its projection."""
+    z = latent
+    latents: list[Tensor] = []
+    active: list[Tensor] = []
+    for _ in range(steps):
+        z = step(z)
+        if radius is not None:
+            z, outside = project_ball(z, radius)
+            active.append(outside.float())
+        latents.append(z)
+    last = latents[-1]
+    projected = torch.stack(active).mean(0) if active else torch.zeros(len(last), device=last.device)
+    return Unrolled(torch.stack(latents[-kept:]), projected)
+
+
+class RecursiveCore(Core):
     """One inner step z' = [z +] B relu(A z + i_1) + i_2, before the projection.
 
     Without contraction the step is residual. With `clamp` it is not, and after each optimiser step `clamp_` scales
@@ -39,6 +84,10 @@ class RecursiveCore(nn.Module, ABC):
     @abstractmethod
     def maps(self) -> tuple[LatentMap, LatentMap]:
         """The linear maps A and B."""
+
+    def unroll(self, injection: Tensor, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
+        """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""
+        return unrolled(lambda z: self.step(z, injection), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: Tensor) -> Tensor:
         """f(z): latents (B, ..., d) and injections (i_1, i_2) stacked in the last axis, (B, ..., 2 d).

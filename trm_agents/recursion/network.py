@@ -5,10 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Contraction, RecursiveCore, TokenCore, VectorCore
+from trm_agents.recursion.cores import Contraction, Core, TokenCore, Unrolled, VectorCore
 from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
 from trm_agents.recursion.heads import (
     ActionHead,
@@ -18,7 +17,6 @@ from trm_agents.recursion.heads import (
     VectorActionHead,
     VectorValueHead,
 )
-from trm_agents.recursion.projection import project_ball
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 
@@ -35,36 +33,17 @@ class NetworkOutput(NamedTuple):
     """z_n, shape (B, ...)."""
 
 
-class Unrolled(NamedTuple):
-    """The inner steps of one pass."""
-
-    latents: list[Tensor]
-    """z_1 ... z_n."""
-    projected: Tensor
-    """Share of inner steps at which the projection was active, shape (B,)."""
-
-
-class RecursiveNetwork(nn.Module):
-    """z_0 = 0, z_{k+1} = Pi_R(f(z_k, x)), n times; heads read z_n.
+class Recursion(nn.Module):
+    """z_0 = 0, z_{k+1} = Pi_R(f(z_k, x)), n times; what reads z_n is up to the subclass.
 
     Args:
         encoder: observation -> injection.
         core: f.
-        policy_head, value_head, advantage_head: what is read from a latent; `advantage_head` may be None.
         unroll: n, how many inner steps a pass takes unless told otherwise.
         radius: R of the projection; None leaves it out.
     """
 
-    def __init__(
-        self,
-        encoder: nn.Module,
-        core: RecursiveCore,
-        policy_head: ActionHead,
-        value_head: ValueHead,
-        advantage_head: ActionHead | None,
-        unroll: int,
-        radius: float | None,
-    ) -> None:
+    def __init__(self, encoder: nn.Module, core: Core, unroll: int, radius: float | None) -> None:
         super().__init__()
         if unroll < 1:
             raise ValueError(f"unroll must be at least 1, got {unroll}")
@@ -72,26 +51,47 @@ class RecursiveNetwork(nn.Module):
             raise ValueError(f"radius must be positive or None, got {radius}")
         self.encoder = encoder
         self.core = core
-        self.policy_head = policy_head
-        self.value_head = value_head
-        self.advantage_head = advantage_head
         self.unroll = unroll
         self.radius = radius
 
-    def run(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> Unrolled:
-        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps."""
-        injection = self.encoder(observation)
-        z = latent
-        latents: list[Tensor] = []
-        active: list[Tensor] = []
-        for _ in range(self.unroll if unroll is None else unroll):
-            z = self.core.step(z, injection)
-            if self.radius is not None:
-                z, outside = project_ball(z, self.radius)
-                active.append(outside.float())
-            latents.append(z)
-        projected = torch.stack(active).mean(0) if active else torch.zeros(len(injection), device=injection.device)
-        return Unrolled(latents, projected)
+    def run(
+        self, observation: Any, latent: Tensor | None = None, unroll: int | None = None, kept: int | None = None
+    ) -> Unrolled:
+        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps; keep the last latents, or all."""
+        steps = self.unroll if unroll is None else unroll
+        kept = steps if kept is None else min(kept, steps)
+        return self.core.unroll(self.encoder(observation), latent, steps, self.radius, kept)
+
+    def scaled(self, latent: Tensor) -> Tensor:
+        """Latents in units in which a latent on the sphere has entries of size one, whatever R is."""
+        tokens = self.core.tokens(latent)
+        if self.radius is None:
+            return tokens
+        return tokens * (sqrt(latent[0].numel()) / self.radius)
+
+
+class RecursiveNetwork(Recursion):
+    """A recursion whose latent gives policy logits, a value and, where it has such a head, advantages.
+
+    Args:
+        encoder, core, unroll, radius: as `Recursion`.
+        policy_head, value_head, advantage_head: what is read from a latent; `advantage_head` may be None.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        core: Core,
+        policy_head: ActionHead,
+        value_head: ValueHead,
+        advantage_head: ActionHead | None,
+        unroll: int,
+        radius: float | None,
+    ) -> None:
+        super().__init__(encoder, core, unroll, radius)
+        self.policy_head = policy_head
+        self.value_head = value_head
+        self.advantage_head = advantage_head
 
     def read(self, latent: Tensor) -> NetworkOutput:
         """All heads on one latent."""
@@ -106,13 +106,7 @@ class RecursiveNetwork(nn.Module):
 
     def forward(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> NetworkOutput:
         """Unroll and read the last latent."""
-        return self.read(self.run(observation, latent, unroll).latents[-1])
-
-    def scaled(self, latent: Tensor) -> Tensor:
-        """Latents in units in which a latent on the sphere has entries of size one, whatever R is."""
-        if self.radius is None:
-            return latent
-        return latent * (sqrt(latent[0].numel()) / self.radius)
+        return self.read(self.run(observation, latent, unroll, kept=1).latents[-1])
 
 
 def token_network(

@@ -39,8 +39,11 @@ def potentials(
 def act(
     policy: RecursivePolicy, observation: dict[str, NDArray[Any]], carried: Tensor | None, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Latents | None, Latents | None]:
-    """Sampled actions, shape (n_envs,); with a persistent latent also what it was before and after them."""
-    probabilities, latent = policy.action_probabilities(as_tensors(observation, policy.device), carried)
+    """Actions sampled from the behaviour policy, shape (n_envs,).
+
+    With a persistent latent also what it was before and after them.
+    """
+    probabilities, latent = policy.behaviour(as_tensors(observation, policy.device), carried)
     cumulative = probabilities.double().cpu().numpy().cumsum(1)
     draw = rng.random((len(cumulative), 1)) * cumulative[:, -1:]
     actions = (cumulative > draw).argmax(1)

@@ -119,9 +119,13 @@ class RecursivePolicy(BasePolicy):
         policy = masked_log_softmax(output.logits, mask).exp()
         return torch.where(mask, policy, 0.0), output.latent
 
+    def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The policy that collects experience, as `action_probabilities`; the deployed one unless said otherwise."""
+        return self.action_probabilities(observation, latent)
+
     def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
         """U_n(s), shape (B,); `potential` is Phi(s), shape (B,)."""
-        last = self.network.run(self.inputs(observation), latent).latents[-1]
+        last = self.network.run(self.inputs(observation), latent, kept=1).latents[-1]
         return self.value_offset + self.value_scale * self.network.read_value(last) - potential
 
     def head_target(self, values: Tensor, potential: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.utils import FloatSchedule, safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
@@ -27,6 +27,8 @@ from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.collection import act, state_values, truncation_values
 from trm_agents.upi_trm.evaluation import Advantage, Conservative, Dials, Evaluation, evaluate
 from trm_agents.upi_trm.fitting import fit, policy_targets
+from trm_agents.upi_trm.hindsight import HindsightMemory
+from trm_agents.upi_trm.hit_fitting import HitDials, fit_hits
 from trm_agents.upi_trm.policies import (
     Latent,
     MlpPolicy,
@@ -35,9 +37,12 @@ from trm_agents.upi_trm.policies import (
     TRMPolicy,
     numpy_observation,
 )
+from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs.plan_edit.mdp import PlanEditMDP
+
+Target = Literal["k_step", "hindsight"]
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
 
@@ -55,8 +60,8 @@ class UPITRM(BaseAlgorithm):
     of the next iteration. Paper: Unrolled Policy Iteration for Tiny Recursive Models, ICLR 2026 workshop on RSI.
 
     Args:
-        policy: `TRMPolicy` on plan-edit environments, `MlpPolicy` or `MultiInputPolicy` on any other with Discrete
-            actions.
+        policy: `TRMPolicy` on plan-edit environments (with `target="hindsight"` it is `RepairPolicy`), `MlpPolicy` or
+            `MultiInputPolicy` on any other with Discrete actions.
         env: the environment, or its registered name. One of Gymnasium's vector environments must reset in the same
             step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
@@ -83,6 +88,14 @@ class UPITRM(BaseAlgorithm):
         value_coef: weight of the value loss.
         deep_supervision: losses on every inner step instead of the last alone.
         max_grad_norm: gradient clipping.
+        target: `k_step`, as above, or `hindsight`: every edit at every state of an instance that the agent has solved
+            is valued by the return of repairing it to the solved plan (`trm_agents.upi_trm.hindsight`). The policy is
+            read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
+        replay_ratio: `hindsight`: states trained on for each environment step.
+        buffer_size: `hindsight`: states of solved instances that are kept.
+        learning_starts: `hindsight`: states kept before training begins.
+        min_unroll: `hindsight`: the depth of each gradient step is drawn from [min_unroll, unroll]; None: always n.
+        ema_decay: `hindsight`: decay, a gradient step, of the average that is deployed.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
 
     Logged, beside SB3's `rollout/*` and `time/*`:
@@ -102,6 +115,7 @@ class UPITRM(BaseAlgorithm):
         "TRMPolicy": TRMPolicy,
         "MlpPolicy": MlpPolicy,
         "MultiInputPolicy": MultiInputPolicy,
+        "RepairPolicy": RepairPolicy,
     }
     policy: RecursivePolicy
 
@@ -125,10 +139,16 @@ class UPITRM(BaseAlgorithm):
         mixture_alpha: float = 0.5,
         conservative: Conservative = "distill",
         mixture_capacity: int = 16,
-        prior: float | None = None,
+        prior: float | Schedule | None = None,
         value_coef: float = 10.0,
         deep_supervision: bool = True,
         max_grad_norm: float = 1.0,
+        target: Target = "k_step",
+        replay_ratio: float = 0.75,
+        buffer_size: int = 120_000,
+        learning_starts: int = 1_000,
+        min_unroll: int | None = None,
+        ema_decay: float = 0.997,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
         policy_kwargs: dict[str, Any] | None = None,
@@ -137,6 +157,8 @@ class UPITRM(BaseAlgorithm):
         device: torch.device | str = "auto",
         _init_setup_model: bool = True,
     ) -> None:
+        if target == "hindsight" and policy == "TRMPolicy":
+            policy = RepairPolicy
         super().__init__(
             policy,
             env,  # type: ignore[arg-type]
@@ -169,11 +191,18 @@ class UPITRM(BaseAlgorithm):
         self.value_coef = value_coef
         self.deep_supervision = deep_supervision
         self.max_grad_norm = max_grad_norm
+        self.target = target
+        self.replay_ratio = replay_ratio
+        self.buffer_size = buffer_size
+        self.learning_starts = learning_starts
+        self.min_unroll = min_unroll
+        self.ema_decay = ema_decay
         self.model_queries = 0
         self.gradient_steps_done = 0
         self.mdp: PlanEditMDP | None = None
         self.rng: np.random.Generator | None = None
         self.rollout: Rollout | None = None
+        self.memory: HindsightMemory | None = None
         self._advantage_scale: float | None = None
         self._last_latent: NDArray[np.float32] | None = None
         self._env_states: list[Any] | None = None
@@ -200,6 +229,7 @@ class UPITRM(BaseAlgorithm):
             # Loaded for another number of environments: their episodes cannot be gone on with.
             self.rollout = Rollout(self.n_steps, self.n_envs)
             self._last_obs = self._last_latent = self._env_states = None
+            self.memory = None
         modelled = issubclass(self.policy_class, TRMPolicy)
         self.dials = self._dials(modelled)
         self.policy = self.policy_class(  # type: ignore[assignment]
@@ -216,14 +246,30 @@ class UPITRM(BaseAlgorithm):
             mixture_capacity=self.mixture_capacity if self.conservative == "exact" else None,
             # A bound on returns of rewards up to 1; `TRMPolicy` knows its own.
             value_scale=1.0 / (1.0 - self.gamma) if self.gamma < 1.0 else 1.0,
+            **self._policy_dials(),
             **self.policy_kwargs,
         ).to(self.device)
+        if self.target == "hindsight" and self.memory is None and self.mdp is not None:
+            self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+
+    def _policy_dials(self) -> dict[str, Any]:
+        """Keywords that only the policy of this target takes."""
+        return {"beta": self.dials.beta} if self.target == "hindsight" else {}
 
     def _dials(self, modelled: bool) -> Dials:
         """Check the hyperparameters and fill in the defaults that depend on the policy."""
+        if (self.target == "hindsight") != issubclass(self.policy_class, RepairPolicy):
+            raise ValueError(
+                f"target={self.target!r} does not go with {self.policy_class.__name__}: 'hindsight' needs RepairPolicy "
+                "(TRMPolicy will do), and 'k_step' any other policy"
+            )
         advantage: Advantage = self.advantage or ("enumerate" if modelled else "readout")
-        prior = (0.5 if modelled else 0.0) if self.prior is None else self.prior
-        beta = (4.0 if advantage == "enumerate" else 1.0) if self.beta is None else self.beta
+        self.prior_schedule = FloatSchedule(
+            self.prior if self.prior is not None else 0.5 if modelled and self.target == "k_step" else 0.0
+        )
+        prior = self.prior_schedule(1.0)
+        default_beta = 10.0 if self.target == "hindsight" else 4.0 if advantage == "enumerate" else 1.0
+        beta = default_beta if self.beta is None else self.beta
         checks = {
             "n_steps must be at least 1": self.n_steps >= 1,
             "batch_size must be at least 1": self.batch_size >= 1,
@@ -231,6 +277,11 @@ class UPITRM(BaseAlgorithm):
             "mixture_alpha must be within [0, 1]": 0.0 <= self.mixture_alpha <= 1.0,
             "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
             "beta must be positive": beta > 0.0,
+            "target must be 'k_step' or 'hindsight'": self.target in ("k_step", "hindsight"),
+            "replay_ratio must be positive": self.replay_ratio > 0.0,
+            "learning_starts must be within [1, buffer_size]": 1 <= self.learning_starts <= self.buffer_size,
+            "min_unroll must be within [1, unroll]": self.min_unroll is None or 1 <= self.min_unroll <= self.unroll,
+            "ema_decay must be within [0, 1)": 0.0 <= self.ema_decay < 1.0,
             "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
             "conservative must be 'distill' or 'exact'": self.conservative in ("distill", "exact"),
             "advantage='enumerate' and prior > 0 need a plan-edit environment and TRMPolicy": modelled
@@ -293,6 +344,8 @@ class UPITRM(BaseAlgorithm):
         """Forget an unfinished rollout: its episodes will not be continued."""
         assert self.rollout is not None
         self.rollout.clear()
+        if self.memory is not None:
+            self.memory.restart()
         self._last_latent = None
         self._env_states = None
 
@@ -331,6 +384,44 @@ class UPITRM(BaseAlgorithm):
 
     def train(self) -> None:
         """One policy iteration on the collected rollout."""
+        if self.target == "hindsight":
+            self._train_on_hindsight()
+        else:
+            self._train_on_k_steps()
+
+    def _train_on_hindsight(self) -> None:
+        """Label what the rollout has solved, and fit the values that the policy is read from."""
+        assert self.memory is not None and self.rollout is not None and self.rng is not None
+        assert isinstance(self.policy, RepairPolicy)
+        self.memory.add(self.rollout, self.rng)
+        self._update_learning_rate(self.policy.optimizer)
+        collected = self.rollout.n_steps * self.rollout.n_envs
+        self.rollout.clear()
+        if self.memory.size >= self.learning_starts:
+            steps = max(1, round(self.replay_ratio * collected / self.batch_size))
+            dials = HitDials(
+                self.batch_size,
+                self.unroll if self.min_unroll is None else self.min_unroll,
+                self.deep_supervision,
+                self.ema_decay,
+                self.max_grad_norm,
+            )
+            fitted = fit_hits(self.policy, self.memory, steps, self.gradient_steps_done, dials, self.rng)
+            self.gradient_steps_done += steps
+            self._n_updates += steps
+            self.logger.record("train/hit_loss", fitted.loss)
+            self.logger.record("train/hit_accuracy", fitted.accuracy)
+            self.logger.record("recursion/projection_active", fitted.projected)
+        self.policy.prior = self.prior_schedule(self._current_progress_remaining)
+        self.model_queries = self.memory.queries + self.policy.queries
+        self.logger.record("train/prior", self.policy.prior)
+        self.logger.record("train/memory", self.memory.size)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("count/model_queries", self.model_queries)
+        self.logger.record("count/gradient_steps", self.gradient_steps_done)
+
+    def _train_on_k_steps(self) -> None:
+        """Evaluate the deployed policy on the rollout, improve on it and step conservatively towards that."""
         assert self.rollout is not None and self.rng is not None and self._last_obs is not None
         latent = self.policy.carried(self._last_latent, self._last_episode_starts)
         last_values = state_values(self.policy, numpy_observation(self._last_obs), latent)
@@ -406,7 +497,7 @@ class UPITRM(BaseAlgorithm):
             self._env_states = waiting
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "dials"]
+        return [*super()._excluded_save_params(), "dials", "prior_schedule"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []

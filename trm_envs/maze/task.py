@@ -93,6 +93,18 @@ class MazeTask(PlanTask):
         down, right = np.abs(row[:, None] - row), np.abs(column[:, None] - column)
         return {"horizontal": (down == 0) & (right == 1), "vertical": (down == 1) & (right == 0)}
 
+    @cached_property
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """`edge`: pairs of neighbours."""
+        cells = np.arange(self.n_cells).reshape(self.shape)
+        beside = np.stack([cells[:, :-1], cells[:, 1:]], axis=-1).reshape(-1, 2)
+        above = np.stack([cells[:-1], cells[1:]], axis=-1).reshape(-1, 2)
+        return {"edge": np.concatenate([beside, above])}
+
+    def writes(self, plans: Grids) -> NDArray[np.int8]:
+        """The other mark, shape (B, n_cells, 1)."""
+        return (1 - plans)[:, :, None]
+
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 wall, 1 free and unmarked, 2 free and marked, 3 start, 4 goal; shape (B, n_cells, 1)."""
         types = np.array([1, 0, 3, 4], np.int8)[instances]

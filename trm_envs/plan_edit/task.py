@@ -91,6 +91,22 @@ class PlanTask(ABC):
         Networks pass messages along them, so that an agent needs to know no puzzle.
         """
 
+    @property
+    @abstractmethod
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """Groups of cells that bear on each other, by kind: cells of each group, shape (n_groups, cells), -1 pads.
+
+        Networks sum messages over them: the sparse counterpart of `relations`.
+        """
+
+    @abstractmethod
+    def writes(self, plans: Grids) -> NDArray[np.int8]:
+        """What each edit would write into its own cell, shape (B, n_cells, n_symbols), int8.
+
+        An edit changes no other cell, so a plan can be repaired towards a known solved plan cell by cell, one edit
+        each: the cells in which the two plans differ say how far it is, and this says which edits bring it closer.
+        """
+
     @abstractmethod
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types)."""

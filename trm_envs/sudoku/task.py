@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 from trm_envs.sudoku import render
-from trm_envs.sudoku.geometry import Indices, cell_units
+from trm_envs.sudoku.geometry import Indices, cell_units, units
 
 # Digits are bits and units (rows, columns, boxes) are masks. The kernels fill arrays of the caller's: boxing a result
 # would cost more than checking a small board does.
@@ -163,6 +163,16 @@ class SudokuTask(PlanTask):
         others = ~np.eye(self.n_cells, dtype=np.bool_)
         line = (row[:, None] == row) | (column[:, None] == column)
         return {"line": line & others, "box": (box[:, None] == box) & others}
+
+    @cached_property
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """`line`: rows, then columns; `box`: boxes."""
+        return {"line": units(self.size)[: 2 * self.size], "box": units(self.size)[2 * self.size :]}
+
+    def writes(self, plans: Grids) -> NDArray[np.int8]:
+        """The digit itself, whatever the plan."""
+        digits = np.arange(1, self.size + 1, dtype=np.int8)
+        return np.broadcast_to(digits, (len(plans), self.n_cells, self.size))
 
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 blank, 1 this digit placed, 2 another placed, 3 this digit given, 4 another given."""

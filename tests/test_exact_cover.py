@@ -1,0 +1,153 @@
+"""The exact-cover core: compiled loops against PyTorch, symmetries, size independence, depth."""
+
+import numpy as np
+import pytest
+import torch
+
+from trm_agents.recursion import repair_network
+from trm_agents.recursion.fused import layout
+from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
+from trm_envs.sudoku.task import SudokuTask
+
+TASKS = {"4x4": SudokuTask(4), "9x9": SudokuTask(9), "maze": MazeTask(5)}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def network(task, seed=0, **kwargs):
+    torch.manual_seed(seed)
+    made = repair_network(PlanEditMDP(task), width=8, hidden=12, **{"unroll": 4, **kwargs})
+    for parameter in (made.weight, made.bias, made.core.bias, made.encoder.remaining):
+        torch.nn.init.normal_(parameter)
+    return made
+
+
+def observation(task, batch=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return {
+        "instance": torch.from_numpy(rng.integers(0, task.instance_high + 1, (batch, task.n_cells), np.int8)),
+        "plan": torch.from_numpy(rng.integers(0, task.plan_high + 1, (batch, task.n_cells), np.int8)),
+        "remaining_edits": torch.from_numpy(rng.integers(1, 9, (batch, 1), np.int32)),
+    }
+
+
+@pytest.mark.parametrize("radius", [10.0, None])
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius):
+    net, seen = network(task, radius=radius), observation(task)
+    logits, projected = net.hit_logits(seen, kept=3)
+    weight = torch.randn_like(logits)
+    (logits * weight).sum().backward()
+    compiled = {name: parameter.grad.clone() for name, parameter in net.named_parameters()}
+    net.zero_grad()
+    exact, exact_projected = net.double().hit_logits(seen, kept=3)
+    (exact * weight.double()).sum().backward()
+    assert torch.allclose(logits.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.abs().max().detach()))
+    assert torch.equal(projected.double(), exact_projected.double())
+    for name, parameter in net.named_parameters():
+        error = (parameter.grad - compiled[name]).norm() / parameter.grad.norm()
+        assert error < 1e-4, name
+
+
+def test_gradients_are_right_by_finite_differences():
+    net, seen = network(SudokuTask(4), unroll=3).double(), observation(SudokuTask(4), batch=2)
+    names = list(dict(net.named_parameters()))
+
+    def logits(*values):
+        return torch.func.functional_call(net, dict(zip(names, values, strict=True)), (seen,))
+
+    net.forward = lambda given: net.hit_logits(given, kept=2)[0]
+    values = tuple(parameter.detach().clone().requires_grad_() for parameter in net.parameters())
+    assert torch.autograd.gradcheck(logits, values, atol=1e-5)
+
+
+def test_inference_without_gradient_keeps_nothing_and_gives_the_same():
+    net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
+    with torch.no_grad():
+        last, _ = net.hit_logits(seen, kept=1)
+    assert torch.allclose(last, net.hit_logits(seen, kept=4)[0][-1:].detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_unroll_does_not_depend_on_the_rest_of_the_batch():
+    net, seen = network(SudokuTask(9)), observation(SudokuTask(9), batch=5)
+    together = net.hits(seen)
+    for row in range(5):
+        alone = net.hits({key: value[row : row + 1] for key, value in seen.items()})
+        assert torch.allclose(alone[0], together[row], rtol=1e-5, atol=1e-7)
+
+
+def test_hits_commute_with_the_symmetries_of_sudoku():
+    task = SudokuTask(9)
+    net, rng = network(task, unroll=5), np.random.default_rng(3)
+    grids = rng.integers(0, 10, (1, 81), np.int8)
+    symmetry = random_symmetry(9, rng)
+    moved = apply_symmetry(grids, *symmetry)
+    # Where each (cell, digit) goes, found by sending marked grids through the same symmetry.
+    given, sent = (
+        net.hits(
+            {
+                "instance": torch.zeros(1, 81, dtype=torch.int8),
+                "plan": torch.from_numpy(plan),
+                "remaining_edits": torch.tensor([[40]]),
+            }
+        )[0].detach()
+        for plan in (grids, moved)
+    )
+    for cell, digit in [(0, 1), (13, 4), (50, 9), (80, 2)]:
+        marked = np.zeros((1, 81), np.int8)
+        marked[0, cell] = digit
+        image = apply_symmetry(marked, *symmetry)[0]
+        (target,) = np.flatnonzero(image)
+        assert sent[target, image[target] - 1] == pytest.approx(float(given[cell, digit - 1]), rel=1e-3, abs=1e-5)
+
+
+def test_the_weights_of_one_size_run_on_another():
+    small, large = network(SudokuTask(4)), network(SudokuTask(9), seed=1)
+    large.load_state_dict(small.state_dict())
+    hits = large.hits(observation(SudokuTask(9)))
+    assert hits.shape == (3, 81, 9)
+    assert torch.allclose(hits.sum(2), torch.ones(3, 81))
+
+
+def test_a_single_edit_a_cell_has_a_probability_of_its_own():
+    hits = network(MazeTask(5)).hits(observation(MazeTask(5)))
+    assert hits.shape == (3, 25, 1)
+    assert ((hits > 0) & (hits < 1)).all()
+    assert hits.std() > 0
+
+
+def test_a_fresh_network_is_undecided():
+    net = repair_network(PlanEditMDP(SudokuTask(4)))
+    assert torch.allclose(net.hits(observation(SudokuTask(4))), torch.full((3, 16, 4), 0.25))
+
+
+def test_the_layout_lists_every_group_of_every_cell():
+    task = SudokuTask(4)
+    found = layout(task.groups, task.n_cells, task.n_symbols)
+    for cell in range(task.n_cells):
+        groups = [g for g in found.groups_of[cell] if g >= 0]
+        assert groups == [g for g, members in enumerate(found.members) if cell in members]
+        assert len(groups) == 3
+    assert found.ends.tolist() == [8 * 4, 12 * 4, 12 * 4 + 16]
+
+
+@pytest.mark.parametrize("keywords", [{"width": 6}, {"hidden": 10}])
+def test_channels_must_fill_the_tiles(keywords):
+    with pytest.raises(ValueError, match="multiples of 4"):
+        repair_network(PlanEditMDP(SudokuTask(4)), **keywords)
+
+
+def test_gradient_of_some_latents_only():
+    """Keeping the last latents alone must give the gradient of a loss on these alone."""
+    net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
+    net.hit_logits(seen, kept=1)[0].sum().backward()
+    alone = {name: parameter.grad.clone() for name, parameter in net.named_parameters()}
+    net.zero_grad()
+    net.hit_logits(seen, kept=4)[0][-1].sum().backward()
+    for name, parameter in net.named_parameters():
+        assert torch.allclose(parameter.grad, alone[name], rtol=1e-5, atol=1e-6), name

@@ -1,0 +1,62 @@
+"""A recursion that reads which edits repair a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trm_agents.recursion.exact_cover import CategoryEncoder, ExactCoverCore
+from trm_agents.recursion.network import Recursion
+from trm_envs.plan_edit.mdp import PlanEditMDP
+
+
+class RepairNetwork(Recursion):
+    """Reads from every inner step, for each edit, the logit that it writes what belongs into its cell.
+
+    Args:
+        encoder, core, unroll, radius: as `Recursion`.
+    """
+
+    core: ExactCoverCore
+
+    def __init__(self, encoder: nn.Module, core: ExactCoverCore, unroll: int, radius: float | None) -> None:
+        super().__init__(encoder, core, unroll, radius)
+        # Zero, so that a fresh network finds all symbols of a cell equally likely.
+        self.weight = nn.Parameter(torch.zeros(len(core.bias)))
+        self.bias = nn.Parameter(torch.zeros(()))
+
+    def hit_logits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
+        """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
+        latents, projected = self.run(observation, None, unroll, kept)
+        logits = torch.matmul(self.weight * self.core.gain(self.radius), latents) + self.bias
+        return logits.view(*logits.shape[:2], self.core.n_cells, self.core.n_symbols), projected
+
+    def hits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
+        """Probability that each edit writes what belongs into its cell, (B, n_cells, n_symbols).
+
+        Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
+        a probability of its own. Averaged over the last `kept` inner steps.
+        """
+        logits, _ = self.hit_logits(observation, unroll, kept)
+        probabilities = torch.softmax(logits, dim=3) if self.core.n_symbols > 1 else torch.sigmoid(logits)
+        return probabilities.mean(0)
+
+
+def repair_network(
+    mdp: PlanEditMDP, *, width: int = 16, hidden: int | None = None, unroll: int = 8, radius: float | None = 10.0
+) -> RepairNetwork:
+    """A repair network with an exact-cover core for a plan-edit task.
+
+    Args:
+        mdp: the task and its actions.
+        width: d, latent channels of a token.
+        hidden: H, hidden channels; 2 d by default.
+        unroll: n.
+        radius: R; None leaves the projection out.
+    """
+    task = mdp.task
+    wide = 2 * width if hidden is None else hidden
+    core = ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols)
+    return RepairNetwork(CategoryEncoder(mdp, wide), core, unroll, radius)

@@ -1,0 +1,137 @@
+"""Hindsight targets: what every edit would have been worth, once the checker has called a plan of one's own solved."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_agents.upi_trm.rollout import Rollout
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import states_of
+from trm_envs.plan_edit.task import Grids, PlanTask
+
+PLANS_OF_A_FAILURE = 25
+"""Plans of a failed episode that wait for its instance to be solved."""
+WAITING_INSTANCES = 4_000
+"""Failed instances whose plans wait; the longest waiting gives way."""
+WAITING_PLANS = 100
+"""Plans that wait for one instance."""
+
+
+def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
+    """Which edits write what the goal has in their cell, (B, n_cells, n_symbols).
+
+    With m cells in which plan and goal differ, the plan that an edit leads to differs in m - 1, m or m + 1, and is
+    repaired in as many further edits. Transitions are known and deterministic, so that path's return is known of
+    every edit at every state of the instance, visited or not, without a label: the goal is a plan that the agent made
+    and the checker called solved. It is a lower bound on Q*, and equal to it where the instance has one solution.
+    This is expert iteration with the agent's own solutions as the expert (Anthony et al. 2017), relabelled in the
+    manner of hindsight (Andrychowicz et al. 2017).
+    """
+    hit: NDArray[np.bool_] = task.writes(plans) == goals[:, :, None]
+    return hit
+
+
+class Sample(NamedTuple):
+    """States of solved instances, each with a solved plan of its instance."""
+
+    states: PlanStates
+    goals: Grids
+    """Shape (B, n_cells)."""
+
+
+class HindsightMemory:
+    """The newest states of instances that the agent has solved, each with the plan that solved it.
+
+    Fed with rollouts, it follows every episode. Plans visited in an episode that failed wait for a later success on
+    the same instance. All randomness comes from the generators handed over, and the whole of it pickles.
+
+    Args:
+        mdp: the model, which says what an episode's last edit led to.
+        n_envs: episodes collected at once.
+        capacity: states kept.
+    """
+
+    def __init__(self, mdp: PlanEditMDP, n_envs: int, capacity: int) -> None:
+        self.mdp = mdp
+        self.capacity = capacity
+        self.size = self.next = 0
+        self.queries = 0
+        """Transitions asked of the model."""
+        cells = mdp.task.n_cells
+        self._kept = np.zeros((3, capacity, cells), np.int8)
+        self._trails = np.zeros((n_envs, mdp.max_edits, cells), np.int8)
+        self._lengths = np.zeros(n_envs, np.int64)
+        self._waiting: dict[bytes, Grids] = {}
+
+    def restart(self) -> None:
+        """Forget unfinished episodes: they will not be continued."""
+        self._lengths[:] = 0
+
+    def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
+        """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
+        ends = rollout.terminated | rollout.truncated
+        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)
+        for t in range(rollout.n_steps):
+            self._trails[np.arange(rollout.n_envs), self._lengths] = plans[t]
+            self._lengths += 1
+            ended = np.flatnonzero(ends[t])
+            if len(ended):
+                states = states_of({key: value[t, ended] for key, value in rollout.observations.items()})
+                self._finish(states, rollout.actions[t, ended], ended, rng)
+
+    def _finish(
+        self, states: PlanStates, actions: NDArray[np.int64], envs: NDArray[np.int64], rng: np.random.Generator
+    ) -> None:
+        """Take the last edits of episodes once more, and file what was visited."""
+        last = self.mdp.transition(states, actions)
+        self.queries += len(envs)
+        for i, env in enumerate(envs):
+            instance, visited = states.instances[i], self._trails[env, : self._lengths[env]]
+            self._lengths[env] = 0
+            if last.checks.solved[i]:
+                waited = self._waiting.pop(instance.tobytes(), None)
+                self.keep(instance, visited, last.successors.plans[i])
+                if waited is not None:
+                    self.keep(instance, waited, last.successors.plans[i])
+            else:
+                self._wait(instance, visited, rng)
+
+    def _wait(self, instance: NDArray[np.int8], visited: Grids, rng: np.random.Generator) -> None:
+        """Keep some plans of a failed episode for when its instance is solved."""
+        chosen = visited[rng.permutation(len(visited))[:PLANS_OF_A_FAILURE]]
+        earlier = self._waiting.pop(instance.tobytes(), chosen[:0])
+        self._waiting[instance.tobytes()] = np.concatenate([earlier, chosen])[-WAITING_PLANS:]
+        if len(self._waiting) > WAITING_INSTANCES:
+            del self._waiting[next(iter(self._waiting))]
+
+    def keep(self, instance: NDArray[np.int8], plans: Grids, goal: NDArray[np.int8]) -> None:
+        """Store plans of one instance with a solved plan of it, over the oldest."""
+        slots = (self.next + np.arange(len(plans))) % self.capacity
+        for kept, values in zip(self._kept, (instance, plans, goal), strict=True):
+            kept[slots] = values
+        self.next = int(self.next + len(plans)) % self.capacity
+        self.size = min(self.size + len(plans), self.capacity)
+
+    def sample(self, count: int, rng: np.random.Generator) -> Sample:
+        """States drawn uniformly, with replacement.
+
+        The label of a state holds for every number of edits left that suffices to repair it, so that number is drawn.
+        """
+        instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
+        least = np.maximum((plans != goals).sum(1), 1)
+        remaining = rng.integers(np.minimum(least, self.mdp.max_edits), self.mdp.max_edits + 1).astype(np.int32)
+        return Sample(PlanStates(instances, plans, remaining), goals)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self._kept[:, : self.size]
+        return {**self.__dict__, "_kept": (kept.shape, zlib.compress(kept.tobytes(), 1))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shape, packed = state["_kept"]
+        self.__dict__.update(state)
+        self._kept = np.zeros((3, self.capacity, shape[2]), np.int8)
+        self._kept[:, : shape[1]] = np.frombuffer(zlib.decompress(packed), np.int8).reshape(shape)

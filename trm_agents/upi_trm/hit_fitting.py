@@ -1,0 +1,107 @@
+"""Policy evaluation on hindsight targets: fit the repair network to which edits would have hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trm_agents.upi_trm.collection import as_tensors
+from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
+from trm_agents.upi_trm.repair import RepairPolicy
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.spaces import observe
+
+RIGHT_WEIGHT = 0.3
+"""Weight of a cell that is right already, against one that is not: most of these are easy."""
+
+
+@dataclass(frozen=True)
+class HitDials:
+    """What fitting depends on; see `UPITRM` for each."""
+
+    batch_size: int
+    min_unroll: int
+    deep_supervision: bool
+    ema_decay: float
+    max_grad_norm: float
+
+
+class Fitted(NamedTuple):
+    """Means over the gradient steps."""
+
+    loss: float
+    accuracy: float
+    """Share of cells that need an edit whose likeliest symbol is the right one."""
+    projected: float
+
+
+def hit_loss(logits: Tensor, hit: Tensor) -> Tensor:
+    """Cross-entropy of each cell, (kept, B, n_cells), from logits (kept, B, n_cells, n_symbols) and hits (B, ...)."""
+    if logits.shape[3] == 1:
+        target = hit[None, :, :, 0].to(logits.dtype).expand(logits.shape[:3])
+        return functional.binary_cross_entropy_with_logits(logits[..., 0], target, reduction="none")
+    target = hit.long().argmax(2)[None].expand(logits.shape[:3])
+    return functional.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view(logits.shape[:3])
+
+
+def cell_weights(mdp: PlanEditMDP, sample: Sample) -> Tensor:
+    """Weight of each cell, (B, n_cells), summing to one: locked cells have none."""
+    states = sample.states
+    mask = mdp.task.action_mask(states.instances, states.plans, "givens")[:, : mdp.task.n_cells * mdp.task.n_symbols]
+    editable = mask.reshape(len(mask), mdp.task.n_cells, mdp.task.n_symbols).any(2)
+    weights = editable * np.where(states.plans == sample.goals, RIGHT_WEIGHT, 1.0)
+    return torch.from_numpy((weights / weights.sum()).astype(np.float32))
+
+
+def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
+    """Weight of each inner step k, proportional to k^2, or all on the last; shape (steps,) or (1,)."""
+    weights = torch.arange(1.0, steps + 1.0).square() if deep_supervision else torch.ones(1)
+    return weights / weights.sum()
+
+
+def fit_hits(
+    policy: RepairPolicy, memory: HindsightMemory, steps: int, done: int, dials: HitDials, rng: np.random.Generator
+) -> Fitted:
+    """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, n]; then average the weights.
+
+    Args:
+        policy: its network is trained.
+        memory: what samples are drawn from.
+        steps: how many gradient steps.
+        done: gradient steps made before, for the warm-up of the average.
+        dials: hyperparameters.
+        rng: for samples and depths.
+    """
+    assert policy.mdp is not None
+    history: list[tuple[float, float, float]] = []
+    for step in range(steps):
+        sample = memory.sample(dials.batch_size, rng)
+        hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
+        weights = cell_weights(policy.mdp, sample).to(policy.device)
+        unroll = int(rng.integers(dials.min_unroll, policy.network.unroll + 1))
+        of_depth = depth_weights(unroll, dials.deep_supervision).to(policy.device)
+        observation = as_tensors(observe(sample.states), policy.device)
+        logits, projected = policy.network.hit_logits(observation, unroll, len(of_depth))
+        loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
+        policy.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(policy.network.parameters(), dials.max_grad_norm)
+        policy.optimizer.step()
+        # A plain mean at first, so that the average does not drag the first weights along.
+        policy.average(min(dials.ema_decay, 1.0 - 1.0 / (done + step + 1)))
+        history.append((loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean())))
+    return Fitted(*(float(mean) for mean in np.mean(history, axis=0)))
+
+
+@torch.no_grad()
+def _accuracy(logits: Tensor, hit: Tensor, sample: Sample) -> float:
+    """Share of the cells that need an edit whose likeliest symbol is the right one."""
+    wrong = torch.from_numpy(sample.states.plans != sample.goals).to(logits.device)
+    toggles = logits.shape[2] == 1
+    right = (logits[..., 0] > 0.0) == hit[..., 0] if toggles else logits.argmax(2) == hit.long().argmax(2)
+    return float((right & wrong).sum() / wrong.sum().clamp_min(1))

@@ -1,0 +1,157 @@
+"""The policy of the hindsight target: read off a repair network, action by action."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.type_aliases import PyTorchObs
+from torch import Tensor
+
+from trm_agents.recursion import RepairNetwork, repair_network
+from trm_agents.upi_trm.action_values import enumerated
+from trm_agents.upi_trm.improvement import centred, masked_log_softmax
+from trm_agents.upi_trm.policies import TRMPolicy
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import states_of
+
+
+class RepairPolicy(TRMPolicy):
+    """pi(a|s) proportional to exp(beta A(s, a)), A read from one forward pass, in units of one edit.
+
+    A repair network gives p(a|s), the probability that edit a writes what belongs into its cell c, and with it
+    q(c|s), the probability that the cell is right as it is. After a, the plan is expected to be p - q edits nearer to a
+    solved one: A(s, a) = p(a|s) - q(c|s), up to a constant a state. To first order in 1 - gamma this is the advantage
+    of the hindsight return gamma^m over the m edits of the repair. Edits that change nothing have no probability:
+    they leave a policy without memory where it is, one edit poorer.
+
+    The deployed network is an average over the training steps; the latest weights collect experience.
+
+    Args:
+        args, mdp, width, kwargs: as `TRMPolicy`.
+        hidden: H, hidden channels of the core; 2 d by default.
+        beta: inverse temperature.
+        readout_steps: inner steps, counted from the last, whose probabilities are averaged.
+    """
+
+    network: RepairNetwork  # type: ignore[assignment]
+    averaged: RepairNetwork
+
+    def __init__(
+        self,
+        *args: Any,
+        mdp: PlanEditMDP | None,
+        width: int = 16,
+        hidden: int | None = None,
+        beta: float = 10.0,
+        readout_steps: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        self.hidden, self.beta, self.readout_steps = hidden, beta, readout_steps
+        self.prior = 0.0
+        """rho, the share of the behaviour's advantage that is the one-step checker's."""
+        self.queries = 0
+        """Successors that the behaviour has enumerated through the model."""
+        super().__init__(*args, mdp=mdp, width=width, **kwargs)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+
+    def _build(self, dials: dict[str, Any]) -> RepairNetwork:  # type: ignore[override]
+        assert self.mdp is not None
+        chosen = {key: dials[key] for key in ("width", "unroll", "radius")}
+        return repair_network(self.mdp, hidden=self.hidden, **chosen)
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        """Move the deployed weights towards the latest ones: theta <- decay theta + (1 - decay) theta_latest."""
+        for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(latest, 1.0 - decay)
+
+    def hit_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """Ask the deployed network for p, the probability that each edit writes what belongs into its cell.
+
+        Shape (B, n_cells, n_symbols).
+        """
+        return self.averaged.hits(observation, kept=self.readout_steps)
+
+    def _states(self, observation: PyTorchObs) -> PlanStates:
+        assert isinstance(observation, dict)
+        return states_of({key: value.cpu().numpy() for key, value in observation.items()})
+
+    def _unchanged(self, states: PlanStates) -> NDArray[np.bool_]:
+        """Which edits write what is there already, (B, n_cells, n_symbols)."""
+        assert self.mdp is not None
+        same: NDArray[np.bool_] = self.mdp.task.writes(states.plans) == states.plans[:, :, None]
+        return same
+
+    def _right(self, hits: Tensor, unchanged: NDArray[np.bool_]) -> Tensor:
+        """q: probability that each cell is right as it is, (B, n_cells)."""
+        if hits.shape[2] == 1:
+            return 1.0 - hits[:, :, 0]
+        return torch.where(torch.from_numpy(unchanged).to(self.device), hits, 0.0).sum(2)
+
+    def _gains(self, hits: Tensor, unchanged: NDArray[np.bool_]) -> Tensor:
+        """Gain p - q of every action, (B, n_actions): erasing hits nothing, and stopping changes nothing."""
+        assert self.mdp is not None
+        right = self._right(hits, unchanged)
+        blocks = [(hits - right[:, :, None]).flatten(1)]
+        if self.mdp.task.can_erase:
+            blocks.append(-right)
+        if self.mdp.stop_action is not None:
+            blocks.append(torch.zeros_like(right[:, :1]))
+        return torch.cat(blocks, dim=1)
+
+    def _choices(self, states: PlanStates) -> Tensor:
+        """Which actions have any probability, (B, n_actions)."""
+        assert self.mdp is not None
+        mask = self.mdp.action_mask(states)
+        unchanged = self._unchanged(states).reshape(len(mask), -1)
+        useful = mask.copy()
+        useful[:, : unchanged.shape[1]] &= ~unchanged
+        # Where nothing else is legal, an edit that changes nothing has to do.
+        return torch.from_numpy(np.where(useful.any(1, keepdims=True), useful, mask)).to(self.device)
+
+    def _policy(self, gains: Tensor, choices: Tensor) -> Tensor:
+        return torch.where(choices, masked_log_softmax(self.beta * gains, choices).exp(), 0.0)
+
+    def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The deployed pi(a|s), shape (B, n_actions); the latent, which this policy never carries, is empty."""
+        states = self._states(observation)
+        gains = self._gains(self.hit_probabilities(observation), self._unchanged(states))
+        return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+
+    def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The policy that collects experience: that of the latest weights, leaning on the checker by `prior`."""
+        assert self.mdp is not None
+        states = self._states(observation)
+        gains = self._gains(self.network.hits(observation, kept=self.readout_steps), self._unchanged(states))
+        if self.prior > 0.0:
+            checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
+            self.queries += checker.queries
+            gains = (1.0 - self.prior) * gains + self.prior * torch.from_numpy(checker.q).to(self.device)
+        return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+
+    def advantages(self, observation: PyTorchObs) -> Tensor:
+        """A(s, a) in units of one edit, exactly centred under the deployed policy, (B, n_actions)."""
+        states = self._states(observation)
+        gains, choices = (
+            self._gains(self.hit_probabilities(observation), self._unchanged(states)),
+            self._choices(states),
+        )
+        return centred(gains, self._policy(gains, choices), choices)
+
+    def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
+        """U_n(s) = gamma^(m - 1) - Phi(s), with m the expected number of cells that are not right, shape (B,)."""
+        assert self.mdp is not None
+        states = self._states(observation)
+        hits = self.hit_probabilities(observation)
+        mask = torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
+        editable = mask[:, : hits[0].numel()].view(hits.shape).any(2)
+        wrong = torch.where(editable, 1.0 - self._right(hits, self._unchanged(states)), 0.0).sum(1)
+        return self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0) - potential
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        own = {"hidden": self.hidden, "beta": self.beta, "readout_steps": self.readout_steps}
+        return {**super()._get_constructor_parameters(), **own}
