@@ -24,6 +24,9 @@ BLOCK = 4
 """Rows and columns of a tile that a product keeps in registers: d and H must be multiples of it."""
 
 
+ZERO, HALF = np.float32(0.0), np.float32(0.5)
+
+
 class Layout(NamedTuple):
     """How cells are grouped; the same for every state."""
 
@@ -71,12 +74,11 @@ def _add_product(weight: Floats, x: Floats, out: Floats, start: int, end: int) -
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _add_outer(y: Floats, x: Floats, out: Floats, start: int, end: int) -> None:
     """Add y @ x.T, taken over columns start to end, to out; (J, T), (K, T), (J, K)."""
-    zero = np.float32(0.0)
     for j in range(0, y.shape[0], 2):
         y0, y1 = y[j][start:end], y[j + 1][start:end]
         for k in range(0, x.shape[0], BLOCK):
             x0, x1, x2, x3 = x[k][start:end], x[k + 1][start:end], x[k + 2][start:end], x[k + 3][start:end]
-            s0, s1, s2, s3, r0, r1, r2, r3 = zero, zero, zero, zero, zero, zero, zero, zero
+            s0, s1, s2, s3, r0, r1, r2, r3 = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
             for t in range(len(y0)):
                 v, w = y0[t], y1[t]
                 s0 += v * x0[t]
@@ -99,11 +101,17 @@ def _add_outer(y: Floats, x: Floats, out: Floats, start: int, end: int) -> None:
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _transpose(x: Floats, out: Floats) -> None:
-    """Out = x.T."""
-    for i in range(x.shape[0]):
-        row = x[i]
-        for j in range(len(row)):
-            out[j, i] = row[j]
+    """Out = x.T. The inner loop is the short one: its strided side then stays in the cache."""
+    if x.shape[0] < x.shape[1]:
+        for j in range(x.shape[1]):
+            row = out[j]
+            for i in range(len(row)):
+                row[i] = x[i, j]
+    else:
+        for i in range(x.shape[0]):
+            row = x[i]
+            for j in range(len(row)):
+                out[j, i] = row[j]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -169,7 +177,7 @@ def _map_sums(maps: Floats, ends: Indices, sums: Floats, out: Floats) -> None:
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _project(z: Floats, radius: float) -> float:
     """Scale z in place onto the ball and return its norm from before; an infinite radius leaves it alone."""
-    squares = np.float32(0.0)
+    squares = ZERO
     for k in range(len(z)):
         row = z[k]
         for t in range(len(row)):
@@ -249,7 +257,8 @@ def forward(
             for j in range(wide):
                 row = h[j]
                 for t in range(tokens):
-                    row[t] = max(row[t], np.float32(0.0))
+                    # A rectifier without a comparison, which would not be vectorised.
+                    row[t] = HALF * (row[t] + abs(row[t]))
             for k in range(width):
                 z[k] += bias[k]
             _add_product(out, h, z, 0, tokens)
@@ -304,7 +313,7 @@ def backward(
             for j in range(wide):
                 row, active = gh[j], h[j]
                 for t in range(tokens):
-                    row[t] = row[t] if active[t] > 0.0 else np.float32(0.0)
+                    row[t] = row[t] if active[t] > ZERO else ZERO
             _transpose(gh, gh_tokens)
             gh_total += gh_tokens
             if step == 0:
@@ -333,7 +342,7 @@ def backward(
 @njit(cache=True, fastmath=True, error_model="numpy")
 def _add_projected(grad: Floats, z: Floats, norm: float, radius: float, g: Floats) -> None:
     """G <- gradient with respect to the latent before the projection, where g + grad is that after it."""
-    inner = np.float32(0.0)
+    inner = ZERO
     for k in range(len(z)):
         into, more, row = g[k], grad[k], z[k]
         for t in range(len(row)):
