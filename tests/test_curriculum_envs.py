@@ -47,6 +47,12 @@ class Spy(AdaptiveSource):
     def abandon(self, ticket: Any) -> None:
         self.log.append(("abandon", ticket))
 
+    def get_state(self) -> int:
+        return self.n_drawn
+
+    def set_state(self, state: Any) -> None:
+        self.n_drawn = state
+
 
 def legal(masks: NDArray[Any], rng: np.random.Generator) -> NDArray[np.int64]:
     return np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])

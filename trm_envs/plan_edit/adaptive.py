@@ -25,6 +25,22 @@ class AdaptiveSource(InstanceSource):
     def draw(self, rng: np.random.Generator) -> tuple[NDArray[np.int8], Any]:
         """An instance to play, shape (n_cells,), int8, a new array, and its ticket, or None for no report."""
 
+    @abstractmethod
+    def report(self, ticket: Any, solved: bool) -> None:
+        """The episode of this ticket has ended."""
+
+    @abstractmethod
+    def abandon(self, ticket: Any) -> None:
+        """The episode of this ticket was cut short: nobody knows how it would have gone."""
+
+    @abstractmethod
+    def get_state(self) -> Any:
+        """What the source has learned so far, picklable and of its own, for `set_state`."""
+
+    @abstractmethod
+    def set_state(self, state: Any) -> None:
+        """Go on exactly where `get_state` was called."""
+
     def sample(self, rng: np.random.Generator) -> NDArray[np.int8]:
         """One instance, shape (n_cells,)."""
         instance, ticket = self.draw(rng)
