@@ -8,7 +8,7 @@ import gymnasium as gym
 
 import trm_envs
 from trm_envs import InstancePool, PlanEditMDP
-from trm_envs.plan_edit.problem import Split
+from trm_envs.plan_edit.problem import TRAINING_OPTIONS, Split
 from trm_envs.plan_edit.task import Grids
 
 
@@ -65,7 +65,7 @@ class Pool(NamedTuple):
 
 
 def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) -> Pool:
-    """The instances that an environment draws from.
+    """The instances that an environment draws from, all of them: a curriculum or a retry queue is for training only.
 
     Args:
         env_id: a plan-editing environment.
@@ -76,7 +76,8 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
         ValueError: the environment makes its instances as it goes, or refuses a keyword.
     """
     gym.register_envs(trm_envs)
-    chosen = env_kwargs if split is None else {**env_kwargs, "split": split}
+    asked = {key: value for key, value in env_kwargs.items() if key not in TRAINING_OPTIONS}
+    chosen = asked if split is None else {**asked, "split": split}
     env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")

@@ -1,5 +1,6 @@
 """Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
 
+from trm_envs.plan_edit.adaptive import AdaptiveSource, Curriculum, Retry
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Successors, Transition
@@ -12,7 +13,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ENVIRONMENTS",
+    "AdaptiveSource",
     "Checks",
+    "Curriculum",
     "GeneratedInstances",
     "InstancePool",
     "InstanceSource",
@@ -22,6 +25,7 @@ __all__ = [
     "PlanStates",
     "PlanTask",
     "Problem",
+    "Retry",
     "Successors",
     "Transition",
 ]

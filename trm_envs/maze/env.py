@@ -11,7 +11,14 @@ from trm_envs.maze.sources import maze_source
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.problem import Problem, ProblemOptions, check_keywords, check_source_options, mdp_options
+from trm_envs.plan_edit.problem import (
+    Problem,
+    ProblemOptions,
+    check_keywords,
+    check_source_options,
+    mdp_options,
+    with_retry,
+)
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 
 
@@ -44,7 +51,7 @@ def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
         violation_weight=options.get("violation_weight", 2.0),
         dead_end_weight=options.get("dead_end_weight", 0.0),
     )
-    return Problem(PlanEditMDP(task, **mdp_options(keywords)), maze_source(size, keywords))
+    return Problem(PlanEditMDP(task, **mdp_options(keywords)), with_retry(maze_source(size, keywords), keywords))
 
 
 class MazePlanEditEnv(PlanEditEnv):
@@ -98,6 +105,8 @@ class MazePlanEditEnv(PlanEditEnv):
     | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 9, 15, 31) |
     | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
     | `puzzles` | None | your own mazes: an array, `.npy` or `.txt` file, one maze a line of `#`, `.`, `S`, `G` |
+    | `curriculum` | None | stages of training mazes, easy to hard: ranges of the length of a shortest path |
+    | `retry` | 0 | probability that a training episode takes the maze that has waited longest of those failed |
     | `legal_actions` | `givens` | `consistent`: marking is legal only where it adds no violation, unmarking always |
     | `max_edits` | N * N | edit budget of an episode |
     | `gamma` | 0.99 | discount of the shaping |
@@ -109,6 +118,14 @@ class MazePlanEditEnv(PlanEditEnv):
 
     `reset(options={"puzzle": grid})` starts on a maze of your own.
 
+    A stage of `curriculum` is a range of the cells of a shortest path, both ends counted, None for no upper limit:
+    `[(9, 13), (9, 21), (9, None)]` for N = 9, whose mazes begin at 9; the last stage here is all mazes, which is what
+    `split="test"` asks for. The next stage begins when more than 80 % of the last 200 first tries (at least 100) were
+    solved; then every tenth episode reviews the stage before. A failed maze waits for its `retry` until it is solved or
+    was tried 6 times more. `env.unwrapped.source.progress` says how curriculum and retry queue stand. Both learn from
+    episodes that end; one that is cut off, by a reset or a `TimeLimit`, teaches nothing, so shorten episodes with
+    `max_edits` instead.
+
     ## Version History
     * v0: first version.
     """
@@ -118,7 +135,10 @@ class MazePlanEditEnv(PlanEditEnv):
 
 
 class MazePlanEditVectorEnv(PlanEditVectorEnv):
-    """B episodes of `MazePlanEditEnv` at once; takes the same keywords, and `num_envs` and `autoreset_mode`."""
+    """B episodes of `MazePlanEditEnv` at once; takes the same keywords, and `num_envs` and `autoreset_mode`.
+
+    With `curriculum` or `retry` the episodes share one source of mazes.
+    """
 
     def __init__(
         self,

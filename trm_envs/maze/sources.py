@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trm_envs import pools
 from trm_envs.maze.generator import BRAID, check_size, generate
+from trm_envs.maze.paths import path_lengths
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import parse_mazes, read_mazes
+from trm_envs.plan_edit.adaptive import Curriculum
 from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import split_of_key
+
+Lengths = tuple[int, int | None]
+"""Inclusive range of path lengths; None: no upper limit."""
 
 POOL_SIZES = (5, 9, 15, 31)
 """Sides for which pools are shipped."""
@@ -25,23 +32,70 @@ def maze_source(size: int, options: Mapping[str, Any]) -> InstanceSource:
 
     Args:
         size: side N.
-        options: those of `MazeOptions`; `braid`, `split`, `puzzles` and `generate` are looked at.
+        options: those of `MazeOptions`; `braid`, `split`, `puzzles`, `generate` and `curriculum` are looked at.
 
     Raises:
-        ValueError: no pool has this size, it cannot be generated, or a maze of the user's is bad.
+        ValueError: no pool has this size, it cannot be generated, a stage of the curriculum makes no sense or has no
+            maze, or a maze of the user's is bad.
     """
     braid = options.get("braid")
     if options.get("puzzles") is not None:
         if braid is not None:
             raise ValueError(f"braid={braid} chooses among shipped or generated mazes; leave it out with puzzles=")
         return InstancePool(read_mazes(options["puzzles"], size))
+    curriculum = options.get("curriculum")
+    stages = None if curriculum is None else _stages(curriculum)
     if options.get("generate", False):
-        return GeneratedInstances(partial(training_mazes, check_size(size), braid))
+        generated = partial(training_mazes, check_size(size), braid)
+        if stages is None:
+            return GeneratedInstances(generated)
+        _choose(_usual_mazes(size, braid), size, stages)
+        return Curriculum([GeneratedInstances(partial(generated, lengths=stage)) for stage in stages])
     if size not in POOL_SIZES:
         raise ValueError(f"pools of mazes are shipped for the sizes {POOL_SIZES}, not {size}: give generate or puzzles")
     kinds = ("perfect", "braided") if braid is None else ("braided",) if braid else ("perfect",)
     split = options.get("split", "train")
-    return InstancePool(np.concatenate([_pool(f"maze-{size}x{size}-{kind}", split, size) for kind in kinds]))
+    mazes = np.concatenate([_pool(f"maze-{size}x{size}-{kind}", split, size) for kind in kinds])
+    if stages is None:
+        return InstancePool(mazes)
+    return Curriculum([InstancePool(chosen) for chosen in _choose(mazes, size, stages)])
+
+
+def _stages(curriculum: Any) -> list[Lengths]:
+    """Well-formed ranges of path lengths; lists will do for tuples, since that is what JSON makes of them."""
+    try:
+        stages = [(operator.index(least), None if most is None else operator.index(most)) for least, most in curriculum]
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"curriculum must be a sequence of ranges of the shortest path's length, (least, most), where most may be "
+            f"None, got {curriculum!r}"
+        ) from None
+    return stages
+
+
+def _choose(mazes: Grids, size: int, stages: Sequence[Lengths]) -> list[Grids]:
+    """The mazes of each stage; ValueError where a stage has none."""
+    lengths = path_lengths(mazes, size)
+    chosen = [mazes[_within(lengths, stage)] for stage in stages]
+    for stage, part in zip(stages, chosen, strict=True):
+        if len(part) == 0:
+            raise ValueError(
+                f"no maze belongs to the stage {stage!r} of curriculum: the shortest paths of these {size}x{size} "
+                f"mazes have {lengths.min()} to {lengths.max()} cells, start and goal included"
+            )
+    return chosen
+
+
+def _within(lengths: NDArray[np.int64], bounds: Lengths) -> NDArray[np.bool_]:
+    """Which lengths are within an inclusive range."""
+    least, most = bounds
+    return (lengths >= least) & (lengths <= (np.inf if most is None else most))
+
+
+@cache
+def _usual_mazes(size: int, braid: bool | None) -> Grids:
+    """A few hundred generated mazes: a stage that has none of them would be generated forever."""
+    return training_mazes(size, braid, 400, np.random.default_rng(0))
 
 
 @cache
@@ -52,7 +106,9 @@ def _pool(name: str, split: str, size: int) -> Grids:
     return mazes
 
 
-def training_mazes(size: int, braid: bool | None, count: int, rng: np.random.Generator) -> Grids:
+def training_mazes(
+    size: int, braid: bool | None, count: int, rng: np.random.Generator, lengths: Lengths | None = None
+) -> Grids:
     """New mazes, int8 of shape (count, N*N), none of them symmetric to a maze of a validation or test pool.
 
     Args:
@@ -60,6 +116,7 @@ def training_mazes(size: int, braid: bool | None, count: int, rng: np.random.Gen
         braid: as the environments' keyword.
         count: number of mazes.
         rng: source of all randomness.
+        lengths: inclusive range of the cells of a shortest path, both ends counted; it must be one that occurs.
     """
     mazes = np.empty((count, size * size), np.int8)
     for index in range(count):
@@ -67,6 +124,7 @@ def training_mazes(size: int, braid: bool | None, count: int, rng: np.random.Gen
         while not is_training:
             loops = bool(rng.integers(2)) if braid is None else braid
             maze = generate(size, 1, rng, BRAID if loops else 0.0)
-            is_training = split_of_key(orbit_keys(maze)[0]) == "train"
+            fits = lengths is None or bool(_within(path_lengths(maze, size), lengths)[0])
+            is_training = fits and split_of_key(orbit_keys(maze)[0]) == "train"
         mazes[index] = maze[0]
     return mazes

@@ -26,7 +26,7 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
 
     Args:
         mdp: the transition function, rewards and legal actions.
-        source: where instances come from; sampled with the environment's own generator.
+        source: where instances come from; drawn with the environment's own generator, and told how episodes end.
         render_mode: `ansi`, `rgb_array`, `human` or None.
     """
 
@@ -43,14 +43,15 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         self._states: PlanStates | None = None
         self._checks: Checks | None = None
         self._terminated = False
+        self._ticket: Any = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode on a drawn instance, or on `options["puzzle"]`.
+        """Start an episode on a drawn instance, or on `options["puzzle"]`, which no source is told of.
 
         Args:
-            seed: reseeds the generator that draws instances.
+            seed: reseeds the generator that draws instances; what an adaptive source has learned stays.
             options: `{"puzzle": grid}`, any array of n_cells integers, starts on that instance.
 
         Raises:
@@ -58,7 +59,10 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         """
         super().reset(seed=seed)
         puzzle = chosen_puzzle(self.mdp.task, options)
-        instance = self.source.sample(self.np_random) if puzzle is None else puzzle
+        if self._ticket is not None:
+            self.source.abandon(self._ticket)
+            self._ticket = None
+        instance, self._ticket = self.source.draw(self.np_random) if puzzle is None else (puzzle, None)
         self._states = self.mdp.initial(instance[None])
         self._checks = self.mdp.check(self._states)
         self._terminated = False
@@ -87,6 +91,9 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         transition = self.mdp.transition(self._states, np.array([index], np.int64), self._checks)
         self._states, self._checks = transition.successors, transition.checks
         self._terminated = bool(transition.terminated[0])
+        if self._terminated and self._ticket is not None:
+            self.source.report(self._ticket, bool(transition.checks.solved[0]))
+            self._ticket = None
         info = self._info(transition.invalid)
         if self.render_mode == "human":
             self._show()
@@ -98,13 +105,26 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
         return mask
 
     def get_state(self) -> dict[str, Any]:
-        """All that decides what happens next, for `set_state`: the episode and the generator."""
-        rng = self.np_random.bit_generator.state
-        return deepcopy({"states": self._states, "checks": self._checks, "terminated": self._terminated, "rng": rng})
+        """All that decides what happens next, for `set_state`: the episode, the generator and the source."""
+        state = {
+            "states": self._states,
+            "checks": self._checks,
+            "terminated": self._terminated,
+            "rng": self.np_random.bit_generator.state,
+            "ticket": self._ticket,
+            "source": self.source.get_state(),
+        }
+        return deepcopy(state)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue exactly where `get_state` was called."""
+        """Continue exactly where `get_state` was called.
+
+        Raises:
+            ValueError: the state is that of an environment with another kind of source.
+        """
         state = deepcopy(state)
+        self.source.set_state(state["source"])
+        self._ticket = state["ticket"]
         self._states, self._checks, self._terminated = state["states"], state["checks"], state["terminated"]
         self.np_random.bit_generator.state = state["rng"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, get_args, get_type_hints
 
+from trm_envs.plan_edit.adaptive import Retry
 from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, StopAction
 from trm_envs.plan_edit.task import LegalActions
@@ -29,6 +31,10 @@ class ProblemOptions(TypedDict, total=False):
     """The user's own instances in place of a shipped pool: an array, or the path of a file."""
     generate: bool
     """New instances every episode in place of a shipped pool."""
+    curriculum: Sequence[Any] | None
+    """Stages from easy to hard, each as the puzzle says difficulty; None (default): all instances from the start."""
+    retry: float
+    """Probability that an episode tries a failed instance again; 0 by default."""
     max_edits: int | None
     """Edit budget T; one edit a cell by default."""
     gamma: float
@@ -38,6 +44,9 @@ class ProblemOptions(TypedDict, total=False):
     stop_action: StopAction | None
     """Append a stop action: `noop` or `terminal`."""
 
+
+TRAINING_OPTIONS = ("curriculum", "retry")
+"""Keywords that change which training instances are played when, and not what is asked of an agent."""
 
 MDP_OPTIONS = ("legal_actions", "max_edits", "gamma", "shaping", "stop_action")
 
@@ -56,7 +65,7 @@ def check_keywords(options: dict[str, Any], allowed: type) -> None:
 
 
 def check_source_options(options: dict[str, Any]) -> None:
-    """Raise ValueError where more than one source of instances is asked for, or an unknown split."""
+    """Raise ValueError where keywords ask for several sources of instances, an unknown split or training on none."""
     # Not by truth value: an array of puzzles has none.
     chosen = [
         key for key in ("puzzles", "generate", "split") if not (options.get(key) is None or options[key] is False)
@@ -65,3 +74,22 @@ def check_source_options(options: dict[str, Any]) -> None:
         raise ValueError(f"instances come from one source, but several are asked for: {', '.join(chosen)}")
     if options.get("split", "train") not in get_args(Split):
         raise ValueError(f"split must be 'train', 'validation' or 'test', got {options['split']!r}")
+    adaptive = {"curriculum": options.get("curriculum") is not None, "retry": options.get("retry", 0.0) != 0.0}
+    for key in TRAINING_OPTIONS:
+        if adaptive[key] and options.get("split", "train") != "train":
+            raise ValueError(
+                f"{key} adapts instances to how training goes, and split={options['split']!r} is for scoring: "
+                f"leave {key} out, or use split='train'"
+            )
+    if adaptive["curriculum"] and options.get("puzzles") is not None:
+        raise ValueError("curriculum orders shipped or generated instances: leave it out where puzzles= is given")
+
+
+def with_retry(source: InstanceSource, options: dict[str, Any]) -> InstanceSource:
+    """The source, and its failed instances once more where the keyword `retry` is not 0.
+
+    Raises:
+        ValueError: `retry` is no probability.
+    """
+    probability = options.get("retry", 0.0)
+    return source if probability == 0.0 else Retry(source, probability)

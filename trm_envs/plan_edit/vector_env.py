@@ -1,4 +1,4 @@
-"""B episodes of plan editing at once, equal to `SyncVectorEnv` over `PlanEditEnv` bit for bit."""
+"""B episodes of plan editing at once, with a stateless source equal to `SyncVectorEnv` over `PlanEditEnv`."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ Rows = NDArray[np.bool_]
 class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
     """A batch of `PlanEditEnv`s stepped by one call of `PlanEditMDP.transition`.
 
+    It equals `SyncVectorEnv` over single environments bit for bit, where the source is stateless. An adaptive source is
+    one for all sub-environments here and learns from all their episodes, while single environments have one each.
+
     Args:
         num_envs: how many episodes B run at once.
         mdp: the transition function, rewards and legal actions.
-        source: where instances come from; sub-environment i samples with a generator of its own.
+        source: where instances come from; sub-environment i draws with a generator of its own.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
     """
@@ -63,6 +66,8 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         self._ended = np.zeros(num_envs, np.bool_)
         self._states: PlanStates | None = None
         self._checks: Checks | None = None
+        # The tickets of the episodes under way, by row; a stateless source hands out none.
+        self._tickets: dict[int, Any] = {}
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -70,7 +75,8 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         """Start episodes in all sub-environments, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: an integer seeds sub-environment i with `seed + i`; a sequence gives one seed (or None) each.
+            seed: an integer seeds sub-environment i with `seed + i`; a sequence gives one seed (or None) each. What an
+                adaptive source has learned stays.
             options: `reset_mask`, bool array of shape (num_envs,), and what `PlanEditEnv.reset` takes.
 
         Raises:
@@ -113,6 +119,7 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             return self._same_step(transition)
         self._ended = transition.terminated & ~begin
+        self._report(self._ended)
         self._begin(begin, None)
         rewards = np.where(begin, 0.0, transition.rewards)
         info = self._info(transition.invalid & ~begin)
@@ -132,6 +139,7 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
             final_info = self._info(transition.invalid, done)
             final = {"final_obs": final_obs, "_final_obs": done.copy()}
             final |= {"final_info": final_info, "_final_info": done.copy()}
+            self._report(done)
             self._begin(done, None)
         info = self._info(transition.invalid & ~done)
         return observe(self._current()), transition.rewards, done, np.zeros(self.num_envs, np.bool_), final | info
@@ -141,19 +149,34 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         return self.mdp.action_mask(self._current())
 
     def get_state(self) -> list[dict[str, Any]]:
-        """All that decides what happens next, one state a sub-environment, in the form of `PlanEditEnv.get_state`."""
+        """All that decides what happens next, one state a sub-environment, in the form of `PlanEditEnv.get_state`.
+
+        Each of them carries the state of the source that they share.
+        """
+        source = self.source.get_state()
         return [
             {
                 "states": None if self._states is None else self._states.at(rows),
                 "checks": None if self._checks is None else self._checks.at(rows),
                 "terminated": bool(self._ended[rows[0]]),
                 "rng": self._rngs[rows[0]].bit_generator.state,
+                "ticket": self._tickets.get(int(rows[0])),
+                "source": source,
             }
             for rows in np.arange(self.num_envs)[:, None]
         ]
 
     def set_state(self, state: dict[str, Any], index: int) -> None:
-        """Sub-environment `index` continues exactly where this state was taken, from a single environment or here."""
+        """Sub-environment `index` continues exactly where this state was taken, from a single environment or here.
+
+        So does the source: with an adaptive one, set the states of one `get_state` in all sub-environments.
+
+        Raises:
+            ValueError: the state is that of an environment with another kind of source.
+        """
+        self.source.set_state(state["source"])
+        self._tickets.pop(index, None)
+        self._hold([index], [state["ticket"]])
         self._rngs[index].bit_generator.state = state["rng"]
         self._ended[index] = state["terminated"]
         if state["states"] is None:
@@ -193,10 +216,13 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         if not rows.any():
             return
         chosen = np.flatnonzero(rows)
+        self._abandon(chosen)
         if puzzle is None:
-            instances = self.source.sample_each([self._rngs[i] for i in chosen])
+            instances, tickets = self.source.draw_each([self._rngs[i] for i in chosen])
         else:
-            instances = np.tile(puzzle, (len(chosen), 1))
+            instances, tickets = np.tile(puzzle, (len(chosen), 1)), None
+        if tickets is not None:
+            self._hold(chosen.tolist(), tickets)
         fresh = self.mdp.initial(instances)
         fresh_checks = self.mdp.check(fresh)
         if not self.mdp.action_mask(fresh).any(axis=1).all():
@@ -206,6 +232,27 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
         else:
             self._replace(chosen, fresh, fresh_checks)
         self._ended = self._ended & ~rows
+
+    def _report(self, ended: Rows) -> None:
+        """Tell the source how these episodes went."""
+        if not self._tickets:
+            return
+        assert self._checks is not None
+        for i in np.flatnonzero(ended).tolist():
+            if i in self._tickets:
+                self.source.report(self._tickets.pop(i), bool(self._checks.solved[i]))
+
+    def _abandon(self, rows: NDArray[np.int64]) -> None:
+        """Tell the source of episodes in these rows that have not ended and never will."""
+        if not self._tickets:
+            return
+        for i in rows.tolist():
+            if i in self._tickets:
+                self.source.abandon(self._tickets.pop(i))
+
+    def _hold(self, rows: Sequence[int], tickets: Sequence[Any]) -> None:
+        """Keep the tickets of the episodes that begin in these rows."""
+        self._tickets |= {i: ticket for i, ticket in zip(rows, tickets, strict=True) if ticket is not None}
 
     def _replace(self, rows: NDArray[np.int64], states: PlanStates, checks: Checks) -> None:
         """Put these states in these rows, in place: `observe`, `information` and `get_state` have given copies only."""

@@ -9,7 +9,14 @@ from typing_extensions import Unpack
 
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.problem import Problem, ProblemOptions, check_keywords, check_source_options, mdp_options
+from trm_envs.plan_edit.problem import (
+    Problem,
+    ProblemOptions,
+    check_keywords,
+    check_source_options,
+    mdp_options,
+    with_retry,
+)
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 from trm_envs.sudoku.sources import Blanks, puzzle_source
 from trm_envs.sudoku.task import SudokuTask
@@ -44,7 +51,7 @@ def sudoku_problem(size: int = 9, **options: Unpack[SudokuOptions]) -> Problem:
         dead_end_weight=options.get("dead_end_weight", 5.0),
         can_erase=options.get("allow_erase", False),
     )
-    return Problem(PlanEditMDP(task, **mdp_options(keywords)), puzzle_source(size, keywords))
+    return Problem(PlanEditMDP(task, **mdp_options(keywords)), with_retry(puzzle_source(size, keywords), keywords))
 
 
 class SudokuPlanEditEnv(PlanEditEnv):
@@ -99,6 +106,11 @@ class SudokuPlanEditEnv(PlanEditEnv):
     - `puzzles`: own puzzles instead: an array (B, N^2) or (B, N, N), or a `.npy`, `.txt` or `.csv` file.
     - `generate`: True makes a new puzzle with one solution every episode instead, never one that is symmetric to a
       shipped validation or test puzzle.
+    - `curriculum`: None, or values of `blanks` from easy to hard that end in `blanks`, for training:
+      `[(20, 30), (31, 48), (49, 56)]`. The next stage begins when more than 80 % of the last 200 first tries (at least
+      100) were solved; then every tenth episode reviews the stage before.
+    - `retry`: 0 (default), or the probability that a training episode takes the puzzle that has waited longest of those
+      that were failed. A puzzle waits until it is solved or was tried 6 times more.
     - `legal_actions`: `"givens"` (default) or `"consistent"`.
     - `max_edits`: N^2 by default.
     - `gamma`: 0.99, the discount of the shaping; an agent should use the same.
@@ -107,6 +119,9 @@ class SudokuPlanEditEnv(PlanEditEnv):
     - `allow_erase`: False. `stop_action`: None, `"noop"` (spends an edit) or `"terminal"` (ends the episode).
 
     `reset(options={"puzzle": grid})` starts on a puzzle of choice.
+
+    `env.unwrapped.source.progress` says how curriculum and retry queue stand. Both learn from episodes that end;
+    one that is cut off, by a reset or a `TimeLimit`, teaches nothing, so shorten episodes with `max_edits` instead.
 
     ## Version History
     - v0: first version. The MDP is that of UPI-TRM (unrolled policy iteration with tiny recursive models, ICLR 2026
@@ -120,7 +135,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
 class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
     """B episodes of `SudokuPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
-    Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. Takes the same
+    Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. With `curriculum` or `retry` the
+    episodes share one source of puzzles, where single environments would each learn alone. Takes the same
     keywords, and:
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs import pools
+from trm_envs.plan_edit.adaptive import Curriculum
 from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.pools.source import split_of_key
 from trm_envs.pools.text import parse_grid_lines, read_puzzles
@@ -25,19 +26,41 @@ DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
 
 
 def puzzle_source(size: int, options: dict[str, Any]) -> InstanceSource:
-    """The source that the keywords `puzzles`, `generate`, `split` and `blanks` describe.
+    """The source that the keywords `puzzles`, `generate`, `split`, `blanks` and `curriculum` describe.
 
     Raises:
-        ValueError: blanks that make no sense or that no shipped pool has, or a bad puzzle.
+        ValueError: blanks that make no sense or that no shipped pool has, a curriculum that does not end in them, or a
+            bad puzzle.
     """
     if options.get("puzzles") is not None:
         if "blanks" in options:
             raise ValueError("blanks chooses among shipped or generated puzzles: leave it out where puzzles= is given")
         return InstancePool(read_puzzles(options["puzzles"], size))
     blanks = _checked(options.get("blanks", DEFAULT_BLANKS[size]), size)
+    if options.get("curriculum") is None:
+        return _source(size, blanks, options)
+    return Curriculum([_source(size, stage, options) for stage in _stages(options["curriculum"], blanks, size)])
+
+
+def _source(size: int, blanks: Blanks, options: dict[str, Any]) -> InstanceSource:
+    """Puzzles with as many blanks, generated or shipped."""
     if options.get("generate"):
         return GeneratedInstances(_generator(size, blanks))
     return InstancePool(_shipped(size, blanks, options.get("split", "train")))
+
+
+def _stages(curriculum: Any, blanks: Blanks, size: int) -> list[Blanks]:
+    """The blanks of each stage; the last are those that the environment is about, so that scores keep their meaning."""
+    try:
+        stages = [_checked(stage, size) for stage in curriculum]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"curriculum must be a sequence of values of blanks, got {curriculum!r}: {error}") from None
+    if not stages or stages[-1] != blanks:
+        raise ValueError(
+            f"curriculum={curriculum!r} must end in blanks={blanks!r}, the puzzles that the environment is about: "
+            "append that stage, or set blanks to the last one"
+        )
+    return stages
 
 
 def _checked(blanks: Any, size: int) -> Blanks:
