@@ -14,8 +14,8 @@ from trm_agents.search.expansion import Nodes, Proposer, expand
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
-Node = tuple[float, int, NDArray[np.int8], NDArray[np.bool_]]
-"""Minus its log probability, its number, plan and decided cells, of shape (n_cells,) each."""
+Node = tuple[float, int, NDArray[np.int8], NDArray[np.bool_], float]
+"""Minus its log probability, its number, plan and decided cells, of shape (n_cells,) each, and its doubt."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,18 @@ class _Tree:
         self.queries = 0
         self.visits: list[NDArray[np.int8]] = []
         self._heap: list[Node] = []
-        self._numbered = 0
+        self._seen: set[tuple[bytes, bytes, float]] = set()
 
     def grows(self, budget: int) -> bool:
         """Whether there is a node to expand and a call left to do it with."""
         return self.solution is None and bool(self._heap) and self.calls < budget
 
-    def push(self, plan: NDArray[np.int8], decided: NDArray[np.bool_], log_probability: float) -> None:
-        """Add a node."""
-        heapq.heappush(self._heap, (-log_probability, self._numbered, plan, decided))
-        self._numbered += 1
+    def push(self, plan: NDArray[np.int8], decided: NDArray[np.bool_], log_probability: float, doubt: float) -> None:
+        """Add a node, unless it has been added before."""
+        key = plan.tobytes(), decided.tobytes(), doubt
+        if key not in self._seen:
+            heapq.heappush(self._heap, (-log_probability, len(self._seen), plan, decided, doubt))
+            self._seen.add(key)
 
     def pop(self) -> Node:
         """Take the likeliest node, the oldest of equals."""
@@ -81,12 +83,13 @@ def search(
     """Search for a solved plan of every instance.
 
     A node is a plan of which some cells are decided; at first those are decided that no edit may change. Expanding
-    the likeliest node asks the proposer once. It decides all cells whose likeliest value is certain, surest first and
-    passing over any that `PlanTask.hopeless` objects to; where no cell is certain, it branches on the surest one, one
-    child a value. Values that are hopeless by themselves are left out beforehand and the rest renormalised. The
-    search of an instance ends when the checker finds a child solved, when its budget is used up, or when no node is
-    left. With `threshold=1` and `log_floor=-inf` only the forced is committed to and nothing is left out: then an
-    exhausted search proves that there is no solution.
+    the likeliest node asks the proposer once. Values that `PlanTask.hopeless` objects to are left out and the rest
+    renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
+    surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
+    stays as well, with the probability left over and a tenth of the doubt, 1 - threshold. Where no cell is certain,
+    the surest one is branched on, one child a value. The search of an instance ends when the checker finds a child
+    solved, when the budget is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a
+    search that ends by itself proves that no plan can be solved.
 
     A solved plan can be reached from the first one by single edits within `mdp.max_edits`: longer ways are cut off.
     Given the proposer, the result is deterministic, and an instance's does not depend on the others.
@@ -97,7 +100,7 @@ def search(
         proposer: guides the search; asked for at most `width` states at once.
         budget: most network calls an instance.
         threshold: probability from which a value is certain.
-        log_floor: branches of a lower log probability are left out.
+        log_floor: children of a lower log probability, given their parent, are left out.
         width: instances searched side by side.
         keep_visits: keep the plans expanded.
 
@@ -107,27 +110,26 @@ def search(
     if budget < 0 or width < 1:
         raise ValueError(f"budget must be at least 0 and width at least 1, got {budget} and {width}")
     if not 0.5 < threshold <= 1.0 or log_floor > 0:
-        raise ValueError(
-            f"threshold must be within (0.5, 1] and log_floor at most 0, got {threshold} and {log_floor}"
-        )
-    trees = _plant(mdp, instances)
+        raise ValueError(f"threshold must be within (0.5, 1] and log_floor at most 0, got {threshold} and {log_floor}")
+    doubt = 1.0 - threshold
+    trees = _plant(mdp, instances, doubt)
     waiting, growing = iter(trees), list[_Tree]()
     while growing := _refill(growing, waiting, budget, width):
-        _grow(mdp, growing, proposer, threshold, log_floor, keep_visits)
+        _grow(mdp, growing, proposer, doubt, log_floor, keep_visits)
     return _result(trees, keep_visits)
 
 
-def _plant(mdp: PlanEditMDP, instances: Grids) -> list[_Tree]:
+def _plant(mdp: PlanEditMDP, instances: Grids, doubt: float) -> list[_Tree]:
     """A tree an instance, with its first plan as the root unless that is solved or hopeless."""
     task = mdp.task
     starts = task.initial_plans(instances)
     # Editing must break no lock; whether it may break a rule on the way is not asked.
     legal = task.action_mask(instances, starts, "givens")[:, : task.n_cells * task.n_symbols]
-    decided = ~legal.reshape(len(instances), task.n_cells, task.n_symbols).any(axis=2)
+    decided: NDArray[np.bool_] = np.logical_not(legal.reshape(*starts.shape, task.n_symbols).any(axis=2))
     solved, hopeless = task.check(instances, starts).solved, task.hopeless(instances, starts, decided)
     trees = [_Tree(*row) for row in zip(instances, starts, solved, strict=True)]
     for row in np.flatnonzero(~hopeless):
-        trees[row].push(starts[row], decided[row], 0.0)
+        trees[row].push(starts[row], decided[row], 0.0, doubt)
     return trees
 
 
@@ -138,15 +140,15 @@ def _refill(growing: list[_Tree], waiting: Iterator[_Tree], budget: int, width: 
 
 
 def _grow(
-    mdp: PlanEditMDP, trees: list[_Tree], proposer: Proposer, threshold: float, log_floor: float, keep_visits: bool
+    mdp: PlanEditMDP, trees: list[_Tree], proposer: Proposer, doubt: float, log_floor: float, keep_visits: bool
 ) -> None:
     """Expand the likeliest node of each tree."""
-    costs, _, plans, decided = zip(*(tree.pop() for tree in trees), strict=True)
+    costs, _, plans, decided, doubts = zip(*(tree.pop() for tree in trees), strict=True)
     instances, starts = np.stack([tree.instance for tree in trees]), np.stack([tree.start for tree in trees])
-    nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs))
+    nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs), np.array(doubts))
     remaining = mdp.max_edits - (nodes.plans != starts).sum(axis=1)
     proposed = _ask(mdp, proposer, PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32)))
-    children = expand(mdp.task, nodes, proposed, threshold, log_floor)
+    children = expand(mdp.task, nodes, proposed, doubt, log_floor)
     for tree, plan, judged in zip(trees, plans, children.judged, strict=True):
         tree.calls += 1
         tree.queries += int(judged)
@@ -160,7 +162,8 @@ def _grow(
         tree = trees[children.parents[i]]
         if solved[i] and tree.solution is None:
             tree.solution = children.nodes.plans[i]
-        tree.push(children.nodes.plans[i], children.nodes.decided[i], float(children.nodes.log_probabilities[i]))
+        _, plan, decided_cells, log_probability, node_doubt = (field[i] for field in children.nodes)
+        tree.push(plan, decided_cells, float(log_probability), float(node_doubt))
 
 
 def _ask(mdp: PlanEditMDP, proposer: Proposer, states: PlanStates) -> NDArray[np.floating]:

@@ -16,6 +16,9 @@ Cells = NDArray[np.bool_]
 LEAST = 1e-12
 """Probability below which the proposer is not believed, so that no value which the rules allow is ruled out."""
 
+CAUTION = 0.1
+"""What doubt is multiplied by where a commitment may have been a mistake."""
+
 CHUNK = 1 << 18
 """Cells of the plans that the rules judge at once; bounds memory."""
 
@@ -45,10 +48,24 @@ class Nodes(NamedTuple):
     decided: Cells
     log_probabilities: NDArray[np.float64]
     """Of all decisions made, shape (B,)."""
+    doubts: NDArray[np.float64]
+    """A value is certain if its probability is at least 1 minus this, shape (B,)."""
 
     def at(self, rows: NDArray[np.int64] | Cells) -> Nodes:
         """The nodes at these rows; arrays of their own."""
-        return Nodes(*(field[rows] for field in self))
+        instances, plans, decided, log_probabilities, doubts = self
+        return Nodes(instances[rows], plans[rows], decided[rows], log_probabilities[rows], doubts[rows])
+
+    @classmethod
+    def of(cls, *parts: Nodes) -> Nodes:
+        """All nodes of several batches."""
+        return cls(
+            np.concatenate([part.instances for part in parts]),
+            np.concatenate([part.plans for part in parts]),
+            np.concatenate([part.decided for part in parts]),
+            np.concatenate([part.log_probabilities for part in parts]),
+            np.concatenate([part.doubts for part in parts]),
+        )
 
 
 class Children(NamedTuple):
@@ -71,34 +88,35 @@ class Options(NamedTuple):
     """Of each option, given that the rules object to no less; sums to 1 over an open cell's, 0 elsewhere."""
 
 
-def expand(
-    task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], threshold: float, log_floor: float
-) -> Children:
+def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], doubt: float, log_floor: float) -> Children:
     """Commit to what is certain, else branch on the most certain cell.
+
+    A commitment has one child more: the node itself, less easily certain, with the probability that the commitment
+    leaves out. A branch has one child a value.
 
     Args:
         task: the puzzle.
         nodes: B nodes with an open cell each, none of them hopeless.
         proposed: what the proposer says of them, shape (B, n_cells, n_symbols).
-        threshold: a cell whose likeliest value has at least this probability is certain.
-        log_floor: a branch starts only with a log probability above it.
+        doubt: that of new plans.
+        log_floor: a child's log probability given its parent must be above it.
     """
     options, judged = weigh(task, nodes, proposed)
     # A cell left without any value rules its node out.
     alive = (nodes.decided | (options.probabilities > 0).any(axis=2)).all(axis=1)
-    confidence = options.probabilities.max(axis=2)
-    certain = alive & (confidence >= threshold).any(axis=1)
-    committed = _commit(task, nodes, options, np.flatnonzero(certain), threshold, judged)
-    branched = _branch(nodes, options, np.flatnonzero(alive & ~certain), log_floor)
-    parents = np.concatenate([committed[0], branched[0]])
+    certain = alive & (options.probabilities.max(axis=2) >= 1.0 - nodes.doubts[:, None]).any(axis=1)
+    rows = np.flatnonzero(certain)
+    committed = _commit(task, nodes, options, rows, judged)
+    remainder, remaining = _remainder(nodes.at(rows), committed.log_probabilities, log_floor)
+    parents, branched = _branch(nodes, options, np.flatnonzero(alive & ~certain), log_floor)
+    for children in (committed, branched):
+        children.doubts[:] = doubt
+    parents = np.concatenate([rows, rows[remaining], parents])
     order = np.argsort(parents, kind="stable")
-    both = Nodes(*(np.concatenate(fields) for fields in zip(committed[1], branched[1], strict=True)))
-    return Children(parents[order], both.at(order), judged)
+    return Children(parents[order], Nodes.of(committed, remainder, branched).at(order), judged)
 
 
-def weigh(
-    task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating]
-) -> tuple[Options, NDArray[np.int64]]:
+def weigh(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating]) -> tuple[Options, NDArray[np.int64]]:
     """The options of every open cell, and how many plans the rules judged for each node, shape (B,)."""
     written, present = task.writes(nodes.plans), nodes.plans[:, :, None]
     values = np.concatenate([written, present], axis=2)
@@ -161,9 +179,8 @@ def _commit(
     nodes: Nodes,
     options: Options,
     rows: NDArray[np.int64],
-    threshold: float,
     judged: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], Nodes]:
+) -> Nodes:
     """Decide all certain cells of these nodes, one child each, passing over those the rules object to.
 
     Adds to `judged` what the rules judged.
@@ -172,18 +189,34 @@ def _commit(
     best = probabilities.argmax(axis=2)[:, :, None]
     confidence = np.take_along_axis(probabilities, best, axis=2)[:, :, 0]
     values = np.take_along_axis(options.values[rows], best, axis=2)[:, :, 0]
-    chosen = confidence >= threshold
+    chosen = confidence >= 1.0 - children.doubts[:, None]
     together = np.where(chosen, values, children.plans)
     judged[rows] += 1
     # Judging is monotone: what is not hopeless together is not so one by one.
-    for row in np.flatnonzero(task.hopeless(children.instances, together, children.decided | chosen)):
+    for row in np.flatnonzero(task.hopeless(children.instances, together, children.decided | chosen)).tolist():
         ordered = np.argsort(-confidence[row], kind="stable")[: chosen[row].sum()]
         chosen[row], judgements = _in_order(task, children, row, ordered, values[row])
         judged[rows[row]] += judgements
     children.plans[chosen] = values[chosen]
     children.decided[chosen] = True
     logs = np.log(np.where(chosen, confidence, 1.0)).sum(axis=1)
-    return rows, children._replace(log_probabilities=children.log_probabilities + logs)
+    return children._replace(log_probabilities=children.log_probabilities + logs)
+
+
+def _remainder(nodes: Nodes, committed: NDArray[np.float64], log_floor: float) -> tuple[Nodes, NDArray[np.int64]]:
+    """These nodes with a smaller doubt and the probability that their commitments leave out, and which nodes those are.
+
+    Args:
+        nodes: the parents.
+        committed: log probabilities of their committed children.
+        log_floor: remainders that are less likely, given the node, are left out.
+    """
+    with np.errstate(divide="ignore"):
+        # log(1 - e^x) of what the commitment adds.
+        left = np.log(-np.expm1(committed - nodes.log_probabilities))
+    kept = np.flatnonzero((left > log_floor) & (left > -np.inf))
+    less = nodes.at(kept)
+    return less._replace(log_probabilities=less.log_probabilities + left[kept], doubts=less.doubts * CAUTION), kept
 
 
 def _in_order(

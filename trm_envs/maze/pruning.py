@@ -38,14 +38,12 @@ def _close(instance: Grid, marked: Grid, kinds: Grid, size: int) -> bool:
     `marked` are the kinds before; those in `kinds` change.
     """
     for cell in range(len(kinds)):
-        if marked[cell] == _OPEN:
-            full = _count(marked, cell, _MARKED, size) > 2
+        if marked[cell] == _MARKED:
+            full = _count(marked, cell, _MARKED, size) >= _contacts(instance, cell)
             for direction in range(4):
                 other = neighbour(cell, direction, size)
-                if other >= 0 and marked[other] == _MARKED:
-                    full |= _count(marked, other, _MARKED, size) >= _contacts(instance, other)
-            if full:
-                kinds[cell] = _CLOSED
+                if other >= 0 and marked[other] == _OPEN and (full or _count(marked, other, _MARKED, size) > 2):
+                    kinds[other] = _CLOSED
     for cell in range(len(kinds)):
         if kinds[cell] == _MARKED:
             contacts, now = _contacts(instance, cell), _count(kinds, cell, _MARKED, size)

@@ -138,9 +138,9 @@ def _is_hopeless(plan: Grid, decided: NDArray[np.bool_], units: Indices, taken: 
             taken[column] |= bit
             taken[box] |= bit
     for cell in range(len(plan)):
-        if not decided[cell]:
-            if taken[units[cell, 0]] | taken[units[cell, 1]] | taken[units[cell, 2]] == every_digit:
-                return True
+        row, column, box = units[cell, 0], units[cell, 1], units[cell, 2]
+        if not decided[cell] and taken[row] | taken[column] | taken[box] == every_digit:
+            return True
     return False
 
 
