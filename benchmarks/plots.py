@@ -116,7 +116,7 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
         label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
         colour = GREY if guide == UNIFORM else next(colours)
         _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
-    _style(axes, "network calls a puzzle", f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals")
+    _style(axes, "network calls a puzzle: at most (search), mean (greedy play)", f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals")
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
     axes.minorticks_off()
     return figure
@@ -131,7 +131,8 @@ def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequen
         if row.budget == 0:
             # An episode has no budget of calls: it stands at what it made on average.
             mean, lo, hi = (100 * value for value in intervals[0][:3])
-            error = [[mean - lo], [hi - mean]]
+            # Rounding may put an end of the interval inside the estimate where that is 0 or 1.
+            error = [[max(0.0, mean - lo)], [max(0.0, hi - mean)]]
             point = {"fmt": "D", "color": colour, "capsize": 3, "markersize": 6, "zorder": 4}
             axes.errorbar([row.network_calls], [mean], error, label=f"{label}, greedy play", **point)
 
