@@ -5,6 +5,7 @@ Importing this package, and listing what it has, needs neither torch nor Stable-
 
 from baselines.agents import Agent, agent_of, line
 from baselines.counters import gradient_steps, model_queries, parameters
+from baselines.proposers import proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "make",
     "model_queries",
     "parameters",
+    "proposer_of",
 ]

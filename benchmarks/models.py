@@ -96,6 +96,19 @@ def detect_algo(path: Path) -> str:
     raise ValueError(f"cannot tell which algorithm {path} belongs to (policy from {module!r}): name it with --algo")
 
 
+def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[str, dict[str, Any]]:
+    """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
+
+    Raises:
+        ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
+    """
+    label = label_of(path)
+    name = algo or (label.algo if label is not None else detect_algo(path))
+    if name not in contestants.METHODS:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
+    return name, contestants.METHODS[name].env_kwargs_for({} if label is None else label.env_kwargs)
+
+
 def _members(path: Path, *names: str) -> dict[str, Any]:
     """The JSON members of a zip, those of `names` that it has."""
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Learning curves with t bands over seeds; reference lines as horizontals."""
+"""Learning curves with t bands over seeds, reference lines as horizontals; success against network calls."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from benchmarks.rows import CurveRow
+from benchmarks.rows import UNIFORM, ComputeRow, CurveRow
 from benchmarks.runner import REFERENCE_METHODS
-from benchmarks.stats import t_interval
+from benchmarks.stats import t_interval, wilson_interval
 from benchmarks.summary import Summary
 
 COLOURS = {
@@ -84,17 +84,57 @@ def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve) -> Non
 
 def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
     seeds, puzzles = len({p.seed for p in points}), max((p.n for p in points), default=0)
+    _style(axes, "environment steps", f"{suite}: {puzzles} validation puzzles, {seeds} seeds")
+
+
+def _style(axes: Any, quantity: str, title: str) -> None:
     axes.set_xscale("log")
     axes.set_ylim(-3, 103)
-    axes.set_xlabel("environment steps")
+    axes.set_xlabel(quantity)
     axes.set_ylabel("puzzles solved, %")
-    axes.set_title(f"{suite}: {puzzles} validation puzzles, {seeds} seeds", loc="left", fontsize=11, fontweight="bold")
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9aa0a6")
     axes.tick_params(color="#9aa0a6", labelcolor="#3c4043")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
+
+
+def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
+    """Success on test puzzles against the budget of network calls, with Wilson bands; greedy play as a point.
+
+    Args:
+        rows: of one suite and the same puzzles, at least one.
+    """
+    figure = Figure(figsize=(9.2, 4.6), layout="constrained")
+    axes: Any = figure.add_subplot()
+    budgets = sorted({row.budget for row in rows if row.budget})
+    colours = iter((COLOURS["upi_trm"], *OTHERS) * 9)
+    ordered = sorted(rows, key=lambda r: (r.guide == UNIFORM, r.guide, r.unroll or 0, r.budget))
+    for (guide, unroll), group in groupby(ordered, key=lambda r: (r.guide, r.unroll)):
+        label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
+        colour = GREY if guide == UNIFORM else next(colours)
+        _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
+    _style(axes, "network calls a puzzle: at most (search), mean (greedy play)", f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals")
+    axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
+    axes.minorticks_off()
+    return figure
+
+
+def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequence[ComputeRow]) -> None:
+    intervals = {row.budget: wilson_interval(row.solved, row.n) for row in rows}
+    searched: Curve = [(budget, i.mean, i.lo, i.hi) for budget, i in intervals.items() if budget]
+    if searched:
+        _draw(axes, colour, dashed, f"{label}, search", searched)
+    for row in rows:
+        if row.budget == 0:
+            # An episode has no budget of calls: it stands at what it made on average.
+            mean, lo, hi = (100 * value for value in intervals[0][:3])
+            # Rounding may put an end of the interval inside the estimate where that is 0 or 1.
+            error = [[max(0.0, mean - lo)], [max(0.0, hi - mean)]]
+            point = {"fmt": "D", "color": colour, "capsize": 3, "markersize": 6, "zorder": 4}
+            axes.errorbar([row.network_calls], [mean], error, label=f"{label}, greedy play", **point)
 
 
 def as_svg(figure: Figure) -> str:

@@ -16,6 +16,8 @@ from trm_envs.plan_edit.task import Grids
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+    from trm_agents.search import Proposer
+
 BATCH = 512
 """Instances played at once; bounds memory."""
 
@@ -41,6 +43,9 @@ class Contestants(Protocol):
         self, name: str, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
     ) -> Agent:
         """The agent of a model."""
+
+    def proposer_of(self, name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int | None = None) -> Proposer:
+        """What guides a search with a model."""
 
     def line(self, name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         """The agent of a reference line."""

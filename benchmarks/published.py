@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from benchmarks import records
 from benchmarks.folder import Folder
-from benchmarks.rows import CurveRow, ResultRow, SpeedRow
+from benchmarks.rows import ComputeRow, CurveRow, ResultRow, SpeedRow
 
 PUBLISHED = Path(__file__).resolve().parent / "published"
-SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, SpeedRow)}
+SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, SpeedRow)}
 
 Record = TypeVar("Record")
 

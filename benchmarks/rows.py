@@ -13,6 +13,9 @@ Kind = Literal["method", "line"]
 CellKey = tuple[str, str, int, int]
 """(suite, algo, seed, steps)."""
 
+UNIFORM = "uniform"
+"""Guide of a search that prefers nothing: the same search without a network."""
+
 
 @dataclass(frozen=True)
 class ResultRow:
@@ -92,6 +95,51 @@ class CurveRow:
     def key(self) -> tuple[str, str, int, int, int]:
         """What the point is the measurement of."""
         return self.suite, self.algo, self.seed, self.steps, self.env_steps
+
+
+@dataclass(frozen=True)
+class ComputeRow:
+    """Success on a test pool within a budget of network calls a puzzle."""
+
+    suite: str
+    env_id: str
+    guide: str
+    """What guided the search: a model file's name, or `UNIFORM`."""
+    algo: str
+    """The model's method; empty for `uniform`."""
+    unroll: int | None
+    """Inner steps of a recursive network, where they were not its own."""
+    budget: int
+    """Most network calls a puzzle; 0 = one greedy episode without search, which makes one call an edit."""
+    n: int
+    solved: int
+    success: float
+    network_calls: float
+    """Mean over all puzzles."""
+    network_calls_solved: float | None
+    """Median over the solved ones; None where there is none."""
+    edits: float
+    """Mean over all puzzles; an unsolved one counts with its whole budget of edits."""
+    judged_per_call: float
+    """Plans that the rules judged in the search, a network call; over the whole run."""
+    wall_s: float
+    """Seconds of the whole run, which gives the rows of all budgets."""
+    threads: int
+    pool_sha256: str
+    """Hash of the puzzles."""
+    solved_bits: str
+    """Which puzzles were solved: base64 of one bit a puzzle, in the pool's order."""
+    commit: str
+    dirty: bool
+    cpu: str
+    versions: str
+    command: str
+    schema: str = "compute/1"
+
+    @property
+    def key(self) -> tuple[str, str, int | None, int, str]:
+        """What the row is the measurement of."""
+        return self.suite, self.guide, self.unroll, self.budget, self.pool_sha256
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,20 @@ import baselines
 from baselines import Method, line
 from benchmarks import cli
 from benchmarks.launcher import Process
+from trm_agents.search import policy_proposer, uniform_proposer
 
-__all__ = ["LINES", "METHODS", "agent_of", "gradient_steps", "line", "load", "make", "model_queries", "parameters"]
+__all__ = [
+    "LINES",
+    "METHODS",
+    "agent_of",
+    "gradient_steps",
+    "line",
+    "load",
+    "make",
+    "model_queries",
+    "parameters",
+    "proposer_of",
+]
 
 # `mine` is a greedy agent that resumes exactly, `ppo` a random one that does not.
 METHODS = {
@@ -78,6 +90,18 @@ def load(name, path, env_id, env_kwargs):
 
 def agent_of(name, model, mdp, rng, unroll=None):
     return line("checker_greedy" if name == "mine" else "random", mdp, rng)
+
+
+def proposer_of(name, model, mdp, unroll=None):
+    # `mine` prefers low digits a little, so that it differs from the uniform proposer.
+    if name != "mine":
+        return policy_proposer(model.policy)
+
+    def propose(states):
+        even = uniform_proposer(mdp)(states)
+        return even * np.linspace(1.0, 0.5, even.shape[2])
+
+    return propose
 
 
 def parameters(model):

@@ -62,6 +62,38 @@ def test_evaluate_text_and_budget(model, puzzles, capsys):
     assert (found["solved"], found["edits"], found["max_edits"]) == (0, 3.0, 3)
 
 
+def test_evaluate_by_search(model, puzzles, capsys):
+    assert cli.main(words(model, puzzles, "--search", "50", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["search"], found["n"], found["solved"], found["success"]) == (50, PUZZLES, PUZZLES, 1.0)
+    assert 6 <= found["edits"] <= 8
+    assert found["network_calls_solved"] >= 1 and 1 <= found["network_calls"] <= 50
+    assert found["model_queries"] > found["network_calls"]
+    assert cli.main(words(model, puzzles, "--search", "1", "--max-edits", "7", "--json")) == 0
+    short = json.loads(capsys.readouterr().out)
+    assert (short["network_calls"], short["max_edits"]) == (1.0, 7)
+    assert short["solved"] < PUZZLES
+    assert short["success"] == short["solved"] / PUZZLES
+    assert cli.main(words(model, puzzles, "--search", "50")) == 0
+    assert "network calls of at most 50, legal actions" in capsys.readouterr().out
+
+
+def test_evaluate_without_search_makes_none(model, puzzles, capsys):
+    plain, zero = [], []
+    for arguments, out in (((), plain), (("--search", "0"), zero)):
+        assert cli.main(words(model, puzzles, "--json", *arguments)) == 0
+        out.append(json.loads(capsys.readouterr().out))
+    assert plain == zero and plain[0]["search"] == 0 and "network_calls" not in plain[0]
+
+
+def test_evaluate_refuses_to_search_with_other_models(tmp_path, puzzles, capsys):
+    path = tmp_path / "ppo.zip"
+    models.save(bench_fakes.FakeModel("ppo", 0), path, Label("ppo", "SudokuPlanEdit-4x4-v0"))
+    assert cli.main(words(path, puzzles, "--search", "5", "--json")) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "only UPI-TRM models trained with the hindsight target" in captured.err
+
+
 def test_evaluate_says_what_is_wrong_on_stderr(model, puzzles, tmp_path, capsys):
     bad = tmp_path / "bad.txt"
     bad.write_text("12345\n")

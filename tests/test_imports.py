@@ -50,6 +50,10 @@ def forbidden(path: Path) -> list[str]:
             for name in imports_of(path)
             if inside(name, "trm_envs") and name != "trm_envs" and not inside(name, "trm_envs.plan_edit")
         ]
+    if path.is_relative_to(ROOT / "trm_agents" / "search"):
+        # It takes any proposer: it knows no network, and none is loaded before a policy is asked.
+        agents = ("trm_agents.recursion", "trm_agents.upi_trm", *HEAVY[1:])
+        bad += [name for name in imports_of(path) if any(inside(name, package) for package in agents)]
     if path.is_relative_to(ROOT / "trm_envs" / "plan_edit"):
         ours = [name for name in imports_of(path) if inside(name, "trm_envs")]
         bad += [name for name in ours if not inside(name, "trm_envs.plan_edit")]
@@ -68,6 +72,7 @@ def test_the_rules_can_be_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("trm_envs/plan_edit/a.py", "from trm_envs.sudoku import task", "trm_envs.sudoku"),
         ("trm_envs/plan_edit/b.py", "from ..maze.env import x", "trm_envs.maze.env"),
         ("trm_agents/a.py", "def f():\n    from trm_envs.sudoku.env import x", "trm_envs.sudoku.env"),
+        ("trm_agents/search/a.py", "from trm_agents.upi_trm import UPITRM", "trm_agents.upi_trm"),
         ("baselines/a.py", "import benchmarks", "benchmarks"),
     ):
         path = tmp_path / where

@@ -36,6 +36,18 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def not_negative(text: str) -> int:
+    """An integer of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, got {text!r}")
+    return int(text)
+
+
+def budgets(text: str) -> list[int]:
+    """`0,10,50` -> [0, 10, 50], in increasing order."""
+    return sorted({not_negative(part) for part in names(text)})
+
+
 def add_contestants(parser: argparse.ArgumentParser) -> None:
     """`--contestants MODULE`."""
     parser.add_argument(

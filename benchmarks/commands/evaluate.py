@@ -1,19 +1,23 @@
-"""Score a saved model on every puzzle of a file, each exactly once, greedy."""
+"""Score a saved model on every puzzle of a file, each exactly once, greedy or by search."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import models
 from benchmarks.commands import arguments
-from benchmarks.protocol import Result, evaluate
+from benchmarks.protocol import evaluate
 from benchmarks.stats import wilson_interval
-from benchmarks.suites import pool
+from benchmarks.suites import Pool, pool
+
+if TYPE_CHECKING:
+    from trm_agents.search import Proposer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", required=True, metavar="ID", help="environment id, SudokuPlanEdit-9x9-v0 for one")
     parser.add_argument("--puzzles", type=Path, required=True, metavar="FILE", help="as the environment reads them")
     parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
+    parser.add_argument(
+        "--search", type=arguments.not_negative, default=0, metavar="N", help="search with N network calls a puzzle"
+    )
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
@@ -32,40 +39,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     contestants = arguments.contestants(options.contestants)
-    label = models.label_of(options.model)
-    algo = options.algo or (label.algo if label is not None else models.detect_algo(options.model))
-    if algo not in contestants.METHODS:
-        raise ValueError(f"unknown method {algo!r}; known methods: {', '.join(contestants.METHODS)}")
-    trained_with = contestants.METHODS[algo].env_kwargs_for({} if label is None else label.env_kwargs)
+    algo, trained_with = models.trained(options.model, contestants, options.algo)
     level = options.legal_actions or trained_with.get("legal_actions", "givens")
     if not options.puzzles.is_file():
         raise ValueError(f"there is no puzzle file {options.puzzles}")
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     puzzles = pool(options.env, {"puzzles": str(options.puzzles), "legal_actions": level, **budget})
     model = contestants.load(algo, str(options.model), options.env, trained_with)
-    agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
-    result = evaluate(agent, *puzzles)
-    facts = _facts(result) | {"algo": algo, "env": options.env, "legal_actions": level, "unroll": options.unroll}
+    if options.search:
+        facts = _by_search(puzzles, contestants.proposer_of(algo, model, puzzles.mdp, options.unroll), options.search)
+    else:
+        agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
+        result = evaluate(agent, *puzzles)
+        facts = _facts(result.solved, result.edits)
+    facts["search"] = options.search
+    facts |= {"algo": algo, "env": options.env, "legal_actions": level, "unroll": options.unroll}
     facts["max_edits"] = puzzles.mdp.max_edits
     print(json.dumps(facts) if options.json else _text(facts))
     return 0
 
 
-def _facts(result: Result) -> dict[str, Any]:
-    interval = wilson_interval(result.n_solved, result.n)
+def _by_search(puzzles: Pool, proposer: Proposer, budget: int) -> dict[str, Any]:
+    from trm_agents.search import search
+
+    found = search(*puzzles, proposer, budget)
+    # As in an episode, an unsolved puzzle counts with its whole budget of edits.
+    facts = _facts(found.solved, np.where(found.solved, found.edits, puzzles.mdp.max_edits))
+    facts["network_calls"] = float(found.calls.mean())
+    facts["network_calls_solved"] = float(np.median(found.calls[found.solved])) if found.solved.any() else None
+    facts["model_queries"] = float(found.queries.mean())
+    return facts
+
+
+def _facts(solved: NDArray[np.bool_], edits: NDArray[np.int64]) -> dict[str, Any]:
+    interval = wilson_interval(int(solved.sum()), len(solved))
     return {
-        "solved": result.n_solved,
-        "n": result.n,
-        "success": result.success,
+        "solved": int(solved.sum()),
+        "n": len(solved),
+        "success": interval.mean,
         "interval": [interval.lo, interval.hi],
-        "edits": result.mean_edits,
+        "edits": float(edits.mean()),
     }
 
 
 def _text(facts: dict[str, Any]) -> str:
     lo, hi = facts["interval"]
+    spent = f", {facts['network_calls']:.1f} network calls of at most {facts['search']}" if facts["search"] else ""
     return (
         f"{facts['algo']} solved {facts['solved']} of {facts['n']} puzzles: {facts['success']:.1%} "
         f"(95 % Wilson interval {lo:.1%} to {hi:.1%}), {facts['edits']:.1f} edits a puzzle of at most "
-        f"{facts['max_edits']}, legal actions: {facts['legal_actions']}"
+        f"{facts['max_edits']}{spent}, legal actions: {facts['legal_actions']}"
     )

@@ -9,7 +9,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.maze import chains, render
+from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
@@ -131,6 +131,22 @@ class MazeTask(PlanTask):
         """Cells on the chains minus weighted violations and dead ends."""
         weights = self.violation_weight, self.dead_end_weight
         return Checks(*chains.check(instances, plans, self.size, self.shortest, *weights))
+
+    def writes(self, plans: Grids) -> Grids:
+        """The other mark: 1 where a cell is unmarked, 0 where it is marked."""
+        return (1 - plans[:, :, None]).astype(np.int8)
+
+    def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """The decided marks cannot all lie on one path, as far as each cell's neighbours tell.
+
+        A decided mark has too many decided marks beside it, or too few cells beside it that may still carry one. Or
+        connected decided marks can no longer grow, and the decided marks are not a solution already.
+        """
+        marks = plans * decided
+        hopeless, closed = pruning.prune(instances, marks, decided, self.size)
+        rows = np.flatnonzero(closed & ~hopeless)
+        hopeless[rows] = ~self.check(instances[rows], marks[rows]).solved
+        return hopeless
 
     def validate(self, instances: Grids) -> None:
         """One start, one goal, not adjacent, and a path between them."""

@@ -133,6 +133,28 @@ class PlanTask(ABC):
         """The cheap checker."""
 
     @abstractmethod
+    def writes(self, plans: Grids) -> Grids:
+        """The value that each edit writes into its own cell, shape (B, n_cells, n_symbols), int8.
+
+        The edits of one cell write different values; whether an edit is legal does not matter here.
+        """
+
+    def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether the rules show that no solved plan agrees with these plans in all of their decided cells, shape (B,).
+
+        What `plans` hold in cells that are not decided does not matter; locked cells count as decided. *Sound*: True
+        only where there is no such plan, while False promises nothing. *Monotone*: deciding more cells never makes
+        True False. By default only fully decided plans are judged. A puzzle says more, from facts as local as those
+        of its checker, so that a search is guided by its policy and not by a solver in disguise.
+
+        Args:
+            instances: shape (B, n_cells).
+            plans: shape (B, n_cells).
+            decided: which cells keep their value, shape (B, n_cells).
+        """
+        return decided.all(axis=1) & ~self.check(instances, plans).solved
+
+    @abstractmethod
     def validate(self, instances: Grids) -> None:
         """Raise ValueError naming the first bad instance and its flaw."""
 

@@ -13,6 +13,9 @@ from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
 
+Grid = NDArray[np.int8]
+"""One flat row-major grid, shape (n_cells,)."""
+
 # Digits are bits and units (rows, columns, boxes) are masks. The kernels fill arrays of the caller's: boxing a result
 # would cost more than checking a small board does.
 
@@ -120,6 +123,36 @@ def _allow_consistent(instances: Grids, plans: Grids, units: Indices, mask: NDAr
                 allowed >>= 1
 
 
+@njit(cache=True)
+def _is_hopeless(plan: Grid, decided: NDArray[np.bool_], units: Indices, taken: NDArray[np.int64]) -> bool:
+    """Whether a decided cell is blank or repeats a digit, or an open cell has none left; `taken` is scratch, (3N,)."""
+    every_digit = (1 << (units[-1, 0] + 1)) - 1
+    taken[:] = 0
+    for cell in range(len(plan)):
+        if decided[cell]:
+            row, column, box = units[cell, 0], units[cell, 1], units[cell, 2]
+            bit = (1 << plan[cell]) >> 1
+            if bit == 0 or (taken[row] | taken[column] | taken[box]) & bit:
+                return True
+            taken[row] |= bit
+            taken[column] |= bit
+            taken[box] |= bit
+    for cell in range(len(plan)):
+        row, column, box = units[cell, 0], units[cell, 1], units[cell, 2]
+        if not decided[cell] and taken[row] | taken[column] | taken[box] == every_digit:
+            return True
+    return False
+
+
+@njit(cache=True)
+def _hopeless(plans: Grids, decided: NDArray[np.bool_], units: Indices) -> NDArray[np.bool_]:
+    """`_is_hopeless` of every plan, shape (B,)."""
+    hopeless, taken = np.empty(len(plans), np.bool_), np.empty(3 * (units[-1, 0] + 1), np.int64)
+    for b in range(len(plans)):
+        hopeless[b] = _is_hopeless(plans[b], decided[b], units, taken)
+    return hopeless
+
+
 class SudokuTask(PlanTask):
     """Fill an N x N grid so that every row, column and box holds every digit once.
 
@@ -212,6 +245,16 @@ class SudokuTask(PlanTask):
         checks = Checks.empty(len(plans))
         _check(plans, self._units, self.violation_weight, self.dead_end_weight, *checks)
         return checks
+
+    def writes(self, plans: Grids) -> Grids:
+        """Every cell: 1, 2, ... N."""
+        digits = np.arange(1, self.size + 1, dtype=np.int8)
+        return np.broadcast_to(digits, (*plans.shape, self.size)).copy()
+
+    def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A decided cell is blank or repeats a digit of its row, column or box, or no digit is left for another."""
+        hopeless: NDArray[np.bool_] = _hopeless(plans, decided, self._units)
+        return hopeless
 
     def validate(self, instances: Grids) -> None:
         """Every digit in range, at least one blank, and no digit given twice in a unit."""

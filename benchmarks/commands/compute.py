@@ -1,0 +1,86 @@
+"""Success of a model against network calls a puzzle, beside the same search without a network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import models, records
+from benchmarks.commands import arguments
+from benchmarks.provenance import set_threads
+from benchmarks.rows import UNIFORM, ComputeRow
+from benchmarks.stats import wilson_interval
+from benchmarks.suites import pool, suite
+
+THREADS = 1
+ROWS = "compute.jsonl"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("model", type=Path, metavar="MODEL.zip", help="a saved model that can be searched with")
+    parser.add_argument("--suite", required=True, help="its test pool is searched")
+    parser.add_argument(
+        "--budgets",
+        type=arguments.budgets,
+        default=arguments.budgets("0,10,25,50,100,200,300"),
+        metavar="N,N",
+        help="network calls a puzzle; 0 = greedy, without search (default: 0,10,25,50,100,200,300)",
+    )
+    parser.add_argument("--limit", type=arguments.positive, metavar="K", help="only the first K puzzles")
+    parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
+    parser.add_argument("--algo", help="the model's method, where the file does not tell")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=f"{ROWS} (added to) and figures")
+    arguments.add_contestants(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, append the rows, draw every figure of the suite's rows anew."""
+    # Before anything loads numeric libraries: they read these once.
+    set_threads(THREADS)
+    from benchmarks.compute import Guide, measure
+    from trm_agents.search import uniform_proposer
+
+    contestants, row = arguments.contestants(options.contestants), suite(options.suite)
+    algo, _ = models.trained(options.model, contestants, options.algo)
+    row = row._replace(env_kwargs=contestants.METHODS[algo].env_kwargs_for(row.env_kwargs))
+    puzzles = pool(row.env_id, row.env_kwargs, "test")
+    puzzles = puzzles._replace(instances=puzzles.instances[: options.limit])
+    model = contestants.load(algo, str(options.model), row.env_id, row.env_kwargs)
+    proposer = contestants.proposer_of(algo, model, puzzles.mdp, options.unroll)
+    agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
+    guide = Guide(options.model.name, algo, options.unroll)
+    common = options.budgets, THREADS, options.command_line
+    rows = measure(row, puzzles, guide, proposer, agent, *common)
+    rows += measure(row, puzzles, Guide(UNIFORM), uniform_proposer(puzzles.mdp), None, *common)
+    for one in rows:
+        records.append(options.out / ROWS, one)
+    _draw(options.out, rows[0])
+    _show(rows)
+    return 0
+
+
+def _draw(out: Path, last: ComputeRow) -> None:
+    """Figures of all rows, old ones too, of this suite and these puzzles."""
+    from benchmarks.plots import as_png, as_svg, compute_curves
+
+    known = records.latest(records.read(out / ROWS, ComputeRow))
+    figure = compute_curves([r for r in known if (r.suite, r.pool_sha256) == (last.suite, last.pool_sha256)])
+    records.write_atomically(out / f"{last.suite}.svg", as_svg(figure))
+    records.write_atomically(out / f"{last.suite}.png", as_png(figure))
+
+
+def _show(rows: list[ComputeRow]) -> None:
+    title = f"{rows[0].suite}, {rows[0].n} test puzzles"
+    table = Table("guide", "budget", "solved", "95 % interval", "network calls", "when solved", title=title)
+    for row in rows:
+        interval = wilson_interval(row.solved, row.n)
+        span = f"{interval.lo:.1%} to {interval.hi:.1%}"
+        median = "-" if row.network_calls_solved is None else f"{row.network_calls_solved:g}"
+        budget = str(row.budget) if row.budget else "greedy"
+        table.add_row(row.guide, budget, f"{row.success:.1%}", span, f"{row.network_calls:.1f}", median)
+    Console().print(table)

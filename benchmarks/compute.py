@@ -1,0 +1,100 @@
+"""Success against network calls a puzzle: one search with the largest budget tells all smaller ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines import Agent
+from benchmarks.protocol import evaluate
+from benchmarks.provenance import pool_hash, provenance
+from benchmarks.rows import ComputeRow, pack_bits
+from benchmarks.suites import Pool, Suite
+from trm_agents.search import Proposer, search
+
+
+class Guide(NamedTuple):
+    """What is measured."""
+
+    name: str
+    algo: str = ""
+    unroll: int | None = None
+
+
+class Outcome(NamedTuple):
+    """What became of each of n puzzles within a budget; every field has shape (n,)."""
+
+    solved: NDArray[np.bool_]
+    edits: NDArray[np.int64]
+    calls: NDArray[np.int64]
+
+
+def measure(
+    row: Suite,
+    puzzles: Pool,
+    guide: Guide,
+    proposer: Proposer,
+    agent: Agent | None,
+    budgets: Sequence[int],
+    threads: int,
+    command: str,
+) -> list[ComputeRow]:
+    """One row a budget, in their order.
+
+    Args:
+        row: the suite.
+        puzzles: what is solved.
+        guide: names for the rows.
+        proposer: guides the search.
+        agent: plays the greedy episodes of budget 0; without one that budget gives no row.
+        budgets: network calls a puzzle.
+        threads: of the numeric libraries.
+        command: what the rows say they came from.
+    """
+    start = time.perf_counter()
+    outcomes, judged = _searched(puzzles, proposer, [budget for budget in budgets if budget])
+    if agent is not None and 0 in budgets:
+        result = evaluate(agent, *puzzles)
+        outcomes[0] = Outcome(result.solved, result.edits, result.edits)
+    wall, origin, sha256 = time.perf_counter() - start, provenance(), pool_hash(puzzles.instances)
+    return [
+        ComputeRow(
+            suite=row.name,
+            env_id=row.env_id,
+            guide=guide.name,
+            algo=guide.algo,
+            unroll=guide.unroll,
+            budget=budget,
+            n=len(outcome.solved),
+            solved=int(outcome.solved.sum()),
+            success=float(outcome.solved.mean()),
+            network_calls=float(outcome.calls.mean()),
+            network_calls_solved=float(np.median(outcome.calls[outcome.solved])) if outcome.solved.any() else None,
+            edits=float(outcome.edits.mean()),
+            judged_per_call=judged,
+            wall_s=round(wall, 3),
+            threads=threads,
+            pool_sha256=sha256,
+            solved_bits=pack_bits(outcome.solved),
+            command=command,
+            **origin._asdict(),
+        )
+        for budget, outcome in sorted(outcomes.items())
+    ]
+
+
+def _searched(puzzles: Pool, proposer: Proposer, budgets: Sequence[int]) -> tuple[dict[int, Outcome], float]:
+    """Outcomes by budget, and how many plans the rules judged a call."""
+    if not budgets:
+        return {}, 0.0
+    found = search(*puzzles, proposer, max(budgets))
+    outcomes = {}
+    for budget in budgets:
+        solved = found.solved_within(budget)
+        edits = np.where(solved, found.edits, puzzles.mdp.max_edits)
+        outcomes[budget] = Outcome(solved, edits, np.minimum(found.calls, budget))
+    return outcomes, float(found.queries.sum() / max(1, found.calls.sum()))

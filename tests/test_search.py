@@ -1,0 +1,262 @@
+"""Best-first search: what it finds, what it spends, and that mistakes of its proposer cost calls, not solutions."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from search_helpers import maze_solutions, mazes, sudokus
+
+from trm_agents.search import policy_proposer, search, uniform_proposer
+from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.sudoku.solver import solve
+from trm_envs.sudoku.task import SudokuTask
+
+FREE_OF_LIMITS = {"threshold": 1.0, "log_floor": -np.inf}
+SMALL = PlanEditMDP(SudokuTask(4))
+LARGE = PlanEditMDP(SudokuTask(9))
+
+
+class Guide:
+    """Proposes by the right plan of an instance: `right` for the edits that write it; counts what it is asked."""
+
+    def __init__(self, mdp, instances, plans, right, noise=0.0) -> None:
+        self.task, self.right, self.noise = mdp.task, right, noise
+        self.plans = {x.tobytes(): y for x, y in zip(instances, plans, strict=True)}
+        self.asked: list[bytes] = []
+        self.remaining: list[int] = []
+
+    def __call__(self, states):
+        self.asked += [x.tobytes() for x in states.instances]
+        self.remaining += states.remaining_edits.tolist()
+        goal = np.stack([self.plans[x.tobytes()] for x in states.instances])
+        hit = self.task.writes(states.plans) == goal[:, :, None]
+        symbols = hit.shape[2]
+        wrong = (1 - self.right) / max(1, symbols - 1)
+        out = np.where(hit, self.right, wrong)
+        for row, plan in enumerate(states.plans):
+            # The noise is a function of the state alone.
+            noise = np.random.default_rng(plan.view(np.uint8).astype(np.uint32)).random(hit.shape[1:])
+            out[row] = (1 - self.noise) * out[row] + self.noise * noise / symbols
+        return out
+
+
+def sudoku_guide(mdp, instances, right=0.999, noise=0.0):
+    return Guide(mdp, instances, solve(instances)[0], right, noise)
+
+
+def check_result(mdp, instances, found, budget):
+    checks = mdp.task.check(instances, found.plans)
+    starts = mdp.task.initial_plans(instances)
+    np.testing.assert_array_equal(checks.solved, found.solved)
+    np.testing.assert_array_equal(found.edits, (found.plans != starts).sum(axis=1))
+    assert (found.plans[~found.solved] == starts[~found.solved]).all()
+    assert (found.calls <= budget).all() and found.plans.dtype == np.int8
+
+
+@pytest.mark.parametrize("size", [4, 9])
+def test_a_good_proposer_solves_in_one_call(size):
+    mdp, instances = PlanEditMDP(SudokuTask(size)), sudokus(size, 20)
+    found = search(mdp, instances, sudoku_guide(mdp, instances), budget=2)
+    check_result(mdp, instances, found, 2)
+    assert found.solved.all() and (found.calls == 1).all()
+    np.testing.assert_array_equal(found.edits, (instances == 0).sum(axis=1))
+
+
+@pytest.mark.parametrize("limits", [{}, FREE_OF_LIMITS])
+def test_the_worst_proposer_costs_calls_not_solutions(limits):
+    instances = sudokus(4, 20, blanks=(11, 12))
+    guide = sudoku_guide(SMALL, instances, right=0.0)
+    found = search(SMALL, instances, guide, budget=5000, **{"log_floor": -np.inf, **limits})
+    check_result(SMALL, instances, found, 5000)
+    assert found.solved.all() and found.calls.max() > 2
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.7, 1.0])
+def test_noise_never_makes_a_wrong_plan_and_is_overcome(noise):
+    instances = sudokus(9, 12, blanks=(45, 50))
+    guide = sudoku_guide(LARGE, instances, noise=noise)
+    short, found = search(LARGE, instances, guide, budget=3), search(LARGE, instances, guide, budget=2000)
+    check_result(LARGE, instances, short, 3)
+    check_result(LARGE, instances, found, 2000)
+    assert found.solved.all()
+
+
+def test_a_confident_mistake_is_taken_back():
+    instances = sudokus(9, 6, blanks=(30, 35))
+    right = sudoku_guide(LARGE, instances)
+    blanks = [np.flatnonzero(x == 0)[0] for x in instances]
+
+    def mistaken(states):
+        # Sure of a wrong digit in one cell as long as that is blank.
+        out = right(states)
+        for row, x in enumerate(states.instances):
+            number = next(i for i in range(len(instances)) if (instances[i] == x).all())
+            if states.plans[row, blanks[number]] == 0:
+                out[row, blanks[number]] = np.roll(out[row, blanks[number]], 1)
+        return out
+
+    found = search(LARGE, instances, mistaken, budget=50)
+    check_result(LARGE, instances, found, 50)
+    assert found.solved.all() and (found.calls > 1).any()
+
+
+def test_the_budget_is_kept_and_every_call_is_counted():
+    instances = sudokus(9, 8, blanks=(52, 56))
+    for budget in (0, 1, 7, 30):
+        guide = sudoku_guide(LARGE, instances, noise=1.0)
+        found = search(LARGE, instances, guide, budget)
+        assert [guide.asked.count(x.tobytes()) for x in instances] == found.calls.tolist()
+        assert (found.calls[~found.solved] == budget).all()
+        check_result(LARGE, instances, found, budget)
+        assert (found.queries > 0).all() or budget == 0
+
+
+def test_smaller_budgets_are_beginnings_of_larger_ones():
+    instances = sudokus(9, 12, blanks="minimal")
+    found = search(LARGE, instances, uniform_proposer(LARGE), 60)
+    assert 0 < found.solved.sum() < 12
+    for budget in (5, 20, 40):
+        smaller = search(LARGE, instances, uniform_proposer(LARGE), budget)
+        np.testing.assert_array_equal(smaller.solved, found.solved_within(budget))
+        np.testing.assert_array_equal(smaller.calls, np.minimum(found.calls, budget))
+
+
+@pytest.mark.parametrize("width", [1, 3, 100])
+def test_an_instance_is_searched_as_if_alone_and_the_same_every_time(width):
+    instances = sudokus(9, 7, blanks=(50, 56))
+    guide = sudoku_guide(LARGE, instances, noise=0.9)
+    together = search(LARGE, instances, guide, 40, width=width, keep_visits=True)
+    again = search(LARGE, instances, guide, 40, keep_visits=True)
+    for i in range(len(instances)):
+        alone = search(LARGE, instances[i : i + 1], guide, 40, keep_visits=True)
+        for one in (together, again):
+            for field in ("solved", "calls", "plans", "edits", "queries"):
+                np.testing.assert_array_equal(getattr(one, field)[i], getattr(alone, field)[0])
+            np.testing.assert_array_equal(one.visits[i], alone.visits[0])
+
+
+def test_visits_are_the_plans_expanded():
+    instances = sudokus(4, 5, blanks=(11, 12))
+    found = search(SMALL, instances, uniform_proposer(SMALL), 50, keep_visits=True)
+    for x, visits, calls in zip(instances, found.visits, found.calls, strict=True):
+        assert visits.shape == (calls, 16) and visits.dtype == np.int8
+        assert (visits[0] == x).all() and ((visits == x) | (x == 0)).all()
+    assert search(SMALL, instances, uniform_proposer(SMALL), 50).visits is None
+
+
+def test_no_network_solves_easy_puzzles():
+    instances = sudokus(9, 20, blanks=(20, 30))
+    found = search(LARGE, instances, uniform_proposer(LARGE), 20)
+    check_result(LARGE, instances, found, 20)
+    assert found.solved.all()
+
+
+def test_uniform_proposals_are_even_over_the_values_of_a_cell():
+    instances = sudokus(4, 2)
+    proposed = uniform_proposer(SMALL)(SMALL.initial(instances))
+    expected = np.where(instances == 0, 1 / 5, 1 / 4)
+    np.testing.assert_allclose(proposed, np.repeat(expected[:, :, None], 4, axis=2))
+    mdp = PlanEditMDP(MazeTask(5))
+    assert (uniform_proposer(mdp)(mdp.initial(mazes(5, 2))) == 0.5).all()
+
+
+def test_instances_without_a_solution_end_the_search():
+    contradictory, unsolvable, solved = np.zeros((3, 16), np.int8)
+    contradictory[:2] = 1
+    # Every blank has a digit left, but the first row needs its 4 twice or never.
+    unsolvable[[0, 1, 6, 7]] = [1, 2, 3, 4]
+    unsolvable[[10, 15]] = [3, 4]
+    solved[:] = solve(np.zeros((1, 16), np.int8))[0][0]
+    instances = np.stack([contradictory, unsolvable, solved])
+    assert solve(instances)[1].tolist() == [False, False, True]
+    found = search(SMALL, instances, uniform_proposer(SMALL), 10_000, **FREE_OF_LIMITS)
+    assert found.solved.tolist() == [False, False, True]
+    assert found.calls[0] == found.calls[2] == 0 and found.calls[1] < 10_000
+    assert search(SMALL, instances[:0], uniform_proposer(SMALL)).solved.shape == (0,)
+
+
+def test_a_plan_out_of_reach_of_the_edit_budget_is_not_found():
+    instances = sudokus(4, 10, blanks=(8, 8))
+    for limit, solved in ((8, True), (7, False)):
+        mdp = PlanEditMDP(SudokuTask(4), max_edits=limit)
+        guide = sudoku_guide(mdp, instances, noise=0.8)
+        found = search(mdp, instances, guide, 300)
+        assert (found.solved == solved).all()
+        assert min(guide.remaining) >= 1 and max(guide.remaining) == limit
+
+
+def test_the_plan_found_is_played_by_single_edits():
+    instances = sudokus(9, 5)
+    found = search(LARGE, instances, uniform_proposer(LARGE), 500)
+    assert found.solved.all()
+    for x, plan, edits in zip(instances, found.plans, found.edits, strict=True):
+        states = LARGE.initial(x[None])
+        cells, symbols = np.nonzero(LARGE.task.writes(states.plans)[0] == plan[:, None])
+        actions = [a for a in cells * 9 + symbols if plan[a // 9] != x[a // 9]]
+        assert len(actions) == edits
+        for number, action in enumerate(actions, start=1):
+            done = LARGE.transition(states, np.array([action]))
+            states = done.successors
+            assert not done.invalid[0] and done.terminated[0] == (number == edits)
+        assert done.checks.solved[0]
+
+
+@pytest.mark.parametrize("shortest", [False, True])
+@pytest.mark.parametrize("braid", [0.0, 0.5])
+def test_mazes(braid, shortest):
+    mdp, instances = PlanEditMDP(MazeTask(5, shortest=shortest), legal_actions="consistent"), mazes(5, 20, braid)
+    found = search(mdp, instances, uniform_proposer(mdp), 3000)
+    check_result(mdp, instances, found, 3000)
+    assert found.solved.all()
+    goals = [maze_solutions(mdp.task, x)[0] for x in instances]
+    found = search(mdp, instances, Guide(mdp, instances, goals, right=0.999), 2)
+    assert found.solved.all() and (found.calls == 1).all()
+    noisy = search(mdp, instances, Guide(mdp, instances, goals, right=0.999, noise=0.8), 3000)
+    check_result(mdp, instances, noisy, 3000)
+    assert noisy.solved.all() and noisy.calls.max() > 1
+
+
+def test_arguments_and_answers_are_checked():
+    instances, uniform = sudokus(4, 2), uniform_proposer(SMALL)
+    for keywords in ({"budget": -1}, {"width": 0}, {"threshold": 0.5}, {"threshold": 1.1}, {"log_floor": 0.1}):
+        with pytest.raises(ValueError, match=f"{next(iter(keywords))} .*must be|must be .*{next(iter(keywords))}"):
+            search(SMALL, instances, uniform, **keywords)
+    with pytest.raises(ValueError, match=r"shape \(2, 16, 4\), got \(2, 16\)"):
+        search(SMALL, instances, lambda states: uniform(states)[:, :, 0])
+    for bad in (-0.1, 1.1, np.nan):
+        with pytest.raises(ValueError, match="within 0 and 1"):
+            search(SMALL, instances, lambda states, bad=bad: np.full((len(states.plans), 16, 4), bad))
+
+
+class Policy:
+    """What `policy_proposer` asks of a policy."""
+
+    training = True
+
+    def set_training_mode(self, mode):
+        self.training = mode
+
+    def obs_to_tensor(self, observation):
+        return {key: torch.as_tensor(value) for key, value in observation.items()}, True
+
+    def hit_probabilities(self, observation):
+        assert not self.training and not torch.is_grad_enabled()
+        # Knows how many edits are left: with all of them, no cell is right as it is.
+        return torch.full((len(observation["plan"]), 16, 4), 0.25) * (observation["remaining_edits"][:, :, None] > 0)
+
+
+def test_a_policy_guides_through_its_hit_probabilities():
+    instances = sudokus(4, 5)
+    found = search(SMALL, instances, policy_proposer(Policy()), 50)
+    expected = search(SMALL, instances, uniform_proposer(SMALL), 50)
+    assert found.solved.all() and found.calls.tolist() == expected.calls.tolist()
+
+
+@pytest.mark.parametrize("policy", [SimpleNamespace(), SimpleNamespace(hit_probabilities=None)])
+def test_a_policy_without_them_is_refused(policy):
+    with pytest.raises(ValueError, match=r"has no hit_probabilities .* hindsight"):
+        policy_proposer(policy)

@@ -1,0 +1,55 @@
+"""Proposers: what guides a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_agents.search.expansion import Proposer
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe
+
+
+def uniform_proposer(mdp: PlanEditMDP) -> Proposer:
+    """No preference between the values that a cell may take: the same search without a network.
+
+    The search leaves out values that the rules object to, so a cell with one value left is certain, and the most
+    confident cell is the one with the fewest values left.
+    """
+
+    def propose(states: PlanStates) -> NDArray[np.float64]:
+        written = mdp.task.writes(states.plans)
+        # Leaving a cell as it is counts as one more value where no edit writes that value.
+        values = written.shape[2] + (written != states.plans[:, :, None]).all(axis=2)
+        return np.repeat(1.0 / values[:, :, None], written.shape[2], axis=2)
+
+    return propose
+
+
+def policy_proposer(policy: Any) -> Proposer:
+    """What a trained policy says: `policy.hit_probabilities(observation)`, one call of its network a state.
+
+    Args:
+        policy: an SB3 policy with the method `hit_probabilities(observation) -> Tensor (B, n_cells, n_symbols)`.
+
+    Raises:
+        ValueError: the policy has none.
+    """
+    if getattr(policy, "hit_probabilities", None) is None:
+        raise ValueError(
+            f"{type(policy).__name__} has no hit_probabilities to search with: only UPI-TRM models trained with the "
+            "hindsight target (target='hindsight') have them; evaluate this model without search"
+        )
+
+    def propose(states: PlanStates) -> NDArray[np.float64]:
+        import torch
+
+        policy.set_training_mode(False)
+        tensors, _ = policy.obs_to_tensor(observe(states))
+        with torch.no_grad():
+            probabilities = policy.hit_probabilities(tensors)
+        return np.asarray(probabilities.cpu().numpy(), np.float64)
+
+    return propose
