@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_agents.search import Proposer, search
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
@@ -107,6 +108,32 @@ class HindsightMemory:
         self._waiting[instance.tobytes()] = np.concatenate([earlier, chosen])[-WAITING_PLANS:]
         if len(self._waiting) > WAITING_INSTANCES:
             del self._waiting[next(iter(self._waiting))]
+
+    def plan(self, proposer: Proposer, instances: int, budget: int) -> float:
+        """Search the model for plans that solve failed instances, those waiting longest; return the share found.
+
+        No environment step is made: every plan looked at counts as a query of the model. What the search visited is
+        labelled with what it found.
+
+        Args:
+            proposer: guides the search.
+            instances: how many are tried.
+            budget: network calls each.
+        """
+        chosen = [np.frombuffer(key, np.int8) for key, _ in zip(self._waiting, range(instances), strict=False)]
+        if not chosen:
+            return 0.0
+        found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True)
+        self.queries += int(found.queries.sum())
+        assert found.visits is not None
+        for instance, solved, plan, visited in zip(chosen, found.solved, found.plans, found.visits, strict=True):
+            waited = self._waiting.pop(instance.tobytes())
+            if solved:
+                self.keep(instance, np.concatenate([waited, visited]), plan)
+            else:
+                # To the end of the line: others have their turn first.
+                self._waiting[instance.tobytes()] = waited
+        return float(found.solved.mean())
 
     def keep(self, instance: NDArray[np.int8], plans: Grids, goal: NDArray[np.int8]) -> None:
         """Store plans of one instance with a solved plan of it, over the oldest."""

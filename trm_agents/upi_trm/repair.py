@@ -13,10 +13,11 @@ from torch import Tensor
 
 from trm_agents.recursion import RepairNetwork, repair_network
 from trm_agents.upi_trm.action_values import enumerated
+from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import states_of
+from trm_envs.plan_edit.spaces import observe, states_of
 
 
 class RepairPolicy(TRMPolicy):
@@ -75,6 +76,12 @@ class RepairPolicy(TRMPolicy):
         Shape (B, n_cells, n_symbols).
         """
         return self.averaged.hits(observation, kept=self.readout_steps)
+
+    def propose(self, states: PlanStates) -> NDArray[np.float64]:
+        """Guide a search by the latest weights: p of every edit, (B, n_cells, n_symbols)."""
+        with torch.no_grad():
+            hits = self.network.hits(as_tensors(observe(states), self.device), kept=self.readout_steps)
+        return hits.double().cpu().numpy()
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)

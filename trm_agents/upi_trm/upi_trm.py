@@ -95,6 +95,9 @@ class UPITRM(BaseAlgorithm):
         buffer_size: `hindsight`: states of solved instances that are kept.
         learning_starts: `hindsight`: states kept before training begins.
         min_unroll: `hindsight`: the depth of each gradient step is drawn from [min_unroll, unroll]; None: always n.
+        search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
+            by the network (`trm_agents.search`); 0 leaves it out.
+        search_budget: `hindsight`: network calls of such a search.
         ema_decay: `hindsight`: decay, a gradient step, of the average that is deployed.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
 
@@ -148,6 +151,8 @@ class UPITRM(BaseAlgorithm):
         buffer_size: int = 120_000,
         learning_starts: int = 1_000,
         min_unroll: int | None = None,
+        search_instances: int = 0,
+        search_budget: int = 50,
         ema_decay: float = 0.997,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -196,6 +201,8 @@ class UPITRM(BaseAlgorithm):
         self.buffer_size = buffer_size
         self.learning_starts = learning_starts
         self.min_unroll = min_unroll
+        self.search_instances = search_instances
+        self.search_budget = search_budget
         self.ema_decay = ema_decay
         self.model_queries = 0
         self.gradient_steps_done = 0
@@ -281,6 +288,8 @@ class UPITRM(BaseAlgorithm):
             "replay_ratio must be positive": self.replay_ratio > 0.0,
             "learning_starts must be within [1, buffer_size]": 1 <= self.learning_starts <= self.buffer_size,
             "min_unroll must be within [1, unroll]": self.min_unroll is None or 1 <= self.min_unroll <= self.unroll,
+            "search_instances and search_budget must not be negative": min(self.search_instances, self.search_budget)
+            >= 0,
             "ema_decay must be within [0, 1)": 0.0 <= self.ema_decay < 1.0,
             "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
             "conservative must be 'distill' or 'exact'": self.conservative in ("distill", "exact"),
@@ -394,6 +403,9 @@ class UPITRM(BaseAlgorithm):
         assert self.memory is not None and self.rollout is not None and self.rng is not None
         assert isinstance(self.policy, RepairPolicy)
         self.memory.add(self.rollout, self.rng)
+        if self.search_instances:
+            found = self.memory.plan(self.policy.propose, self.search_instances, self.search_budget)
+            self.logger.record("train/search_success", found)
         self._update_learning_rate(self.policy.optimizer)
         collected = self.rollout.n_steps * self.rollout.n_envs
         self.rollout.clear()

@@ -132,10 +132,6 @@ class MazeTask(PlanTask):
         weights = self.violation_weight, self.dead_end_weight
         return Checks(*chains.check(instances, plans, self.size, self.shortest, *weights))
 
-    def writes(self, plans: Grids) -> Grids:
-        """The other mark: 1 where a cell is unmarked, 0 where it is marked."""
-        return (1 - plans[:, :, None]).astype(np.int8)
-
     def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The decided marks cannot all lie on one path, as far as each cell's neighbours tell.
 

@@ -101,7 +101,7 @@ class PlanTask(ABC):
 
     @abstractmethod
     def writes(self, plans: Grids) -> NDArray[np.int8]:
-        """What each edit would write into its own cell, shape (B, n_cells, n_symbols), int8.
+        """What each edit would write into its own cell, legal or not, shape (B, n_cells, n_symbols), int8.
 
         An edit changes no other cell, so a plan can be repaired towards a known solved plan cell by cell, one edit
         each: the cells in which the two plans differ say how far it is, and this says which edits bring it closer.
@@ -131,13 +131,6 @@ class PlanTask(ABC):
     @abstractmethod
     def check(self, instances: Grids, plans: Grids) -> Checks:
         """The cheap checker."""
-
-    @abstractmethod
-    def writes(self, plans: Grids) -> Grids:
-        """The value that each edit writes into its own cell, shape (B, n_cells, n_symbols), int8.
-
-        The edits of one cell write different values; whether an edit is legal does not matter here.
-        """
 
     def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether the rules show that no solved plan agrees with these plans in all of their decided cells, shape (B,).

@@ -246,11 +246,6 @@ class SudokuTask(PlanTask):
         _check(plans, self._units, self.violation_weight, self.dead_end_weight, *checks)
         return checks
 
-    def writes(self, plans: Grids) -> Grids:
-        """Every cell: 1, 2, ... N."""
-        digits = np.arange(1, self.size + 1, dtype=np.int8)
-        return np.broadcast_to(digits, (*plans.shape, self.size)).copy()
-
     def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """A decided cell is blank or repeats a digit of its row, column or box, or no digit is left for another."""
         hopeless: NDArray[np.bool_] = _hopeless(plans, decided, self._units)
