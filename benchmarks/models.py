@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 MEMBER = "benchmark.json"
+ZOO = "zoo:"
+"""What a model's name starts with where it stands for a shipped agent."""
 
 SIGNATURES = (
     ("maskable_ppo", ("sb3_contrib.common.maskable",), ()),
@@ -66,6 +69,29 @@ def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
     os.replace(temporary, path)
 
 
+def located(text: str) -> Path:
+    """The file that a command was given: `MODEL.zip`, or `zoo:NAME` for an agent that comes with `trm_agents`.
+
+    Raises:
+        ValueError: the zoo has no agent of this name.
+    """
+    if not text.startswith(ZOO):
+        return Path(text)
+    # Loads torch, which no other model name needs this early.
+    from trm_agents import zoo
+
+    return zoo.path(text.removeprefix(ZOO))
+
+
+def labelled(content: bytes, label: Label) -> bytes:
+    """The content of a model file, with a label."""
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo made by hand has no time of writing.
+        archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps(asdict(label)))
+    return file.getvalue()
+
+
 def label_of(path: Path) -> Label | None:
     """The label of a model file that `save` wrote, None where it has none.
 
@@ -94,6 +120,19 @@ def detect_algo(path: Path) -> str:
         if (not modules or module.startswith(modules)) and all(key in data for key in keywords):
             return algo
     raise ValueError(f"cannot tell which algorithm {path} belongs to (policy from {module!r}): name it with --algo")
+
+
+def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[str, dict[str, Any]]:
+    """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
+
+    Raises:
+        ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
+    """
+    label = label_of(path)
+    name = algo or (label.algo if label is not None else detect_algo(path))
+    if name not in contestants.METHODS:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
+    return name, contestants.METHODS[name].env_kwargs_for({} if label is None else label.env_kwargs)
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:

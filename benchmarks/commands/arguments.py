@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks import models
 from benchmarks.protocol import Contestants
 
 
@@ -34,6 +35,14 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
     return int(text)
+
+
+def model_file(text: str) -> Path:
+    """`MODEL.zip` as it is, `zoo:NAME` as the file of that agent."""
+    try:
+        return models.located(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_contestants(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from benchmarks.suites import pool
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL.zip", help="a saved model of any method")
+    parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved model.zip, or zoo:NAME")
     parser.add_argument("--env", required=True, metavar="ID", help="environment id, SudokuPlanEdit-9x9-v0 for one")
     parser.add_argument("--puzzles", type=Path, required=True, metavar="FILE", help="as the environment reads them")
     parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
@@ -32,11 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     contestants = arguments.contestants(options.contestants)
-    label = models.label_of(options.model)
-    algo = options.algo or (label.algo if label is not None else models.detect_algo(options.model))
-    if algo not in contestants.METHODS:
-        raise ValueError(f"unknown method {algo!r}; known methods: {', '.join(contestants.METHODS)}")
-    trained_with = contestants.METHODS[algo].env_kwargs_for({} if label is None else label.env_kwargs)
+    algo, trained_with = models.trained(options.model, contestants, options.algo)
     level = options.legal_actions or trained_with.get("legal_actions", "givens")
     if not options.puzzles.is_file():
         raise ValueError(f"there is no puzzle file {options.puzzles}")
