@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from benchmarks.commands import cell, compare, evaluate, readme, report, run, speed, status, zoo
+from benchmarks.commands import cell, compare, evaluate, readme, report, run, speed, status, watch, zoo
 from benchmarks.provenance import command_line
 
 COMMANDS: dict[str, ModuleType] = {
@@ -16,6 +16,7 @@ COMMANDS: dict[str, ModuleType] = {
     "report": report,
     "compare": compare,
     "evaluate": evaluate,
+    "watch": watch,
     "zoo": zoo,
     "speed": speed,
     "readme": readme,
