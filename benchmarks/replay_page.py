@@ -33,8 +33,8 @@ def page(episode: Episode, title: str) -> str:
 
 def _samples(episode: Episode) -> dict[str, Any]:
     """What the legend shows: a symbol that was given, one that was edited in, and whether there are walls."""
-    view = episode.frames[-1].view(episode.mdp.task)
-    shown = dict(zip(view.kinds, view.symbols, strict=True))
+    views = [frame.view(episode.mdp.task) for frame in episode.frames]
+    shown = {kind: symbol for view in views for kind, symbol in zip(view.kinds, view.symbols, strict=True)}
     return {"given": shown.get("given", ""), "edit": shown.get("edit", ""), "walls": "wall" in shown}
 
 
