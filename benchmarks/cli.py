@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from benchmarks.commands import cell, compare, compute, evaluate, readme, report, run, speed, status
+from benchmarks.commands import cell, compare, compute, evaluate, readme, report, run, speed, status, watch, zoo
 from benchmarks.provenance import command_line
 
 COMMANDS: dict[str, ModuleType] = {
@@ -17,6 +17,8 @@ COMMANDS: dict[str, ModuleType] = {
     "compare": compare,
     "evaluate": evaluate,
     "compute": compute,
+    "watch": watch,
+    "zoo": zoo,
     "speed": speed,
     "readme": readme,
     "cell": cell,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 MEMBER = "benchmark.json"
+ZOO = "zoo:"
+"""What a model's name starts with where it stands for a shipped agent."""
 
 SIGNATURES = (
     ("maskable_ppo", ("sb3_contrib.common.maskable",), ()),
@@ -64,6 +67,29 @@ def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
     with zipfile.ZipFile(temporary, "a") as archive:
         archive.writestr(MEMBER, json.dumps(asdict(label)))
     os.replace(temporary, path)
+
+
+def located(text: str) -> Path:
+    """The file that a command was given: `MODEL.zip`, or `zoo:NAME` for an agent that comes with `trm_agents`.
+
+    Raises:
+        ValueError: the zoo has no agent of this name.
+    """
+    if not text.startswith(ZOO):
+        return Path(text)
+    # Loads torch, which no other model name needs this early.
+    from trm_agents import zoo
+
+    return zoo.path(text.removeprefix(ZOO))
+
+
+def labelled(content: bytes, label: Label) -> bytes:
+    """The content of a model file, with a label."""
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo made by hand has no time of writing.
+        archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps(asdict(label)))
+    return file.getvalue()
 
 
 def label_of(path: Path) -> Label | None:

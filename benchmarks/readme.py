@@ -1,7 +1,7 @@
-"""Tables of the README, from published rows.
+"""Tables of the README and of pages like it, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: a suite's name,
-`speed`, or `paired:SUITE:A:B` for the difference of two rows on the same puzzles.
+`speed`, `paired:SUITE:A:B` for the difference of two rows on the same puzzles, or `zoo`.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     """
     if name == "speed":
         content = tables.markdown_speed(published(SpeedRow, folder))
+    elif name == "zoo":
+        content = _zoo()
     elif name.startswith("paired:"):
         content = _paired(name, folder)
     else:
@@ -49,6 +51,13 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     if not content:
         raise ValueError(f"table {name!r}: there are no published rows for it")
     return content
+
+
+def _zoo() -> str:
+    # Loads torch, which the other tables do not need.
+    from trm_agents import zoo
+
+    return tables.markdown_cards([zoo.card(name) for name in zoo.names()])
 
 
 def _paired(name: str, folder: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -12,6 +12,9 @@ from rich.text import Text
 from benchmarks.rows import SpeedRow
 from benchmarks.stats import Interval, Paired
 from benchmarks.summary import Summary
+
+if TYPE_CHECKING:
+    from trm_agents.zoo import Card
 
 
 class Column(NamedTuple):
@@ -78,6 +81,20 @@ COLUMNS = (
 )
 
 
+CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
+    "agent": lambda card: card.name,
+    "suite": lambda card: card.suite,
+    "success": lambda card: percent(card.success),
+    "95% interval": lambda card: span(Interval(card.success, *card.interval, card.n, "wilson")),
+    "n": lambda card: str(card.n),
+    "edits": lambda card: f"{card.edits:.1f}",
+    "parameters": lambda card: count(card.parameters),
+    "env steps": lambda card: count(card.env_steps),
+    "seed": lambda card: str(card.seed),
+    "trained by": lambda card: card.trained_commit[:7],
+}
+"""Columns of a table of the zoo's agents: head -> what it says of a card."""
+
 TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
 """Heads of the columns that a terminal shows."""
 
@@ -131,6 +148,11 @@ def markdown_speed(rows: Sequence[SpeedRow]) -> str:
         for row in rows
     ]
     return markdown(["what", "median", "range", "threads", "processor"], cells)
+
+
+def markdown_cards(cards: Sequence[Card]) -> str:
+    """The zoo's agents as a Markdown table."""
+    return markdown(list(CARD_COLUMNS), [[cell(card) for cell in CARD_COLUMNS.values()] for card in cards])
 
 
 def paired_text(paired: Paired) -> str:

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
+from benchmarks import models
 from benchmarks.protocol import Contestants
 
 
@@ -46,6 +47,14 @@ def not_negative(text: str) -> int:
 def budgets(text: str) -> list[int]:
     """`0,10,50` -> [0, 10, 50], in increasing order."""
     return sorted({not_negative(part) for part in names(text)})
+
+
+def model_file(text: str) -> Path:
+    """`MODEL.zip` as it is, `zoo:NAME` as the file of that agent."""
+    try:
+        return models.located(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_contestants(parser: argparse.ArgumentParser) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL.zip", help="a saved model of any method")
+    parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved model.zip, or zoo:NAME")
     parser.add_argument("--env", required=True, metavar="ID", help="environment id, SudokuPlanEdit-9x9-v0 for one")
     parser.add_argument("--puzzles", type=Path, required=True, metavar="FILE", help="as the environment reads them")
     parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+from trm_envs.plan_edit.view import CellKind, PlanView
 
 
 def flaw(instance: NDArray[np.int8]) -> str | None:
@@ -157,3 +158,16 @@ class MazeTask(PlanTask):
     def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
         """See `trm_envs.maze.render.image`."""
         return render.image(instance, plan)
+
+    def view(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> PlanView:
+        """Walls, S and G, and a dot on every marked cell."""
+        kinds: dict[int, CellKind] = {WALL: "wall", START: "given", GOAL: "given"}
+        symbols = {WALL: "", START: "S", GOAL: "G"}
+        cells = list(zip(instance.tolist(), plan.tolist(), strict=True))
+        return PlanView(
+            tuple(symbols.get(kind, "●" if marked else "") for kind, marked in cells),
+            tuple(kinds.get(kind, "edit" if marked else "blank") for kind, marked in cells),
+            *chains.diagnose(instance, plan, self.size),
+            np.zeros(self.n_cells, np.int64),
+            ("toggle",),
+        )

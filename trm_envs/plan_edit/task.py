@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.plan_edit.view import CellKind, PlanView
+
 Grids = NDArray[np.int8]
 """A batch of flat row-major grids, shape (B, n_cells), dtype int8."""
 
@@ -158,3 +160,14 @@ class PlanTask(ABC):
     @abstractmethod
     def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
         """One state as an RGB image, shape (height, width, 3)."""
+
+    def view(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> PlanView:
+        """One state cell by cell. This one shows the plan's numbers, and no flaws; a puzzle says it better."""
+        writes = self.action_mask(instance[None], plan[None], "givens")[0, : self.n_cells * self.n_symbols]
+        free = np.logical_or.reduce(writes.reshape(self.n_cells, self.n_symbols), axis=1)
+        facts = zip(free.tolist(), plan.tolist(), self.initial_plans(instance[None])[0].tolist(), strict=True)
+        kinds: list[CellKind] = ["given" if not f else "edit" if y != y0 else "blank" for f, y, y0 in facts]
+        nothing = np.zeros(self.n_cells, np.bool_)
+        edits = [*map(str, range(self.n_symbols)), *(["erase"] if self.can_erase else [])]
+        symbols = tuple(str(value) if value else "" for value in plan.tolist())
+        return PlanView(symbols, tuple(kinds), nothing, nothing, np.zeros(self.n_cells, np.int64), tuple(edits))

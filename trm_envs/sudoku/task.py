@@ -10,6 +10,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+from trm_envs.plan_edit.view import PlanView
+from trm_envs.pools.text import SYMBOLS
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
 
@@ -268,3 +270,17 @@ class SudokuTask(PlanTask):
     def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
         """See `trm_envs.sudoku.render.image`."""
         return render.image(instance, plan)
+
+    def view(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> PlanView:
+        """Digits, repeated ones violating, in boxes."""
+        symbols = ("", *SYMBOLS[1 : self.size + 1])
+        cells = zip(instance.tolist(), plan.tolist(), strict=True)
+        repeated, dead = render.flaws(plan)
+        return PlanView(
+            tuple(symbols[digit] for digit in plan),
+            tuple("given" if given else "edit" if digit else "blank" for given, digit in cells),
+            repeated,
+            dead,
+            self._units[:, 2],
+            (*symbols[1:], *(("erase",) if self.can_erase else ())),
+        )

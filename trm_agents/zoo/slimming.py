@@ -1,0 +1,57 @@
+"""Slim model files: what a saved UPI-TRM needs to predict, and nothing of its training."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import stable_baselines3
+import torch
+from stable_baselines3.common.save_util import data_to_json, load_from_zip_file
+
+from trm_agents.upi_trm import UPITRM
+
+# What SB3's `load` asks for beside the constructor's keywords.
+_NEEDED = ("policy_class", "observation_space", "action_space", "num_timesteps")
+# Whoever loads the model decides on these.
+_OF_THE_USER = ("policy", "env", "seed", "device", "verbose", "tensorboard_log")
+
+
+def slim(source: Path) -> bytes:
+    """The content of a slim copy of a saved `UPITRM`: an SB3 file that `UPITRM.load(file, env=env)` reads.
+
+    It holds the hyperparameters, the spaces and the weights of the policy (of every snapshot, where an exact mixture
+    is deployed). It holds no optimiser state, rollout, generator or environment state, and no pickled MDP: the
+    environment brings it along. The same model gives the same bytes.
+
+    Raises:
+        ValueError: the file is no saved model, or one of another algorithm.
+    """
+    data, parameters, _ = load_from_zip_file(source, device="cpu")
+    if data is None or "mixture_alpha" not in data:
+        raise ValueError(f"{source.name} is not a saved UPITRM: the zoo holds no other agents")
+    dials = [name for name in inspect.signature(UPITRM).parameters if name not in _OF_THE_USER]
+    kept = {name: data[name] for name in (*_NEEDED, *dials) if name in data}
+    states: dict[str, Any] = dict(parameters)
+    states["policy.optimizer"] = {**states["policy.optimizer"], "state": {}}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        _write(archive, "data", data_to_json({**kept, "verbose": 0}).encode())
+        for name, state in states.items():
+            _write(archive, f"{name}.pth", _as_bytes(state))
+        _write(archive, "_stable_baselines3_version", stable_baselines3.__version__.encode())
+    return content.getvalue()
+
+
+def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # A ZipInfo made by hand has no time of writing.
+    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+
+
+def _as_bytes(state: dict[str, Any]) -> bytes:
+    out = io.BytesIO()
+    torch.save(state, out)
+    return out.getvalue()
