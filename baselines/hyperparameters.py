@@ -44,13 +44,28 @@ from typing import Any
 Keywords = dict[str, Any]
 """Keywords of an algorithm; a list of two learning rates stands for a linear fall from one to the other."""
 
-# 25 steps of 16 environments divide round budgets: an iteration never overshoots them.
-UPI_TRM: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
-UPI_TRM_EXACT: Keywords = {**UPI_TRM, "conservative": "exact", "mixture_alpha": 0.3}
-STAGE_0: Keywords = {**UPI_TRM, "prior": 1.0}
+# 5 steps of 50 environments divide round budgets: an iteration never overshoots them.
+UPI_TRM: Keywords = {
+    "target": "hindsight",
+    "learning_rate": [4e-3, 2e-4],
+    "n_steps": 5,
+    "batch_size": 32,
+    "unroll": 4,
+    "prior_steps": 8_000,
+}
+UPI_TRM_OVERRIDES: dict[str, Keywords] = {
+    "SudokuPlanEdit-9x9": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
+    "SudokuPlanEdit-16x16": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
+    "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 40_000, "search_instances": 4},
+}
+
+# 25 steps of 16 environments divide them too.
+K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
+K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}
+STAGE_0: Keywords = {**K_STEP, "prior": 1.0}
 # Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
 _LARGE: Keywords = {"advantage": "readout", "n_epochs": 2}
-UPI_TRM_OVERRIDES: dict[str, Keywords] = {
+K_STEP_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": _LARGE,
     "SudokuPlanEdit-16x16": _LARGE,
     "MazePlanEdit-15x15": _LARGE,

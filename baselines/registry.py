@@ -78,25 +78,23 @@ _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 _UPI_TRM = "trm_agents:UPITRM"
 
+
+def _k_step(name: str, hyperparameters: Mapping[str, Any]) -> Method:
+    """A row of UPI-TRM with the K-step target."""
+    return Method(
+        name, _UPI_TRM, "TRMPolicy", "dict", 16, hyperparameters, tuned.K_STEP_OVERRIDES, resumes_exactly=True
+    )
+
+
 METHODS: dict[str, Method] = {
     row.name: row
     for row in (
         Method(
-            "upi_trm", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.UPI_TRM, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
+            "upi_trm", _UPI_TRM, "TRMPolicy", "dict", 50, tuned.UPI_TRM, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
         ),
-        Method(
-            "upi_trm-exact",
-            _UPI_TRM,
-            "TRMPolicy",
-            "dict",
-            16,
-            tuned.UPI_TRM_EXACT,
-            tuned.UPI_TRM_OVERRIDES,
-            resumes_exactly=True,
-        ),
-        Method(
-            "stage0", _UPI_TRM, "TRMPolicy", "dict", 16, tuned.STAGE_0, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
-        ),
+        _k_step("upi_trm-k_step", tuned.K_STEP),
+        _k_step("upi_trm-exact", tuned.K_STEP_EXACT),
+        _k_step("stage0", tuned.STAGE_0),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),

@@ -17,7 +17,8 @@ from benchmarks.summary import Summary
 
 COLOURS = {
     "upi_trm": "#0b6e4f",
-    "upi_trm-exact": "#46b07e",
+    "upi_trm-k_step": "#2f9e6e",
+    "upi_trm-exact": "#7cc9a3",
     "ppo": "#d1495b",
     "a2c": "#edae49",
     "dqn": "#30638e",

@@ -26,6 +26,10 @@ def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
     return Suite(name, f"{env}-v0", {"legal_actions": "givens", **kwargs}, steps)
 
 
+_EASIER = [(20, 30), (31, 48)]
+"""Stages of a curriculum before hard 9x9 puzzles; every method gets it, and the retry queue, on these suites."""
+
+
 SUITES: dict[str, Suite] = {
     row.name: row
     for row in (
@@ -34,8 +38,15 @@ SUITES: dict[str, Suite] = {
         _row("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", 50_000, blanks="minimal"),
         _row("sudoku-9x9-easy", "SudokuPlanEdit-9x9", 50_000, blanks=(20, 30)),
         _row("sudoku-9x9-medium", "SudokuPlanEdit-9x9", 100_000, blanks=(31, 48)),
-        _row("sudoku-9x9", "SudokuPlanEdit-9x9", 200_000, blanks=(49, 56)),
-        _row("sudoku-9x9-minimal", "SudokuPlanEdit-9x9", 200_000, blanks="minimal"),
+        _row("sudoku-9x9", "SudokuPlanEdit-9x9", 200_000, blanks=(49, 56), curriculum=[*_EASIER, (49, 56)], retry=0.3),
+        _row(
+            "sudoku-9x9-minimal",
+            "SudokuPlanEdit-9x9",
+            200_000,
+            blanks="minimal",
+            curriculum=[*_EASIER, (49, 56), "minimal"],
+            retry=0.3,
+        ),
         _row("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 50_000),

@@ -64,13 +64,13 @@ class HindsightMemory:
         """Transitions asked of the model."""
         cells = mdp.task.n_cells
         self._kept = np.zeros((3, capacity, cells), np.int8)
-        self._trails = np.zeros((n_envs, mdp.max_edits, cells), np.int8)
-        self._lengths = np.zeros(n_envs, np.int64)
         self._waiting: dict[bytes, Grids] = {}
+        self.restart(n_envs)
 
-    def restart(self) -> None:
-        """Forget unfinished episodes: they will not be continued."""
-        self._lengths[:] = 0
+    def restart(self, n_envs: int) -> None:
+        """Forget unfinished episodes, which will not be continued, and follow this many from now on."""
+        self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
+        self._lengths = np.zeros(n_envs, np.int64)
 
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
         """Follow the episodes of a rollout; those that end in it are labelled, or wait."""

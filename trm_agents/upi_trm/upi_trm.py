@@ -18,7 +18,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import FloatSchedule, safe_mean
+from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
@@ -84,13 +84,15 @@ class UPITRM(BaseAlgorithm):
             snapshots.
         mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest.
         prior: rho, the share of the advantage that is the one-step checker reward's (1 is stage 0: nothing but the
-            checker; 0 is nothing but the learned value). By default 0.5 with `TRMPolicy`, 0 elsewhere.
+            checker; 0 is nothing but the learned value). By default 0.5 with `TRMPolicy`, 0 elsewhere. With
+            `hindsight` only the policy that collects leans on it, from 1 by default, ever less over `prior_steps`.
         value_coef: weight of the value loss.
         deep_supervision: losses on every inner step instead of the last alone.
         max_grad_norm: gradient clipping.
         target: `k_step`, as above, or `hindsight`: every edit at every state of an instance that the agent has solved
             is valued by the return of repairing it to the solved plan (`trm_agents.upi_trm.hindsight`). The policy is
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
+        prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
         replay_ratio: `hindsight`: states trained on for each environment step.
         buffer_size: `hindsight`: states of solved instances that are kept.
         learning_starts: `hindsight`: states kept before training begins.
@@ -142,11 +144,12 @@ class UPITRM(BaseAlgorithm):
         mixture_alpha: float = 0.5,
         conservative: Conservative = "distill",
         mixture_capacity: int = 16,
-        prior: float | Schedule | None = None,
+        prior: float | None = None,
         value_coef: float = 10.0,
         deep_supervision: bool = True,
         max_grad_norm: float = 1.0,
         target: Target = "k_step",
+        prior_steps: int = 10_000,
         replay_ratio: float = 0.75,
         buffer_size: int = 120_000,
         learning_starts: int = 1_000,
@@ -197,6 +200,7 @@ class UPITRM(BaseAlgorithm):
         self.deep_supervision = deep_supervision
         self.max_grad_norm = max_grad_norm
         self.target = target
+        self.prior_steps = prior_steps
         self.replay_ratio = replay_ratio
         self.buffer_size = buffer_size
         self.learning_starts = learning_starts
@@ -236,7 +240,8 @@ class UPITRM(BaseAlgorithm):
             # Loaded for another number of environments: their episodes cannot be gone on with.
             self.rollout = Rollout(self.n_steps, self.n_envs)
             self._last_obs = self._last_latent = self._env_states = None
-            self.memory = None
+            if self.memory is not None:
+                self.memory.restart(self.n_envs)
         modelled = issubclass(self.policy_class, TRMPolicy)
         self.dials = self._dials(modelled)
         self.policy = self.policy_class(  # type: ignore[assignment]
@@ -256,8 +261,10 @@ class UPITRM(BaseAlgorithm):
             **self._policy_dials(),
             **self.policy_kwargs,
         ).to(self.device)
-        if self.target == "hindsight" and self.memory is None and self.mdp is not None:
-            self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+        if isinstance(self.policy, RepairPolicy) and self.mdp is not None:
+            self.policy.prior = self._prior()
+            if self.memory is None:
+                self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
 
     def _policy_dials(self) -> dict[str, Any]:
         """Keywords that only the policy of this target takes."""
@@ -271,10 +278,8 @@ class UPITRM(BaseAlgorithm):
                 "(TRMPolicy will do), and 'k_step' any other policy"
             )
         advantage: Advantage = self.advantage or ("enumerate" if modelled else "readout")
-        self.prior_schedule = FloatSchedule(
-            self.prior if self.prior is not None else 0.5 if modelled and self.target == "k_step" else 0.0
-        )
-        prior = self.prior_schedule(1.0)
+        default_prior = 1.0 if self.target == "hindsight" else 0.5 if modelled else 0.0
+        prior = default_prior if self.prior is None else self.prior
         default_beta = 10.0 if self.target == "hindsight" else 4.0 if advantage == "enumerate" else 1.0
         beta = default_beta if self.beta is None else self.beta
         checks = {
@@ -285,6 +290,7 @@ class UPITRM(BaseAlgorithm):
             "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
             "beta must be positive": beta > 0.0,
             "target must be 'k_step' or 'hindsight'": self.target in ("k_step", "hindsight"),
+            "prior_steps must be at least 1": self.prior_steps >= 1,
             "replay_ratio must be positive": self.replay_ratio > 0.0,
             "learning_starts must be within [1, buffer_size]": 1 <= self.learning_starts <= self.buffer_size,
             "min_unroll must be within [1, unroll]": self.min_unroll is None or 1 <= self.min_unroll <= self.unroll,
@@ -354,7 +360,7 @@ class UPITRM(BaseAlgorithm):
         assert self.rollout is not None
         self.rollout.clear()
         if self.memory is not None:
-            self.memory.restart()
+            self.memory.restart(self.n_envs)
         self._last_latent = None
         self._env_states = None
 
@@ -424,13 +430,17 @@ class UPITRM(BaseAlgorithm):
             self.logger.record("train/hit_loss", fitted.loss)
             self.logger.record("train/hit_accuracy", fitted.accuracy)
             self.logger.record("recursion/projection_active", fitted.projected)
-        self.policy.prior = self.prior_schedule(self._current_progress_remaining)
+        self.policy.prior = self._prior()
         self.model_queries = self.memory.queries + self.policy.queries
         self.logger.record("train/prior", self.policy.prior)
         self.logger.record("train/memory", self.memory.size)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("count/model_queries", self.model_queries)
         self.logger.record("count/gradient_steps", self.gradient_steps_done)
+
+    def _prior(self) -> float:
+        """The share of the behaviour's advantage that is the checker's, by now."""
+        return self.dials.prior * max(0.0, 1.0 - self.num_timesteps / self.prior_steps)
 
     def _train_on_k_steps(self) -> None:
         """Evaluate the deployed policy on the rollout, improve on it and step conservatively towards that."""
@@ -509,7 +519,7 @@ class UPITRM(BaseAlgorithm):
             self._env_states = waiting
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "dials", "prior_schedule"]
+        return [*super()._excluded_save_params(), "dials"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
