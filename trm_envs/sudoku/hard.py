@@ -178,6 +178,8 @@ def generate_hard(count: int, rng: np.random.Generator) -> Grids:
     Raises:
         ValueError: for a negative count.
     """
+    if count < 0:
+        raise ValueError(f"count must be at least 0, got {count}")
     puzzles = np.zeros((0, 81), dtype=np.int8)
     while len(puzzles) < count:
         drawn = generate_minimal(9, count - len(puzzles), rng)
