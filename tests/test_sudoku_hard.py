@@ -143,11 +143,15 @@ def test_generated_hard_puzzles_are_minimal_and_beyond_singles():
 def test_bad_arguments_are_refused(starts):
     broken = np.zeros((2, 81), dtype=np.int8)
     broken[1, :2] = 7
-    for function in (lambda puzzles: mean_guesses(puzzles, 1, rng(0)), lambda puzzles: climb(puzzles, rng(0))):
-        with pytest.raises(ValueError, match="puzzle 1 has no solution"):
-            function(broken)
-        with pytest.raises(ValueError, match="shape"):
-            function(np.zeros(81, dtype=np.int8))
+    with pytest.raises(ValueError, match="puzzle 1 has no solution"):
+        mean_guesses(broken, 1, rng(0))
+    for spoilt in (starts[2], solve(starts)[0][2]):
+        unfit = starts[:3].copy()
+        unfit[2] = np.where(np.arange(81) < np.flatnonzero(spoilt)[0] + 1, 0, spoilt)
+        with pytest.raises(ValueError, match="puzzle 2 is not a minimal one with exactly one solution"):
+            climb(unfit, rng(0))
+    with pytest.raises(ValueError, match="shape"):
+        climb(starts[0], rng(0))
     with pytest.raises(ValueError, match="runs"):
         mean_guesses(starts, 0, rng(0))
     with pytest.raises(ValueError, match="steps"):

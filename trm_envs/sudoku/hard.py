@@ -5,16 +5,14 @@ The solver only chooses among puzzles here; no solution leaves this module.
 
 from __future__ import annotations
 
-from math import isqrt
-
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from trm_envs.splitmix import below
-from trm_envs.sudoku.generator import Stream, dig, draw_seeds, generate_minimal
+from trm_envs.sudoku.generator import Stream, dig, draw_seeds, generate_minimal, is_minimal
 from trm_envs.sudoku.geometry import Grids, check_grids
-from trm_envs.sudoku.solver import beyond_singles, solve
+from trm_envs.sudoku.solver import beyond_singles, count_solutions, solve
 from trm_envs.sudoku.solver_kernels import (
     CONTRADICTION,
     SOLVED,
@@ -144,14 +142,17 @@ def mean_guesses(puzzles: npt.ArrayLike, runs: int, rng: np.random.Generator) ->
     Raises:
         ValueError: for a wrong shape, type or value, contradictory givens, or runs below 1.
     """
-    grids = _solvable(puzzles)[0]
+    grids, size = check_grids(puzzles)
+    solved = solve(grids)[1]
+    if not solved.all():
+        raise ValueError(f"puzzle {int(np.argmin(solved))} has no solution")
     if runs < 1:
         raise ValueError(f"runs must be at least 1, got {runs}")
-    return _rate_all(grids, runs, draw_seeds(len(grids), rng), geometry_of(isqrt(grids.shape[1]))) / runs
+    return _rate_all(grids, runs, draw_seeds(len(grids), rng), geometry_of(size)) / runs
 
 
 def climb(puzzles: npt.ArrayLike, rng: np.random.Generator, steps: int = _STEPS) -> Grids:
-    """Return a minimal puzzle that needs more guesses for each minimal puzzle (B, N*N), int8 (B, N*N).
+    """Return a minimal puzzle that mostly needs more guesses for each minimal puzzle (B, N*N), int8 (B, N*N).
 
     A step adds a few digits of the solution, removes givens in random order until the puzzle is minimal again, and
     keeps the result if it is rated at least as hard. The solved grid stays the same, and with it the split.
@@ -162,13 +163,17 @@ def climb(puzzles: npt.ArrayLike, rng: np.random.Generator, steps: int = _STEPS)
         steps: steps of each climb, at least 0.
 
     Raises:
-        ValueError: for a wrong shape, type or value, a puzzle without solution, or negative steps.
+        ValueError: for a wrong shape, type or value, a puzzle that is not minimal or has not one solution, or
+            negative steps.
     """
-    grids, solutions = _solvable(puzzles)
+    grids, size = check_grids(puzzles)
+    fit = (count_solutions(grids) == 1) & is_minimal(grids)
+    if not fit.all():
+        raise ValueError(f"puzzle {int(np.argmin(fit))} is not a minimal one with exactly one solution")
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
     climbed = grids.copy()
-    _climb_all(climbed, solutions, steps, draw_seeds(len(grids), rng), geometry_of(isqrt(grids.shape[1])))
+    _climb_all(climbed, solve(grids)[0], steps, draw_seeds(len(grids), rng), geometry_of(size))
     return climbed
 
 
@@ -187,12 +192,3 @@ def generate_hard(count: int, rng: np.random.Generator) -> Grids:
     chosen = rng.random(count) < 0.5
     puzzles[chosen] = climb(puzzles[chosen], rng)
     return puzzles
-
-
-def _solvable(puzzles: npt.ArrayLike) -> tuple[Grids, Grids]:
-    """The puzzles as int8 and a solution of each, both (B, N*N); raises ValueError if one has none."""
-    grids, _ = check_grids(puzzles)
-    solutions, solved = solve(grids)
-    if not solved.all():
-        raise ValueError(f"puzzle {int(np.argmin(solved))} has no solution")
-    return grids, solutions
