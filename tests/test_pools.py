@@ -69,7 +69,8 @@ def test_every_puzzle_is_unique_and_in_range(name, split):
     assert (count_solutions(puzzles) == 1).all()
     assert [blanks.min(), blanks.max()] == entry["blanks"]
     assert blanks.min() >= source.blanks[0] >= 1 and blanks.max() <= source.blanks[1]
-    assert not source.minimal or is_minimal(puzzles).all()
+    # A search for every given is slow: of the largest pool this takes a fifth, of both kinds; `verify` takes all.
+    assert not source.minimal or is_minimal(puzzles[:: 5 if len(puzzles) > 20_000 else 1]).all()
 
 
 @pytest.mark.parametrize(("name", "split"), FILES)
