@@ -26,8 +26,10 @@ def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
     return Suite(name, f"{env}-v0", {"legal_actions": "givens", **kwargs}, steps)
 
 
-_EASIER = [(20, 30), (31, 48)]
-"""Stages of a curriculum before hard 9x9 puzzles; every method gets it, and the retry queue, on these suites."""
+def _graded(name: str, steps: int, *stages: Any, **kwargs: Any) -> Suite:
+    """A hard 9x9 suite: all methods train with a curriculum that ends in its puzzles, and with the retry queue."""
+    curriculum = [(20, 30), (31, 48), *stages]
+    return _row(name, "SudokuPlanEdit-9x9", steps, blanks=stages[-1], curriculum=curriculum, retry=0.3, **kwargs)
 
 
 SUITES: dict[str, Suite] = {
@@ -35,18 +37,14 @@ SUITES: dict[str, Suite] = {
     for row in (
         _row("sudoku-4x4-easy", "SudokuPlanEdit-4x4", 20_000, blanks=(1, 4)),
         _row("sudoku-4x4-hard", "SudokuPlanEdit-4x4", 20_000, blanks=(6, 8)),
+        _row("sudoku-4x4-hard-sparse", "SudokuPlanEdit-4x4", 20_000, blanks=(6, 8), shaping=False),
         _row("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", 50_000, blanks="minimal"),
         _row("sudoku-9x9-easy", "SudokuPlanEdit-9x9", 50_000, blanks=(20, 30)),
         _row("sudoku-9x9-medium", "SudokuPlanEdit-9x9", 100_000, blanks=(31, 48)),
-        _row("sudoku-9x9", "SudokuPlanEdit-9x9", 200_000, blanks=(49, 56), curriculum=[*_EASIER, (49, 56)], retry=0.3),
-        _row(
-            "sudoku-9x9-minimal",
-            "SudokuPlanEdit-9x9",
-            200_000,
-            blanks="minimal",
-            curriculum=[*_EASIER, (49, 56), "minimal"],
-            retry=0.3,
-        ),
+        _graded("sudoku-9x9", 200_000, (49, 56)),
+        _graded("sudoku-9x9-sparse", 200_000, (49, 56), shaping=False),
+        _graded("sudoku-9x9-minimal", 200_000, (49, 56), "minimal"),
+        _graded("sudoku-9x9-hard", 1_000_000, (49, 56), "minimal", "hard"),
         _row("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 50_000),

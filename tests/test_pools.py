@@ -15,12 +15,13 @@ from trm_envs import pools
 from trm_envs.pools.__main__ import main
 from trm_envs.pools.build import build_pools, check_pools, compress, encode
 from trm_envs.pools.source import SPLITS, fill_splits, split_of_key
-from trm_envs.pools.sudoku import SudokuPool
+from trm_envs.pools.sudoku import HardSudokuPool, SudokuPool
 from trm_envs.pools.table import POOLS
 from trm_envs.pools.text import format_grids, read_puzzles
 from trm_envs.pools.verify import verify_pools
 from trm_envs.sudoku.generator import count_blanks, generate, is_minimal
-from trm_envs.sudoku.solver import count_solutions, solve
+from trm_envs.sudoku.hard import mean_guesses
+from trm_envs.sudoku.solver import beyond_singles, count_solutions, solve
 from trm_envs.sudoku.symmetry import canonical, invariant
 
 SUDOKU = {name: source for name, source in POOLS.items() if isinstance(source, SudokuPool)}
@@ -68,7 +69,8 @@ def test_every_puzzle_is_unique_and_in_range(name, split):
     assert (count_solutions(puzzles) == 1).all()
     assert [blanks.min(), blanks.max()] == entry["blanks"]
     assert blanks.min() >= source.blanks[0] >= 1 and blanks.max() <= source.blanks[1]
-    assert not source.minimal or is_minimal(puzzles).all()
+    # A search for every given is slow: of the largest pool this takes a fifth, of both kinds; `verify` takes all.
+    assert not source.minimal or is_minimal(puzzles[:: 5 if len(puzzles) > 20_000 else 1]).all()
 
 
 @pytest.mark.parametrize(("name", "split"), FILES)
@@ -98,7 +100,7 @@ def test_9x9_test_grids_have_canonical_forms_outside_the_other_splits():
     for split, count in (("test", 512), ("validation", 200), ("train", 200)):
         grids = np.concatenate([solve(puzzles_of(name, split)[:count])[0] for name in LARGE if SUDOKU[name].size == 9])
         forms[split] = {form.tobytes() for form in canonical(grids)}
-    assert len(forms["test"]) == 4 * 512
+    assert len(forms["test"]) == 5 * 512
     assert all(not forms[one] & forms[other] for one, other in combinations(forms, 2))
 
 
@@ -113,9 +115,10 @@ def test_small_pools_are_rebuilt_from_their_seed(name):
 
 @pytest.mark.parametrize("name", LARGE)
 def test_large_pools_begin_as_their_seed_says(name):
-    source = SUDOKU[name]
-    for split, lines in replace(source, train=400, held_out=60).generate().items():
-        assert len(lines) == (400 if split == "train" else 60)
+    # A climb takes about 50 times as long as a random puzzle.
+    train, held_out = (60, 10) if isinstance(SUDOKU[name], HardSudokuPool) else (400, 60)
+    for split, lines in replace(SUDOKU[name], train=train, held_out=held_out).generate().items():
+        assert len(lines) == (train if split == "train" else held_out)
         assert tuple(lines) == pools.load(name, split)[: len(lines)]
 
 
@@ -131,6 +134,24 @@ def test_small_pools_go_round_all_their_orbits(name):
     if not source.minimal:
         counts = np.unique_counts(count_blanks(puzzles_of(name, "test"))).counts
         assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_hard_puzzles_are_beyond_singles_and_every_second_one_is_harder(split):
+    puzzles, facts = puzzles_of("sudoku-9x9-hard", split), pools.manifest()["sudoku-9x9-hard"]["splits"][split]
+    assert beyond_singles(puzzles).all() and facts["beyond_singles"] == len(puzzles)
+    guesses = mean_guesses(puzzles[:512], 4, np.random.default_rng(0))
+    assert guesses[1::2].mean() > 2 * guesses[0::2].mean()
+    recorded = facts["mean_guesses"]
+    assert guesses[0::2].mean() == pytest.approx(recorded["random"], rel=0.25)
+    assert guesses[1::2].mean() == pytest.approx(recorded["climbed"], rel=0.25)
+
+
+def test_the_verifier_names_puzzles_that_singles_solve():
+    lines = list(pools.load("sudoku-9x9-hard", "test")[:4])
+    minimal = pools.load("sudoku-9x9-minimal", "test")
+    lines[2] = minimal[int(np.argmin(beyond_singles(read_puzzles(minimal, 9))))]
+    assert SUDOKU["sudoku-9x9-hard"].problems(lines) == ["line 3: solved by singles"]
 
 
 def test_4x4_orbits_are_all_found():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trm_envs.sudoku.generator import generate, random_solutions
 from trm_envs.sudoku.geometry import cell_units, units
-from trm_envs.sudoku.solver import count_solutions, singles, solve
+from trm_envs.sudoku.solver import beyond_singles, count_solutions, singles, solve
 
 
 def naive_count(grid: list[int], size: int) -> int:
@@ -128,6 +128,7 @@ def test_singles_leaves_blanks_where_guessing_is_needed_and_never_errs():
     filled, (solutions, _) = singles(puzzles), solve(puzzles)
     stuck = (filled == 0).any(axis=1)
     assert 0 < stuck.sum() < 100
+    assert (beyond_singles(puzzles) == stuck).all()
     assert ((filled == 0) | (filled == solutions)).all()
 
 
@@ -135,6 +136,7 @@ def test_no_grids_are_no_error():
     empty = np.zeros((0, 81), dtype=np.int8)
     assert count_solutions(empty).shape == (0,)
     assert solve(empty)[0].shape == (0, 81)
+    assert beyond_singles(empty).shape == (0,)
 
 
 @pytest.mark.parametrize(

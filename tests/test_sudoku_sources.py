@@ -6,9 +6,9 @@ import pytest
 from trm_envs import pools
 from trm_envs.pools.source import split_of_key
 from trm_envs.pools.text import parse_grid_lines
-from trm_envs.sudoku.generator import count_blanks, generate
-from trm_envs.sudoku.solver import count_solutions, solve
-from trm_envs.sudoku.sources import training_puzzles
+from trm_envs.sudoku.generator import count_blanks, generate, is_minimal
+from trm_envs.sudoku.solver import beyond_singles, count_solutions, solve
+from trm_envs.sudoku.sources import puzzle_source, training_puzzles
 from trm_envs.sudoku.symmetry import canonical, invariant
 
 
@@ -33,3 +33,25 @@ def test_generated_9x9_puzzles_belong_to_the_training_split(blanks):
     if blanks != "minimal":
         assert set(count_blanks(puzzles)) <= set(range(49, 57))
     assert np.array_equal(puzzles, training_puzzles(9, blanks, 60, np.random.default_rng(1)))
+
+
+def test_hard_training_puzzles_are_minimal_beyond_singles_and_of_the_training_split():
+    puzzles = training_puzzles(9, "hard", 12, np.random.default_rng(2))
+    assert puzzles.shape == (12, 81)
+    assert is_minimal(puzzles).all() and beyond_singles(puzzles).all()
+    assert {split_of_key(int(key)) for key in invariant(solve(puzzles)[0])} == {"train"}
+    assert np.array_equal(puzzles, training_puzzles(9, "hard", 12, np.random.default_rng(2)))
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_hard_puzzles_are_those_of_the_shipped_pool(split):
+    source = puzzle_source(9, {"blanks": "hard", "split": split})
+    expected = parse_grid_lines(pools.load("sudoku-9x9-hard", split), 9, "pool")
+    assert np.array_equal(source.instances, expected)
+
+
+@pytest.mark.parametrize("size", [4, 16])
+@pytest.mark.parametrize("generate_them", [False, True])
+def test_hard_puzzles_of_other_sizes_are_refused(size, generate_them):
+    with pytest.raises(ValueError, match=f"'hard' is for 9x9 puzzles, not {size}x{size}"):
+        puzzle_source(size, {"blanks": "hard", "generate": generate_them})

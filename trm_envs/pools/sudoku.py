@@ -13,12 +13,15 @@ from trm_envs.pools.source import SPLITS, fill_splits
 from trm_envs.pools.text import format_grids, parse_grid_lines
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal, is_minimal, random_solutions
 from trm_envs.sudoku.geometry import Grids
-from trm_envs.sudoku.solver import count_solutions, singles, solve
+from trm_envs.sudoku.hard import climb, mean_guesses
+from trm_envs.sudoku.solver import beyond_singles, count_solutions, solve
 from trm_envs.sudoku.symmetry import apply_symmetry, canonical, invariant, random_symmetry
 
 _BATCH = 256
 # Draws from orbits of equal standing without meeting a new puzzle, before they count as used up.
 _MAX_REPEATS = 1_000
+# Searches that rate one puzzle for the description of a pool.
+_RUNS = 8
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,15 @@ class SudokuPool:
         rng = np.random.default_rng(self.seed)
 
         def draw() -> tuple[list[str], list[int]]:
-            if self.minimal:
-                puzzles = generate_minimal(self.size, _BATCH, rng, self.blanks)
-            else:
-                puzzles = generate(self.size, self.blanks, _BATCH, rng)
+            puzzles = self._draw(rng)
             return format_grids(puzzles), invariant(solve(puzzles)[0]).tolist()
 
         return fill_splits(self.sizes, draw)
+
+    def _draw(self, rng: np.random.Generator) -> Grids:
+        if self.minimal:
+            return generate_minimal(self.size, _BATCH, rng, self.blanks)
+        return generate(self.size, self.blanks, _BATCH, rng)
 
     def describe(self, lines: Sequence[str]) -> dict[str, Any]:
         """Return the range of blanks, the number of orbits and of puzzles that singles logic does not solve."""
@@ -73,7 +78,7 @@ class SudokuPool:
         return {
             "blanks": [int(blanks.min()), int(blanks.max())],
             "orbits": len(set(self.keys(lines))),
-            "beyond_singles": int((singles(puzzles) == 0).any(axis=1).sum()),
+            "beyond_singles": int(beyond_singles(puzzles).sum()),
         }
 
     def keys(self, lines: Sequence[str]) -> list[Hashable]:
@@ -97,6 +102,36 @@ class SudokuPool:
     def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
         """Return nothing: keys are of solved grids already."""
         return []
+
+
+@dataclass(frozen=True)
+class HardSudokuPool(SudokuPool):
+    """Minimal 9x9 puzzles beyond naked and hidden singles: a random one, then a hill-climbed one, in turn."""
+
+    def generate(self) -> dict[str, list[str]]:
+        """Draw random puzzles and fill the splits as the other pools do, then climb from every second puzzle."""
+        splits = {}
+        for index, (split, lines) in enumerate(super().generate().items()):
+            starts = parse_grid_lines(lines[1::2], self.size, self.name)
+            lines[1::2] = format_grids(climb(starts, np.random.default_rng([self.seed, index])))
+            splits[split] = lines
+        return splits
+
+    def _draw(self, rng: np.random.Generator) -> Grids:
+        puzzles = super()._draw(rng)
+        return puzzles[beyond_singles(puzzles)]
+
+    def describe(self, lines: Sequence[str]) -> dict[str, Any]:
+        """Add the mean number of guesses of the random and of the climbed puzzles, rated anew."""
+        guesses = mean_guesses(parse_grid_lines(lines, self.size, self.name), _RUNS, np.random.default_rng(self.seed))
+        kinds = {"random": guesses[0::2], "climbed": guesses[1::2]}
+        means = {kind: round(float(of_kind.mean()), 2) for kind, of_kind in kinds.items()}
+        return {**super().describe(lines), "mean_guesses": means}
+
+    def problems(self, lines: Sequence[str]) -> list[str]:
+        """Check also that naked and hidden singles solve no puzzle."""
+        easy = np.flatnonzero(~beyond_singles(parse_grid_lines(lines, self.size, self.name)))
+        return super().problems(lines) + [f"line {index + 1}: solved by singles" for index in easy]
 
 
 @dataclass(frozen=True)

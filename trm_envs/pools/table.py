@@ -5,7 +5,7 @@ from __future__ import annotations
 from trm_envs.maze.generator import BRAID
 from trm_envs.pools.maze import MazeOrbitPool, MazePool
 from trm_envs.pools.source import PoolSource
-from trm_envs.pools.sudoku import SudokuOrbitPool, SudokuPool
+from trm_envs.pools.sudoku import HardSudokuPool, SudokuOrbitPool, SudokuPool
 
 _ROWS: tuple[PoolSource, ...] = (
     SudokuOrbitPool("sudoku-4x4-1-4", 4, (1, 4), train=4_000, seed=4_001),
@@ -15,6 +15,7 @@ _ROWS: tuple[PoolSource, ...] = (
     SudokuPool("sudoku-9x9-31-48", 9, (31, 48), train=12_000, seed=9_031),
     SudokuPool("sudoku-9x9-49-56", 9, (49, 56), train=12_000, seed=9_049),
     SudokuPool("sudoku-9x9-minimal", 9, (49, 64), train=12_000, seed=9_057, minimal=True),
+    HardSudokuPool("sudoku-9x9-hard", 9, (49, 64), train=24_000, seed=9_081, minimal=True),
     SudokuPool("sudoku-16x16-90-120", 16, (90, 120), train=2_000, seed=16_090),
     MazeOrbitPool("maze-5x5-perfect", 5, 0.0, train=4_000, seed=5_000),
     MazeOrbitPool("maze-5x5-braided", 5, BRAID, train=4_000, seed=5_005),

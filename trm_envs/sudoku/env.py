@@ -26,7 +26,7 @@ class SudokuOptions(ProblemOptions, total=False):
     """Keywords of the Sudoku environments."""
 
     blanks: Blanks
-    """Blank cells of an instance, an inclusive range, or `minimal`."""
+    """Blank cells of an instance, an inclusive range, or `minimal` or `hard`."""
     violation_weight: float
     """Checker weight w_v, 2 by default."""
     dead_end_weight: float
@@ -100,7 +100,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
     ## Arguments
     - `size`: N, one of 4, 9, 16. Set by the id.
     - `render_mode`: `"ansi"`, `"rgb_array"`, `"human"` or None.
-    - `blanks`: inclusive range of blank cells, or `"minimal"` (no given can be spared; 4x4 and 9x9).
+    - `blanks`: inclusive range of blank cells, or `"minimal"` (no given can be spared; 4x4 and 9x9), or `"hard"` (9x9:
+      minimal, and naked and hidden singles do not solve it; half of them hill-climbed to need more guesses).
       (6, 8), (49, 56) and (90, 120) by default.
     - `split`: `"train"` (default), `"validation"` or `"test"`: shipped pools, disjoint up to the puzzle's symmetries.
     - `puzzles`: own puzzles instead: an array (B, N^2) or (B, N, N), or a `.npy`, `.txt` or `.csv` file.

@@ -48,8 +48,8 @@ def _is_needed(puzzle: Grids, cell: int, frames: Frames, geometry: Geometry, str
 
 
 @njit(cache=True)
-def _dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream: Stream) -> int:
-    """Blank up to `blanks` cells of a solved grid in random order, keeping one solution; return how many.
+def dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream: Stream) -> int:
+    """Blank up to `blanks` givens of a puzzle (N*N,) in random order, keeping its one solution; return how many.
 
     One pass is exhaustive: a given that is needed now stays needed with fewer givens around it.
     """
@@ -60,7 +60,7 @@ def _dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream:
         cell = int(order[position])
         if dug == blanks:
             break
-        if not _is_needed(puzzle, cell, frames, geometry, stream):
+        if puzzle[cell] != 0 and not _is_needed(puzzle, cell, frames, geometry, stream):
             puzzle[cell] = 0
             dug += 1
     return dug
@@ -82,7 +82,7 @@ def _generate_all(puzzles: Grids, seeds: Stream, least: int, most: int, minimal:
         target = len(puzzles[index]) if minimal else least + below(stream, most - least + 1)
         for _ in range(_MAX_ATTEMPTS):
             _fill(puzzles[index], frames, geometry, stream)
-            dug = _dig(puzzles[index], target, frames, geometry, stream)
+            dug = dig(puzzles[index], target, frames, geometry, stream)
             if dug == target or (minimal and least <= dug <= most):
                 break
         else:
@@ -103,7 +103,8 @@ def _minimal_all(puzzles: Grids, geometry: Geometry) -> npt.NDArray[np.bool_]:
     return minimal
 
 
-def _seeds(count: int, rng: np.random.Generator) -> Stream:
+def draw_seeds(count: int, rng: np.random.Generator) -> Stream:
+    """Return the seeds of `count` independent streams, uint64 (count,); raise ValueError for a negative count."""
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
     return rng.integers(2**64, size=count, dtype=np.uint64)
@@ -118,7 +119,7 @@ def _check_blanks(blanks: tuple[int, int], size: int) -> tuple[int, int]:
 
 def _make(size: int, blanks: tuple[int, int], minimal: bool, count: int, rng: np.random.Generator) -> Grids:
     least, most = _check_blanks(blanks, check_size(size))
-    seeds = _seeds(count, rng)
+    seeds = draw_seeds(count, rng)
     puzzles = np.zeros((count, size * size), dtype=np.int8)
     made = _generate_all(puzzles, seeds, least, most, minimal, geometry_of(size))
     if made < count:
@@ -135,7 +136,7 @@ def random_solutions(size: int, count: int, rng: np.random.Generator) -> Grids:
     Raises:
         ValueError: if size is not 4, 9 or 16 or count is negative.
     """
-    geometry, seeds = geometry_of(size), _seeds(count, rng)
+    geometry, seeds = geometry_of(size), draw_seeds(count, rng)
     grids = np.zeros((count, size * size), dtype=np.int8)
     _fill_all(grids, seeds, geometry)
     return grids

@@ -67,10 +67,18 @@ def solve(puzzles: npt.ArrayLike) -> tuple[Grids, npt.NDArray[np.bool_]]:
 def singles(puzzles: npt.ArrayLike) -> Grids:
     """Fill what naked and hidden singles alone can fill, int8 (B, N*N); contradictory puzzles stop where they break.
 
-    A puzzle whose result still has a blank is *beyond singles*.
-
     Raises:
         ValueError: for a wrong shape, type or value.
     """
     grids, size = check_grids(puzzles)
     return _propagate_all(grids, geometry_of(size))
+
+
+def beyond_singles(puzzles: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether naked and hidden singles leave a blank, bool (B,), for puzzles (B, N*N).
+
+    Raises:
+        ValueError: for a wrong shape, type or value.
+    """
+    blank: npt.NDArray[np.bool_] = (singles(puzzles) == 0).any(axis=1)
+    return blank

@@ -49,7 +49,8 @@ def candidates(used: Masks, cell: int, geometry: Geometry) -> int:
 
 
 @njit(cache=True)
-def _place(grid: Grids, used: Masks, cell: int, bit: int, geometry: Geometry) -> None:
+def place(grid: Grids, used: Masks, cell: int, bit: int, geometry: Geometry) -> None:
+    """Write the digit of mask `bit` into a blank cell of `grid` (N*N,) and enter it in `used` (3*N,)."""
     digit = 1
     while bit >> digit:
         digit += 1
@@ -85,7 +86,7 @@ def _naked_singles(grid: Grids, used: Masks, geometry: Geometry) -> tuple[int, i
         if count == 0:
             return CONTRADICTION, cell
         if count == 1:
-            _place(grid, used, cell, mask, geometry)
+            place(grid, used, cell, mask, geometry)
             placed += 1
         elif count < fewest:
             branch, fewest = cell, count
@@ -96,7 +97,7 @@ def _naked_singles(grid: Grids, used: Masks, geometry: Geometry) -> tuple[int, i
 def _place_in_unit(grid: Grids, used: Masks, unit: int, bit: int, geometry: Geometry) -> bool:
     for cell in geometry[0][unit]:
         if grid[cell] == 0 and candidates(used, cell, geometry) & bit:
-            _place(grid, used, cell, bit, geometry)
+            place(grid, used, cell, bit, geometry)
             return True
     return False
 
@@ -153,7 +154,8 @@ def make_frames(geometry: Geometry) -> Frames:
 
 
 @njit(cache=True)
-def _take_random_bit(mask: int, stream: npt.NDArray[np.uint64]) -> int:
+def take_random_bit(mask: int, stream: npt.NDArray[np.uint64]) -> int:
+    """Return one set bit of a mask, each with the same probability; advances `stream`."""
     for _ in range(below(stream, bit_count(mask))):
         mask &= mask - 1
     return mask & -mask
@@ -175,11 +177,11 @@ def search(
             depth -= 1
             if depth < 0:
                 return found
-        bit = _take_random_bit(todo[depth], stream)
+        bit = take_random_bit(todo[depth], stream)
         todo[depth] ^= bit
         grids[depth + 1] = grids[depth]
         used[depth + 1] = used[depth]
-        _place(grids[depth + 1], used[depth + 1], branch[depth], bit, geometry)
+        place(grids[depth + 1], used[depth + 1], branch[depth], bit, geometry)
         cell = propagate(grids[depth + 1], used[depth + 1], geometry)
         if cell == SOLVED:
             solution[:] = grids[depth + 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
 
@@ -16,10 +17,11 @@ from trm_envs.pools.source import split_of_key
 from trm_envs.pools.text import parse_grid_lines, read_puzzles
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
 from trm_envs.sudoku.geometry import Grids
+from trm_envs.sudoku.hard import generate_hard
 from trm_envs.sudoku.solver import solve
 from trm_envs.sudoku.symmetry import canonical, invariant
 
-Blanks = tuple[int, int] | Literal["minimal"]
+Blanks = tuple[int, int] | Literal["minimal", "hard"]
 
 DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
 """Range of blank cells for each size, where none is asked for."""
@@ -67,10 +69,14 @@ def _checked(blanks: Any, size: int) -> Blanks:
     """A well-formed value of `blanks`; a list will do for a tuple, since that is what JSON makes of it."""
     if isinstance(blanks, str) and blanks == "minimal":
         return "minimal"
+    if isinstance(blanks, str) and blanks == "hard":
+        if size != 9:
+            raise ValueError(f"blanks='hard' is for 9x9 puzzles, not {size}x{size}: give blanks=(least, most)")
+        return "hard"
     try:
         least, most = (operator.index(bound) for bound in blanks)
     except (TypeError, ValueError):
-        raise ValueError(f"blanks must be 'minimal' or two integers (least, most), got {blanks!r}") from None
+        raise ValueError(f"blanks must be 'minimal', 'hard' or two integers (least, most), got {blanks!r}") from None
     if not 1 <= least <= most <= size * size:
         raise ValueError(f"blanks must be (least, most) with 1 <= least <= most <= {size * size}, got {blanks!r}")
     return least, most
@@ -92,7 +98,10 @@ def training_puzzles(size: int, blanks: Blanks, count: int, rng: np.random.Gener
         count: how many.
         rng: what they are drawn with.
     """
-    draw = partial(generate_minimal, size) if blanks == "minimal" else partial(generate, size, blanks)
+    if blanks == "hard":
+        draw: Callable[[int, np.random.Generator], Grids] = generate_hard
+    else:
+        draw = partial(generate_minimal, size) if blanks == "minimal" else partial(generate, size, blanks)
     kept: list[NDArray[np.int8]] = []
     while len(kept) < count:
         drawn = draw(count - len(kept), rng)
@@ -119,22 +128,26 @@ def _held_out_orbits() -> frozenset[bytes]:
 def _ranges(size: int) -> dict[str, tuple[int, int]]:
     """Blank counts of the shipped pools that are named after a range, by name."""
     prefix = f"sudoku-{size}x{size}-"
-    names = [name for name in pools.manifest() if name.startswith(prefix) and not name.endswith("minimal")]
+    names = [name for name in pools.manifest() if name.startswith(prefix) and name[-1].isdecimal()]
     bounds = {name: name.removeprefix(prefix).split("-") for name in names}
     return {name: (int(least), int(most)) for name, (least, most) in bounds.items()}
 
 
+def _named(size: int) -> list[str]:
+    """The other values of `blanks` that have a shipped pool."""
+    return [name for name in ("minimal", "hard") if f"sudoku-{size}x{size}-{name}" in pools.manifest()]
+
+
 def _shipped(size: int, blanks: Blanks, split: str) -> Grids:
     """All shipped puzzles of a split that have as many blanks."""
-    if blanks == "minimal":
-        if f"sudoku-{size}x{size}-minimal" not in pools.manifest():
-            raise ValueError(f"there is no shipped pool of minimal {size}x{size} puzzles: give blanks=(least, most)")
-        return _load(f"sudoku-{size}x{size}-minimal", size, split)
+    if isinstance(blanks, str):
+        if blanks not in _named(size):
+            raise ValueError(f"there is no shipped pool of {blanks} {size}x{size} puzzles: give blanks=(least, most)")
+        return _load(f"sudoku-{size}x{size}-{blanks}", size, split)
     least, most = blanks
     ranges = _ranges(size)
     covered = {count for low, high in ranges.values() for count in range(low, high + 1)}
-    shipped = [*ranges.values(), *(["minimal"] if f"sudoku-{size}x{size}-minimal" in pools.manifest() else [])]
-    there = ", ".join(map(repr, shipped))
+    there = ", ".join(map(repr, [*ranges.values(), *_named(size)]))
     if not covered.issuperset(range(least, most + 1)):
         raise ValueError(
             f"no shipped {size}x{size} pool covers blanks={blanks!r}; there are {there}: "
