@@ -116,8 +116,11 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
         label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
         colour = GREY if guide == UNIFORM else next(colours)
         _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
-    title = f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals"
-    _style(axes, "network calls a puzzle: at most (search), mean (greedy play)", title)
+    _style(
+        axes,
+        "network calls a puzzle: at most (search), mean (greedy play)",
+        f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals",
+    )
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
     axes.minorticks_off()
     return figure
