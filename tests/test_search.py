@@ -70,9 +70,21 @@ def test_a_good_proposer_solves_in_one_call(size):
 def test_the_worst_proposer_costs_calls_not_solutions(limits):
     instances = sudokus(4, 20, blanks=(11, 12))
     guide = sudoku_guide(SMALL, instances, right=0.0)
-    found = search(SMALL, instances, guide, budget=5000, **{"log_floor": -np.inf, **limits})
+    limits = {"log_floor": -np.inf, **limits}
+    found = search(SMALL, instances, guide, budget=5000, keep_visits=True, **limits)
     check_result(SMALL, instances, found, 5000)
     assert found.solved.all() and found.calls.max() > 2
+    # A plan comes back only with less doubt, and doubt ends at 1e-12.
+    often = max(np.unique(visits, axis=0, return_counts=True)[1].max() for visits in found.visits)
+    assert often <= (1 if limits.get("threshold") == 1.0 else 12)
+
+
+def test_the_likeliest_plan_comes_first():
+    instances = sudokus(9, 10, blanks="minimal")
+    found = search(LARGE, instances, sudoku_guide(LARGE, instances, right=0.9), budget=60, keep_visits=True)
+    assert found.solved.all() and found.calls.max() > 3
+    for visits, plan in zip(found.visits, found.plans, strict=True):
+        assert ((visits == 0) | (visits == plan)).all()
 
 
 @pytest.mark.parametrize("noise", [0.3, 0.7, 1.0])
@@ -164,19 +176,60 @@ def test_uniform_proposals_are_even_over_the_values_of_a_cell():
     assert (uniform_proposer(mdp)(mdp.initial(mazes(5, 2))) == 0.5).all()
 
 
+def unsolvable(count: int):
+    """9x9 puzzles with one more given, which fits its row, column and box but not the only solution."""
+    instances = sudokus(9, count, blanks=(50, 55))
+    rng = np.random.default_rng(0)
+    for x, plan in zip(instances, solve(instances)[0], strict=True):
+        fitting = LARGE.task.action_mask(x[None], x[None], "consistent")[0].reshape(81, 9)
+        fitting[np.arange(81), plan - 1] = False
+        cell, symbol = rng.permutation(np.argwhere(fitting))[0]
+        x[cell] = symbol + 1
+    return instances
+
+
 def test_instances_without_a_solution_end_the_search():
-    contradictory, unsolvable, solved = np.zeros((3, 16), np.int8)
+    instances = unsolvable(10)
+    assert not solve(instances)[1].any()
+    for limits in ({"log_floor": -np.inf}, FREE_OF_LIMITS):
+        found = search(LARGE, instances, uniform_proposer(LARGE), 3000, **limits)
+        assert not found.solved.any() and (found.calls < 3000).all() and found.calls.max() > 20
+
+
+def test_nothing_is_asked_of_contradictory_or_solved_instances():
+    contradictory, solved = np.zeros((2, 16), np.int8)
     contradictory[:2] = 1
-    # Every blank has a digit left, but the first row needs its 4 twice or never.
-    unsolvable[[0, 1, 6, 7]] = [1, 2, 3, 4]
-    unsolvable[[10, 15]] = [3, 4]
     solved[:] = solve(np.zeros((1, 16), np.int8))[0][0]
-    instances = np.stack([contradictory, unsolvable, solved])
-    assert solve(instances)[1].tolist() == [False, False, True]
-    found = search(SMALL, instances, uniform_proposer(SMALL), 10_000, **FREE_OF_LIMITS)
-    assert found.solved.tolist() == [False, False, True]
-    assert found.calls[0] == found.calls[2] == 0 and found.calls[1] < 10_000
-    assert search(SMALL, instances[:0], uniform_proposer(SMALL)).solved.shape == (0,)
+    found = search(SMALL, np.stack([contradictory, solved]), uniform_proposer(SMALL))
+    assert found.solved.tolist() == [False, True] and found.calls.tolist() == [0, 0]
+    assert search(SMALL, np.zeros((0, 16), np.int8), uniform_proposer(SMALL)).solved.shape == (0,)
+
+
+def test_no_plan_is_expanded_twice_but_with_less_doubt():
+    instances = unsolvable(6)
+    uniform, pairs = uniform_proposer(LARGE), []
+    for x in instances:
+        fitting = LARGE.task.action_mask(x[None], x[None], "consistent")[0].reshape(81, 9)
+        first = np.argwhere(fitting)[0]
+        pairs.append((first, next(a for a in np.argwhere(fitting)[::-1] if a[1] != first[1])))
+
+    def sure_of_two(states):
+        # First of both cells together, then of the second alone, which leads to the same plan by two ways.
+        out = np.array(uniform(states))
+        for row, x in enumerate(states.instances):
+            pair = pairs[next(i for i in range(len(instances)) if (instances[i] == x).all())]
+            for (cell, symbol), chance in zip(pair, (0.995, 0.9995), strict=True):
+                if states.plans[row, cell] == 0:
+                    out[row, cell] = (1 - chance) / 8
+                    out[row, cell, symbol] = chance
+        return out
+
+    found = search(LARGE, instances, sure_of_two, 3000, log_floor=-np.inf, keep_visits=True)
+    assert not found.solved.any() and (found.calls < 3000).all()
+    for visits, x, (first, second) in zip(found.visits, instances, pairs, strict=True):
+        both = x.copy()
+        both[first[0]], both[second[0]] = first[1] + 1, second[1] + 1
+        assert (visits == both).all(axis=1).sum() <= 1
 
 
 def test_a_plan_out_of_reach_of_the_edit_budget_is_not_found():
@@ -187,6 +240,19 @@ def test_a_plan_out_of_reach_of_the_edit_budget_is_not_found():
         found = search(mdp, instances, guide, 300)
         assert (found.solved == solved).all()
         assert min(guide.remaining) >= 1 and max(guide.remaining) == limit
+
+
+def test_no_plan_is_expanded_that_spent_all_edits():
+    instances, uniform = sudokus(9, 10, blanks="minimal"), uniform_proposer(LARGE)
+    for limit in (1, 2, 3):
+        asked = []
+
+        def propose(states, asked=asked):
+            asked.append(states.remaining_edits.min())
+            return uniform(states)
+
+        found = search(PlanEditMDP(SudokuTask(9), max_edits=limit), instances, propose, 200)
+        assert min(asked) >= 1 and not found.solved.any() and (found.calls < 200).all()
 
 
 def test_the_plan_found_is_played_by_single_edits():
