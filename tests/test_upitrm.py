@@ -24,6 +24,7 @@ from trm_envs.plan_edit.spaces import observe
 
 ID = "trm_envs:SudokuPlanEdit-4x4-v0"
 EASY = {"blanks": (1, 4)}
+HINDSIGHT = {"target": "hindsight", "learning_starts": 1, "unroll": 3, "policy_kwargs": {"width": 8}}
 SMALL = {"n_steps": 8, "batch_size": 16, "n_epochs": 2, "seed": 3, "device": "cpu"}
 
 
@@ -61,6 +62,8 @@ VARIANTS = {
     "clamp": {"contraction": "clamp", "radius": None},
     "stage0": {"prior": 1.0},
     "last-step-loss": {"deep_supervision": False, "unroll": 3},
+    "hindsight": {**HINDSIGHT},
+    "hindsight-search": {**HINDSIGHT, "search_instances": 2, "search_budget": 5, "min_unroll": 1},
 }
 
 
@@ -114,7 +117,7 @@ def test_policy_saves_and_loads_alone(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["default", "exact", "persistent", "readout"])
+@pytest.mark.parametrize("name", ["default", "exact", "persistent", "readout", "hindsight", "hindsight-search"])
 @pytest.mark.parametrize("stop_at", [64, 100])
 def test_killed_and_resumed_run_equals_an_uninterrupted_one(name, stop_at, tmp_path):
     """Stopped at the end of a rollout (64) and in the middle of one (100), with episodes under way."""
@@ -220,7 +223,12 @@ def test_log_has_the_documented_names():
     model.set_logger(Logger(folder=None, output_formats=[recorder]))
     model.learn(256)
     assert recorder.keys >= DOCUMENTED
-    for name in DOCUMENTED:
+    hindsight = {f"train/{name}" for name in ("hit_loss", "hit_accuracy", "prior", "memory", "search_success")}
+    model = agent(n_steps=32, **HINDSIGHT, search_instances=1)
+    model.set_logger(Logger(folder=None, output_formats=[recorder]))
+    model.learn(256)
+    assert recorder.keys >= hindsight
+    for name in DOCUMENTED | hindsight:
         if not name.startswith(("rollout/", "time/")):
             assert name in (UPITRM.__doc__ or "")
 
@@ -247,6 +255,34 @@ def test_counts_are_exact():
     assert model.gradient_steps_done == 2 * 2 * 2
     assert model.model_queries == queries > 0
     assert agent(prior=0.0, advantage="readout").learn(64).model_queries == 0
+
+
+def test_hindsight_counts_are_exact():
+    """The checker's advice enumerates every legal action; an episode's end and the search ask the model as well."""
+    model = agent(**HINDSIGHT, prior_steps=48)
+    legal = ends = 0
+
+    class Count(BaseCallback):
+        def _on_step(self):
+            nonlocal legal, ends
+            if self.num_timesteps <= 48:
+                acted_on = {k: torch.as_tensor(v) for k, v in self.locals["observation"].items()}
+                legal += int(model.policy.action_mask(acted_on).sum())
+            ends += int(self.locals["dones"].sum())
+            return True
+
+    model.learn(64, callback=Count())
+    assert model.model_queries == legal + ends > legal
+    # 0.75 states trained on for each of 32 collected, in batches of 16, rounded: 2 steps an iteration.
+    assert model.gradient_steps_done == 2 * 2
+    assert model.policy.prior == 0.0
+
+
+def test_hindsight_needs_its_policy():
+    with pytest.raises(ValueError, match="'hindsight' needs RepairPolicy"):
+        UPITRM("MlpPolicy", "CartPole-v1", target="hindsight")
+    with pytest.raises(ValueError, match="does not go with RepairPolicy"):
+        UPITRM("RepairPolicy", sudoku())
 
 
 def test_a_callback_can_stop_the_training():

@@ -61,7 +61,7 @@ class HindsightMemory:
         self.capacity = capacity
         self.size = self.next = 0
         self.queries = 0
-        """Transitions asked of the model."""
+        """Successors asked of the model, since this was last set to zero."""
         cells = mdp.task.n_cells
         self._kept = np.zeros((3, capacity, cells), np.int8)
         self._waiting: dict[bytes, Grids] = {}

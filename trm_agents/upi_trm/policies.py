@@ -81,6 +81,8 @@ class RecursivePolicy(BasePolicy):
                 "a persistent latent belongs to one network: use conservative='distill' or latent='episodic'"
             )
         self.mdp = mdp
+        self.queries = 0
+        """Successors that acting has enumerated through the model, since this was last set to zero."""
         self.latent: Latent = latent
         self.value_scale = value_scale
         self.n_actions = int(action_space.n)

@@ -54,8 +54,6 @@ class RepairPolicy(TRMPolicy):
         self.hidden, self.beta, self.readout_steps = hidden, beta, readout_steps
         self.prior = 0.0
         """rho, the share of the behaviour's advantage that is the one-step checker's."""
-        self.queries = 0
-        """Successors that the behaviour has enumerated through the model."""
         super().__init__(*args, mdp=mdp, width=width, **kwargs)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
 

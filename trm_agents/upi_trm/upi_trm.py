@@ -111,6 +111,11 @@ class UPITRM(BaseAlgorithm):
         `mixture/base_weight`: weight that the policy before the step has after it.
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
         `mixture/expired_weight`: weight that an expiring snapshot handed to the newest (`exact`).
+        `train/hit_loss`, `train/hit_accuracy`: `hindsight`: weighted cross-entropy, and share of the cells in need of
+            an edit whose likeliest symbol is the right one; means over the iteration's gradient steps.
+        `train/prior`: `hindsight`: rho by now.
+        `train/memory`: `hindsight`: states of solved instances kept.
+        `train/search_success`: `hindsight`: share of the searches that found a solved plan.
         `recursion/projection_active`: share of inner steps at which Pi_R was active.
         `count/model_queries`: successors enumerated through the model so far.
         `count/gradient_steps`: gradient steps so far.
@@ -261,10 +266,8 @@ class UPITRM(BaseAlgorithm):
             **self._policy_dials(),
             **self.policy_kwargs,
         ).to(self.device)
-        if isinstance(self.policy, RepairPolicy) and self.mdp is not None:
-            self.policy.prior = self._prior()
-            if self.memory is None:
-                self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+        if self.target == "hindsight" and self.memory is None and self.mdp is not None:
+            self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
 
     def _policy_dials(self) -> dict[str, Any]:
         """Keywords that only the policy of this target takes."""
@@ -381,7 +384,10 @@ class UPITRM(BaseAlgorithm):
         while not self.rollout.full:
             observation = numpy_observation(self._last_obs)  # type: ignore[arg-type]
             carried = self.policy.carried(self._last_latent, self._last_episode_starts)
+            if isinstance(self.policy, RepairPolicy):
+                self.policy.prior = self._prior()
             actions, start, latent = act(self.policy, observation, carried, self.rng)
+            self._count_queries(self.policy)
             new_obs, rewards, dones, infos = self.env.step(actions)
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
             values = truncation_values(self.policy, infos, truncated, latent)
@@ -430,13 +436,17 @@ class UPITRM(BaseAlgorithm):
             self.logger.record("train/hit_loss", fitted.loss)
             self.logger.record("train/hit_accuracy", fitted.accuracy)
             self.logger.record("recursion/projection_active", fitted.projected)
-        self.policy.prior = self._prior()
-        self.model_queries = self.memory.queries + self.policy.queries
+        self._count_queries(self.memory)
         self.logger.record("train/prior", self.policy.prior)
         self.logger.record("train/memory", self.memory.size)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("count/model_queries", self.model_queries)
         self.logger.record("count/gradient_steps", self.gradient_steps_done)
+
+    def _count_queries(self, asked: RecursivePolicy | HindsightMemory) -> None:
+        """Take over what this has asked of the model."""
+        self.model_queries += asked.queries
+        asked.queries = 0
 
     def _prior(self) -> float:
         """The share of the behaviour's advantage that is the checker's, by now."""

@@ -1,0 +1,330 @@
+"""Hindsight targets: labels against enumeration, what the memory keeps, the policy that is read from them."""
+
+import pickle
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trm_agents.recursion import repair_network
+from trm_agents.search import uniform_proposer
+from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
+from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, hit_loss
+from trm_agents.upi_trm.repair import RepairPolicy
+from trm_agents.upi_trm.rollout import Rollout
+from trm_envs.maze.env import maze_problem
+from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observation_space, observe
+from trm_envs.sudoku.env import sudoku_problem
+from trm_envs.sudoku.solver import solve
+from trm_envs.sudoku.task import SudokuTask
+
+PUZZLE = np.array([1, 0, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 0, 0, 0, 2], np.int8)
+GOAL = solve(PUZZLE[None])[0][0]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def plans_of(rng, count=6):
+    """Random plans on the puzzle: blanks, right and wrong digits."""
+    plans = np.repeat(PUZZLE[None], count, axis=0)
+    drawn = np.where(rng.random(plans.shape) < 0.4, GOAL, rng.integers(0, 5, plans.shape)).astype(np.int8)
+    return np.where(plans > 0, plans, drawn)
+
+
+def best_return(mdp, instance, plan, remaining, goal):
+    """Undiscounted-path oracle: the discounted r0 of repairing wrong cells one after the other, by the MDP itself."""
+    states = PlanStates(instance[None], plan[None], np.array([remaining], np.int32))
+    total, discount = 0.0, 1.0
+    for cell in np.flatnonzero(plan != goal):
+        move = mdp.transition(states, np.array([cell * 4 + goal[cell] - 1]))
+        total += discount * float(move.rewards[0])
+        discount *= mdp.gamma
+        states = move.successors
+    assert move.checks.solved[0]
+    return total
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_return_of_every_edit_is_gamma_to_the_repairs_it_leaves(seed):
+    """In the unshaped MDP, Q_hindsight(s, a) = gamma^m' with m' = m - 1 + miss(a), for every edit of every cell."""
+    mdp = PlanEditMDP(SudokuTask(4), shaping=False)
+    plan = plans_of(np.random.default_rng(seed), 1)[0]
+    hit = repairs(mdp.task, plan[None], GOAL[None])[0]
+    differs = plan != GOAL
+    for cell, symbol in product(np.flatnonzero(PUZZLE == 0), range(4)):
+        after = plan.copy()
+        after[cell] = symbol + 1
+        left = int(differs.sum()) - int(differs[cell]) + int(not hit[cell, symbol])
+        assert left == int((after != GOAL).sum())
+        if left:
+            assert best_return(mdp, PUZZLE, after, 16, GOAL) == pytest.approx(mdp.gamma ** (left - 1))
+
+
+def test_potential_shaping_cancels_from_the_values_of_repairing():
+    """With U = V_0 - Phi, shaped returns of the repair path differ from unshaped ones by Phi of the state alone."""
+    plain, shaped = (PlanEditMDP(SudokuTask(4), shaping=shaping) for shaping in (False, True))
+    for plan in plans_of(np.random.default_rng(3), 8):
+        if (plan == GOAL).all():
+            continue
+        phi = shaped.task.check(PUZZLE[None], plan[None]).score[0]
+        without = best_return(plain, PUZZLE, plan, 16, GOAL)
+        assert best_return(shaped, PUZZLE, plan, 16, GOAL) == pytest.approx(without - phi)
+
+
+def test_toggling_hits_where_the_marks_differ():
+    task = MazeTask(5)
+    plans, goals = np.random.default_rng(0).integers(0, 2, (2, 4, 25), np.int8)
+    assert np.array_equal(repairs(task, plans, goals)[:, :, 0], plans != goals)
+
+
+def rollout_of(mdp, episodes):
+    """A rollout of one environment that plays these lists of actions on the puzzle, one after the other."""
+    steps = sum(map(len, episodes))
+    rollout = Rollout(steps, 1)
+    for actions in episodes:
+        states = mdp.initial(PUZZLE[None])
+        for action in actions:
+            move = mdp.transition(states, np.array([action]))
+            nothing = np.zeros(1, np.bool_), np.zeros(1)
+            rollout.add(
+                observe(states), None, np.array([action]), move.rewards.astype(np.float32), move.terminated, *nothing
+            )
+            states = move.successors
+    return rollout
+
+
+def right_actions():
+    return [int(cell * 4 + GOAL[cell] - 1) for cell in np.flatnonzero(PUZZLE == 0)]
+
+
+def test_solved_episodes_are_kept_with_what_solved_them():
+    mdp = PlanEditMDP(SudokuTask(4))
+    memory = HindsightMemory(mdp, 1, 100)
+    memory.add(rollout_of(mdp, [right_actions()]), np.random.default_rng(0))
+    assert memory.size == 12 and memory.queries == 1
+    sample = memory.sample(200, np.random.default_rng(1))
+    assert (sample.goals == GOAL).all() and (sample.states.instances == PUZZLE).all()
+    missing = (sample.states.plans != GOAL).sum(1)
+    assert set(missing) == set(range(1, 13))
+    assert (sample.states.remaining_edits >= missing).all() and (sample.states.remaining_edits <= 16).all()
+    assert len(set(sample.states.remaining_edits)) > 5
+
+
+def test_plans_of_a_failure_wait_for_a_success():
+    mdp = PlanEditMDP(SudokuTask(4))
+    memory, rng = HindsightMemory(mdp, 1, 100), np.random.default_rng(0)
+    wrong = int(1 * 4 + GOAL[1] % 4)
+    memory.add(rollout_of(mdp, [[wrong] * 16]), rng)
+    assert memory.size == 0
+    memory.add(rollout_of(mdp, [right_actions()]), rng)
+    assert memory.size == 12 + 16
+
+
+def test_an_episode_goes_on_in_the_next_rollout_but_not_after_a_restart():
+    mdp = PlanEditMDP(SudokuTask(4))
+    whole = rollout_of(mdp, [right_actions()])
+    for restart, size in ((False, 12), (True, 7)):
+        memory = HindsightMemory(mdp, 1, 100)
+        for part in (slice(0, 5), slice(5, 12)):
+            piece = Rollout(part.stop - part.start, 1)
+            piece.observations = {key: value[part] for key, value in whole.observations.items()}
+            piece.actions, piece.terminated = whole.actions[part], whole.terminated[part]
+            memory.add(piece, np.random.default_rng(0))
+            if restart and part.start == 0:
+                memory.restart(1)
+        assert memory.size == size
+
+
+def test_the_oldest_states_give_way():
+    mdp = PlanEditMDP(SudokuTask(4))
+    memory = HindsightMemory(mdp, 1, 5)
+    for value in range(1, 5):
+        memory.keep(PUZZLE, np.full((3, 16), value, np.int8), GOAL)
+    assert memory.size == 5
+    plans = memory.sample(500, np.random.default_rng(0)).states.plans[:, 0]
+    assert {value: (plans == value).mean() > 0.5 for value in set(plans)} == {3: False, 4: True}
+
+
+def test_memory_pickles_with_all_it_knows():
+    mdp = PlanEditMDP(SudokuTask(4))
+    memory = HindsightMemory(mdp, 1, 100)
+    memory.add(rollout_of(mdp, [[3] * 16, right_actions(), [5] * 16]), np.random.default_rng(0))
+    again = pickle.loads(pickle.dumps(memory))
+    a, b = (m.sample(50, np.random.default_rng(4)) for m in (memory, again))
+    assert np.array_equal(a.states.plans, b.states.plans) and np.array_equal(a.goals, b.goals)
+    for m in (memory, again):
+        m.add(rollout_of(mdp, [right_actions()]), np.random.default_rng(5))
+    assert memory.size == again.size and memory.next == again.next
+    assert np.array_equal(memory._kept, again._kept)
+
+
+def test_failed_instances_are_searched_in_the_model():
+    mdp, source = sudoku_problem(4, split="train", blanks="minimal")
+    memory, rng = HindsightMemory(mdp, 1, 1000), np.random.default_rng(0)
+    instances = np.stack([source.sample(rng) for _ in range(3)])
+    for instance in instances:
+        memory._wait(instance, instance[None], rng)
+    share = memory.plan(uniform_proposer(mdp), 2, 200)
+    assert share == 1.0 and memory.queries > 0
+    assert len(memory._waiting) == 1
+    sample = memory.sample(100, rng)
+    assert mdp.task.check(sample.states.instances, sample.goals).solved.all()
+    assert memory.plan(uniform_proposer(mdp), 2, 0) == 0.0
+    assert len(memory._waiting) == 1
+
+
+def policy_of(mdp, seed=0, **kwargs):
+    torch.manual_seed(seed)
+    made = RepairPolicy(
+        observation_space(mdp), spaces.Discrete(mdp.n_actions), lambda _: 1e-3, mdp=mdp, width=8, **kwargs
+    )
+    torch.nn.init.normal_(made.network.weight)
+    made.averaged.load_state_dict(made.network.state_dict())
+    return made
+
+
+PROBLEMS = {
+    "sudoku": lambda: sudoku_problem(4),
+    "erase-and-stop": lambda: sudoku_problem(4, allow_erase=True, stop_action="noop"),
+    "consistent": lambda: sudoku_problem(4, legal_actions="consistent"),
+    "maze": lambda: maze_problem(5),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_policy_is_the_candidate_of_its_exactly_centred_advantages(name):
+    mdp, source = PROBLEMS[name]()
+    rng = np.random.default_rng(0)
+    states = mdp.initial(np.stack([source.sample(rng) for _ in range(6)]))
+    states = mdp.transition(states, mdp.action_mask(states).argmax(1)).successors
+    policy = policy_of(mdp)
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    probabilities, _ = policy.action_probabilities(seen)
+    advantages = policy.advantages(seen)
+    mask = torch.from_numpy(mdp.action_mask(states))
+    assert probabilities.shape == advantages.shape == mask.shape
+    assert torch.allclose(probabilities.sum(1), torch.ones(6))
+    assert (probabilities[~mask] == 0).all()
+    assert float(improvement.centring_defect(advantages, probabilities)) < 1e-6
+    chosen = probabilities > 0
+    uniform = chosen.float() / chosen.sum(1, keepdim=True)
+    again = improvement.candidate(uniform, advantages, chosen, policy.beta)
+    assert torch.allclose(again, probabilities, atol=1e-6)
+
+
+def test_gain_of_an_edit_is_its_hit_minus_that_of_leaving_the_cell():
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp)
+    plans = plans_of(np.random.default_rng(2), 5)
+    states = PlanStates(np.repeat(PUZZLE[None], 5, axis=0), plans, np.full(5, 9, np.int32))
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    hits, advantages = policy.hit_probabilities(seen).numpy(), policy.advantages(seen).numpy()
+    for row, plan in enumerate(plans):
+        shifts = []
+        for cell, symbol in product(np.flatnonzero(PUZZLE == 0), range(4)):
+            stay = hits[row, cell, plan[cell] - 1] if plan[cell] else 0.0
+            if plan[cell] != symbol + 1:
+                shifts.append(advantages[row, cell * 4 + symbol] - (hits[row, cell, symbol] - stay))
+        # Centring subtracts the same from every edit of a state.
+        assert np.ptp(shifts) < 1e-5
+
+
+def test_edits_that_change_nothing_have_no_probability():
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp)
+    plans = plans_of(np.random.default_rng(2), 20)
+    states = PlanStates(np.repeat(PUZZLE[None], 20, axis=0), plans, np.full(20, 9, np.int32))
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    probabilities = policy.action_probabilities(seen)[0].view(20, 16, 4)
+    rows, cells = np.nonzero((plans > 0) & (PUZZLE == 0))
+    assert len(rows) and (probabilities[rows, cells, plans[rows, cells] - 1] == 0).all()
+
+
+def test_value_counts_the_cells_that_are_not_right():
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp)
+    with torch.no_grad():
+        policy.averaged.weight.zero_()
+    states = mdp.initial(PUZZLE[None])
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    # Twelve blanks, none of them right.
+    phi = torch.tensor([3.5])
+    assert float(policy.values(seen, phi)) == pytest.approx(mdp.gamma**11 - 3.5)
+
+
+def test_behaviour_leans_on_the_checker_and_counts_its_queries():
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp)
+    states = mdp.initial(PUZZLE[None])
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    deployed = policy.action_probabilities(seen)[0]
+    assert torch.allclose(policy.behaviour(seen)[0], deployed) and policy.queries == 0
+    policy.prior = 1.0
+    leaning = policy.behaviour(seen)[0].detach()
+    assert policy.queries == 12 * 4
+    scores = mdp.successors(states).transition.checks.score
+    legal = mdp.action_mask(states)[0]
+    best = np.flatnonzero(legal)[scores == scores.max()]
+    assert float(leaning[0, best].sum()) > 0.99
+    assert torch.equal(policy.action_probabilities(seen)[0], deployed)
+
+
+def test_deployed_weights_are_an_average():
+    policy = policy_of(PlanEditMDP(SudokuTask(4)))
+    with torch.no_grad():
+        policy.averaged.weight.fill_(1.0)
+        policy.network.weight.fill_(3.0)
+    policy.average(0.75)
+    assert torch.allclose(policy.averaged.weight, torch.full((8,), 1.5))
+    assert torch.equal(policy.network.weight, torch.full((8,), 3.0))
+
+
+def test_losses_by_hand():
+    logits = torch.zeros(1, 1, 2, 4)
+    logits[0, 0, 1, 2] = 2.0
+    hit = torch.zeros(1, 2, 4, dtype=torch.bool)
+    hit[0, 0, 3] = hit[0, 1, 2] = True
+    loss = hit_loss(logits, hit)[0, 0]
+    assert loss.tolist() == pytest.approx([np.log(4), np.log(3 + np.exp(2)) - 2])
+    toggles = hit_loss(torch.tensor([[[[1.0], [-2.0]]]]), torch.tensor([[[True], [True]]]))
+    assert toggles[0, 0].tolist() == pytest.approx([np.log1p(np.exp(-1)), np.log1p(np.exp(2))])
+    assert depth_weights(3, True).tolist() == pytest.approx([1 / 14, 4 / 14, 9 / 14])
+    assert depth_weights(3, False).tolist() == [1.0]
+
+
+def test_locked_cells_have_no_weight_and_right_ones_little():
+    mdp = PlanEditMDP(SudokuTask(4))
+    plan = PUZZLE.copy()
+    plan[1] = GOAL[1]
+    weights = cell_weights(mdp, Sample(PlanStates(PUZZLE[None], plan[None], np.array([9], np.int32)), GOAL[None]))[0]
+    assert float(weights.sum()) == pytest.approx(1.0)
+    assert (weights[torch.from_numpy(PUZZLE > 0)] == 0).all()
+    assert float(weights[1] / weights[2]) == pytest.approx(0.3)
+
+
+def test_a_network_learns_what_it_is_shown():
+    """Fitting the states of one solved puzzle finds its edits: the loss and its gradient point the right way."""
+    mdp = PlanEditMDP(SudokuTask(4))
+    torch.manual_seed(0)
+    net = repair_network(mdp, width=8, unroll=4)
+    optimizer = torch.optim.Adam(net.parameters(), 2e-2)
+    states = mdp.initial(PUZZLE[None])
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    hit = torch.from_numpy(repairs(mdp.task, states.plans, GOAL[None]))
+    for _ in range(150):
+        loss = hit_loss(net.hit_logits(seen)[0], hit).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert torch.equal(net.hits(seen)[0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
