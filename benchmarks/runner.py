@@ -49,9 +49,16 @@ class Running(NamedTuple):
 
 
 def plan(
-    contestants: Contestants, suites: Sequence[str], algos: Sequence[str], seeds: Sequence[int], steps: int | None
+    contestants: Contestants,
+    suites: Sequence[str],
+    algos: Sequence[str],
+    seeds: Sequence[int],
+    steps: int | None,
+    stage0: bool = True,
 ) -> list[Cell]:
     """Every cell of a comparison: the methods asked for, stage 0, and the reference lines that can play the suite.
+
+    Methods come in the order asked for, all seeds of one before the next.
 
     Args:
         contestants: methods and reference lines.
@@ -59,6 +66,7 @@ def plan(
         algos: names in `METHODS`; names in `LINES` are welcome, they are added anyway.
         seeds: training seeds.
         steps: environment steps a cell; None for each suite's default.
+        stage0: add the trained reference line where it is not asked for.
 
     Raises:
         ValueError: a name is unknown, or steps is not positive.
@@ -67,7 +75,8 @@ def plan(
         raise ValueError(f"steps must be at least 1, got {steps}")
     if unknown := [name for name in algos if name not in contestants.METHODS and name not in contestants.LINES]:
         raise ValueError(f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}")
-    trained = dict.fromkeys(name for name in (*algos, *REFERENCE_METHODS) if name in contestants.METHODS)
+    wanted = (*algos, *REFERENCE_METHODS) if stage0 else algos
+    trained = dict.fromkeys(name for name in wanted if name in contestants.METHODS)
     cells = []
     for name in suites:
         row = suite(name)
@@ -75,7 +84,7 @@ def plan(
             drawn = seeds[:1] if line.name in LINES_DRAWN_ONCE else seeds
             cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]
         budget = row.steps if steps is None else steps
-        cells += [Cell(name, algo, seed, budget) for seed in seeds for algo in trained]
+        cells += [Cell(name, algo, seed, budget) for algo in trained for seed in seeds]
     return cells
 
 

@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
     parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
     parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
+    parser.add_argument(
+        "--no-stage0",
+        dest="stage0",
+        action="store_false",
+        help="leave out the trained reference line, which costs as much as a method: the tables then lack it",
+    )
     parser.add_argument("--threads", type=arguments.positive, default=1, help="threads a cell (default: 1)")
     parser.add_argument("--out", type=Path, required=True, help="a new folder for rows, models and the report")
     parser.add_argument("--resume", action="store_true", help="go on in an existing folder; finished cells are kept")
@@ -39,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(soft_wrap=False)
     folder = Folder(options.out)
     contestants = arguments.contestants(options.contestants)
-    cells = plan(contestants, options.suite, options.algos, options.seeds, options.steps)
+    cells = plan(contestants, options.suite, options.algos, options.seeds, options.steps, options.stage0)
     if folder.root.exists() and not options.resume and not options.dry_run:
         raise ValueError(f"{options.out} exists already: add --resume to go on with it, or name another folder")
     if options.dry_run:
