@@ -216,6 +216,16 @@ def test_stage_0_and_the_lines_of_the_suite_are_always_in_the_plan():
     assert [cell.seed for cell in cells if (cell.suite, cell.algo) == ("maze-9x9", "stage0")] == [0, 1]
 
 
+def test_methods_come_whole_and_in_order_and_stage_0_can_be_left_for_later():
+    cells = plan(bench_fakes, ["sudoku-4x4-hard"], ["ppo", "mine"], [0, 1], 200)
+    trained = [(cell.algo, cell.seed) for cell in cells if cell.steps]
+    assert trained[:4] == [("ppo", 0), ("ppo", 1), ("mine", 0), ("mine", 1)]
+    import baselines
+
+    cells = plan(baselines, ["sudoku-4x4-hard"], ["ppo"], [0], 200, stage0=False)
+    assert {cell.algo for cell in cells if cell.steps} == {"ppo"}
+
+
 @pytest.mark.parametrize(
     ("algos", "steps", "message"), [(["pqo"], 1, r"unknown algorithms \['pqo'\]"), (["ppo"], 0, "at least 1")]
 )
