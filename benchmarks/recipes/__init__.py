@@ -1,0 +1,1 @@
+"""How the larger agents of the zoo were trained, as programs."""

@@ -1,0 +1,33 @@
+"""The recipes of the zoo's larger agents, in small."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks import models
+from benchmarks.recipes import sudoku_9x9
+from trm_agents import UPITRM
+
+
+def test_stages_follow_each_other_and_finished_ones_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(sudoku_9x9, "N_ENVS", 4)
+    small = {"n_steps": 8, "unroll": 2, "min_unroll": 1, "learning_starts": 1, "policy_kwargs": {"width": 4}}
+    stages = tuple(
+        dataclasses.replace(stage, steps=steps, settings={**stage.settings, **small} if stage.settings else {})
+        for stage, steps in zip(sudoku_9x9.STAGES[:2], (64, 32), strict=True)
+    )
+    first = sudoku_9x9.train(tmp_path, stages[:1])
+    written = first.stat().st_mtime_ns
+    last = sudoku_9x9.train(tmp_path, stages)
+    assert first.stat().st_mtime_ns == written
+    assert last.name == "1-medium.zip"
+    assert models.label_of(last).cost.env_steps == UPITRM.load(last, device="cpu").num_timesteps == 96
+
+
+def test_a_mixture_draws_by_its_shares():
+    pools = [np.full((3, 81), value, np.int8) for value in (1, 2)]
+    source = sudoku_9x9.Mixture([0.8, 0.2], pools)
+    rng = np.random.default_rng(0)
+    drawn = [int(source.sample(rng)[0]) for _ in range(500)]
+    assert drawn.count(1) / 500 == pytest.approx(0.8, abs=0.06)
