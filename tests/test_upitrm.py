@@ -281,8 +281,14 @@ def test_hindsight_counts_are_exact():
 def test_hindsight_needs_its_policy():
     with pytest.raises(ValueError, match="'hindsight' needs RepairPolicy"):
         UPITRM("MlpPolicy", "CartPole-v1", target="hindsight")
-    with pytest.raises(ValueError, match="does not go with RepairPolicy"):
+    with pytest.raises(ValueError, match="'k_step' any other policy"):
         UPITRM("RepairPolicy", sudoku())
+
+
+@pytest.mark.parametrize("kwargs", [{"conservative": "exact"}, {"latent": "persistent"}, {"contraction": "clamp"}])
+def test_hindsight_refuses_what_it_would_not_use(kwargs):
+    with pytest.raises(ValueError, match="leave advantage, conservative, latent and contraction at their defaults"):
+        agent(**HINDSIGHT, **kwargs)
 
 
 def test_a_callback_can_stop_the_training():

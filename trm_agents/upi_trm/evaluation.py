@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.collection import as_tensors, potentials
+from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.policies import RecursivePolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.targets import k_step_targets
@@ -21,29 +21,8 @@ from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.plan_edit.spaces import observe, states_of
 from trm_envs.plan_edit.task import Checks
 
-Advantage = Literal["enumerate", "readout"]
-Conservative = Literal["distill", "exact"]
-
 CHUNK = 256
 """States a forward pass without gradient takes at once."""
-
-
-@dataclass(frozen=True)
-class Dials:
-    """What an iteration depends on; see `UPITRM` for each."""
-
-    gamma: float
-    bootstrap_horizon: int
-    advantage: Advantage
-    prior: float
-    beta: float
-    mixture_alpha: float
-    conservative: Conservative
-    value_coef: float
-    deep_supervision: bool
-    n_epochs: int
-    batch_size: int
-    max_grad_norm: float
 
 
 class Evaluation(NamedTuple):

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.evaluation import Dials, Evaluation
+from trm_agents.upi_trm.dials import Dials
+from trm_agents.upi_trm.evaluation import Evaluation
 from trm_agents.upi_trm.policies import RecursivePolicy
 
 ADVANTAGE_LIMIT = 10.0

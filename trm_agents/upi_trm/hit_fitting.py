@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trm_agents.upi_trm.collection import as_tensors
+from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -18,17 +18,6 @@ from trm_envs.plan_edit.spaces import observe
 
 RIGHT_WEIGHT = 0.3
 """Weight of a cell that is right already, against one that is not: most of these are easy."""
-
-
-@dataclass(frozen=True)
-class HitDials:
-    """What fitting depends on; see `UPITRM` for each."""
-
-    batch_size: int
-    min_unroll: int
-    deep_supervision: bool
-    ema_decay: float
-    max_grad_norm: float
 
 
 class Fitted(NamedTuple):
@@ -65,7 +54,12 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
 
 
 def fit_hits(
-    policy: RepairPolicy, memory: HindsightMemory, steps: int, done: int, dials: HitDials, rng: np.random.Generator
+    policy: RepairPolicy,
+    memory: HindsightMemory,
+    steps: int,
+    done: int,
+    dials: HindsightDials,
+    rng: np.random.Generator,
 ) -> Fitted:
     """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, n]; then average the weights.
 

@@ -7,7 +7,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -20,15 +20,12 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
-from torch import Tensor
 
 from trm_agents.recursion import Contraction
-from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.collection import act, state_values, truncation_values
-from trm_agents.upi_trm.evaluation import Advantage, Conservative, Dials, Evaluation, evaluate
-from trm_agents.upi_trm.fitting import fit, policy_targets
+from trm_agents.upi_trm.dials import Advantage, Conservative, Target, dials_of, hindsight_dials_of
 from trm_agents.upi_trm.hindsight import HindsightMemory
-from trm_agents.upi_trm.hit_fitting import HitDials, fit_hits
+from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_steps
 from trm_agents.upi_trm.policies import (
     Latent,
     MlpPolicy,
@@ -42,12 +39,7 @@ from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
-Target = Literal["k_step", "hindsight"]
-
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
-
-SCALE_MEMORY = 0.9
-"""Share of the running advantage scale that an iteration keeps."""
 
 
 class UPITRM(BaseAlgorithm):
@@ -247,8 +239,7 @@ class UPITRM(BaseAlgorithm):
             self._last_obs = self._last_latent = self._env_states = None
             if self.memory is not None:
                 self.memory.restart(self.n_envs)
-        modelled = issubclass(self.policy_class, TRMPolicy)
-        self.dials = self._dials(modelled)
+        self.dials, self.hindsight_dials = dials_of(self), hindsight_dials_of(self)
         self.policy = self.policy_class(  # type: ignore[assignment]
             self.observation_space,
             self.action_space,
@@ -272,60 +263,6 @@ class UPITRM(BaseAlgorithm):
     def _policy_dials(self) -> dict[str, Any]:
         """Keywords that only the policy of this target takes."""
         return {"beta": self.dials.beta} if self.target == "hindsight" else {}
-
-    def _dials(self, modelled: bool) -> Dials:
-        """Check the hyperparameters and fill in the defaults that depend on the policy."""
-        if (self.target == "hindsight") != issubclass(self.policy_class, RepairPolicy):
-            raise ValueError(
-                f"target={self.target!r} does not go with {self.policy_class.__name__}: 'hindsight' needs RepairPolicy "
-                "(TRMPolicy will do), and 'k_step' any other policy"
-            )
-        advantage: Advantage = self.advantage or ("enumerate" if modelled else "readout")
-        default_prior = 1.0 if self.target == "hindsight" else 0.5 if modelled else 0.0
-        prior = default_prior if self.prior is None else self.prior
-        default_beta = 10.0 if self.target == "hindsight" else 4.0 if advantage == "enumerate" else 1.0
-        beta = default_beta if self.beta is None else self.beta
-        checks = {
-            "n_steps must be at least 1": self.n_steps >= 1,
-            "batch_size must be at least 1": self.batch_size >= 1,
-            "bootstrap_horizon must be at least 1": self.bootstrap_horizon >= 1,
-            "mixture_alpha must be within [0, 1]": 0.0 <= self.mixture_alpha <= 1.0,
-            "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
-            "beta must be positive": beta > 0.0,
-            "target must be 'k_step' or 'hindsight'": self.target in ("k_step", "hindsight"),
-            "prior_steps must be at least 1": self.prior_steps >= 1,
-            "replay_ratio must be positive": self.replay_ratio > 0.0,
-            "learning_starts must be within [1, buffer_size]": 1 <= self.learning_starts <= self.buffer_size,
-            "min_unroll must be within [1, unroll]": self.min_unroll is None or 1 <= self.min_unroll <= self.unroll,
-            "search_instances and search_budget must not be negative": min(self.search_instances, self.search_budget)
-            >= 0,
-            "ema_decay must be within [0, 1)": 0.0 <= self.ema_decay < 1.0,
-            "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
-            "conservative must be 'distill' or 'exact'": self.conservative in ("distill", "exact"),
-            "advantage='enumerate' and prior > 0 need a plan-edit environment and TRMPolicy": modelled
-            or (advantage == "readout" and prior == 0.0),
-        }
-        wrong = [message for message, holds in checks.items() if not holds]
-        if wrong:
-            raise ValueError("; ".join(wrong))
-        if modelled and self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
-            raise ValueError(
-                f"gamma={self.gamma} is not the environment's shaping discount {self.mdp.gamma}: pass the same to both"
-            )
-        return Dials(
-            self.gamma,
-            self.bootstrap_horizon,
-            advantage,
-            prior,
-            beta,
-            self.mixture_alpha,
-            self.conservative,
-            self.value_coef,
-            self.deep_supervision,
-            self.n_epochs,
-            self.batch_size,
-            self.max_grad_norm,
-        )
 
     def learn(
         self: SelfUPITRM,
@@ -405,40 +342,27 @@ class UPITRM(BaseAlgorithm):
 
     def train(self) -> None:
         """One policy iteration on the collected rollout."""
-        if self.target == "hindsight":
-            self._train_on_hindsight()
-        else:
-            self._train_on_k_steps()
-
-    def _train_on_hindsight(self) -> None:
-        """Label what the rollout has solved, and fit the values that the policy is read from."""
-        assert self.memory is not None and self.rollout is not None and self.rng is not None
-        assert isinstance(self.policy, RepairPolicy)
-        self.memory.add(self.rollout, self.rng)
-        if self.search_instances:
-            found = self.memory.plan(self.policy.propose, self.search_instances, self.search_budget)
-            self.logger.record("train/search_success", found)
+        assert self.rollout is not None and self.rng is not None
         self._update_learning_rate(self.policy.optimizer)
-        collected = self.rollout.n_steps * self.rollout.n_envs
-        self.rollout.clear()
-        if self.memory.size >= self.learning_starts:
-            steps = max(1, round(self.replay_ratio * collected / self.batch_size))
-            dials = HitDials(
-                self.batch_size,
-                self.unroll if self.min_unroll is None else self.min_unroll,
-                self.deep_supervision,
-                self.ema_decay,
-                self.max_grad_norm,
+        if self.memory is not None:
+            done = improve_by_hindsight(
+                self.policy, self.rollout, self.memory, self.gradient_steps_done, self.hindsight_dials, self.rng
             )
-            fitted = fit_hits(self.policy, self.memory, steps, self.gradient_steps_done, dials, self.rng)
-            self.gradient_steps_done += steps
-            self._n_updates += steps
-            self.logger.record("train/hit_loss", fitted.loss)
-            self.logger.record("train/hit_accuracy", fitted.accuracy)
-            self.logger.record("recursion/projection_active", fitted.projected)
-        self._count_queries(self.memory)
-        self.logger.record("train/prior", self.policy.prior)
-        self.logger.record("train/memory", self.memory.size)
+            self._count_queries(self.memory)
+        else:
+            assert self._last_obs is not None
+            latent = self.policy.carried(self._last_latent, self._last_episode_starts)
+            last_values = state_values(self.policy, numpy_observation(self._last_obs), latent)
+            done = improve_by_k_steps(
+                self.policy, self.rollout, last_values, self._advantage_scale, self.dials, self.rng
+            )
+            self._advantage_scale = done.advantage_scale
+            self.model_queries += done.queries
+        self.rollout.clear()
+        self.gradient_steps_done += done.gradient_steps
+        self._n_updates += done.gradient_steps
+        for name, value in done.log.items():
+            self.logger.record(name, value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("count/model_queries", self.model_queries)
         self.logger.record("count/gradient_steps", self.gradient_steps_done)
@@ -451,47 +375,6 @@ class UPITRM(BaseAlgorithm):
     def _prior(self) -> float:
         """The share of the behaviour's advantage that is the checker's, by now."""
         return self.dials.prior * max(0.0, 1.0 - self.num_timesteps / self.prior_steps)
-
-    def _train_on_k_steps(self) -> None:
-        """Evaluate the deployed policy on the rollout, improve on it and step conservatively towards that."""
-        assert self.rollout is not None and self.rng is not None and self._last_obs is not None
-        latent = self.policy.carried(self._last_latent, self._last_episode_starts)
-        last_values = state_values(self.policy, numpy_observation(self._last_obs), latent)
-        evaluation = evaluate(self.policy, self.rollout, last_values, self.dials)
-        self.model_queries += evaluation.queries
-        rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
-        previous = rms if self._advantage_scale is None else self._advantage_scale
-        self._advantage_scale = SCALE_MEMORY * previous + (1.0 - SCALE_MEMORY) * rms
-        target = policy_targets(evaluation, self._advantage_scale + 1e-6, self.dials)
-        self._update_learning_rate(self.policy.optimizer)
-        fitted = fit(self.policy, evaluation, target, self.dials, self.rng)
-        self.gradient_steps_done += fitted.gradient_steps
-        self._n_updates += self.n_epochs
-        expired = 0.0
-        if self.policy.mixture is not None:
-            expired = self.policy.mixture.promote(self.policy.network, self.mixture_alpha)
-        self.rollout.clear()
-        self.logger.record("train/policy_loss", fitted.policy_loss)
-        self.logger.record("train/value_loss", fitted.value_loss)
-        self.logger.record("recursion/projection_active", fitted.projected)
-        self.logger.record("train/advantage_rms", rms)
-        self.logger.record("mixture/expired_weight", expired)
-        self._log(evaluation, target)
-
-    @torch.no_grad()
-    def _log(self, evaluation: Evaluation, target: Tensor) -> None:
-        """Record what an iteration did."""
-        output = self.policy.network(self.policy.inputs(evaluation.observation), evaluation.latent)
-        log_policy = improvement.masked_log_softmax(output.logits, evaluation.mask)
-        defect = improvement.centring_defect(evaluation.advantages, evaluation.policy)
-        self.logger.record("mixture/distillation_kl", float(improvement.kl_divergence(target, log_policy).mean()))
-        self.logger.record("mixture/base_weight", 1.0 - self.mixture_alpha)
-        self.logger.record("train/centring_defect", float(defect))
-        self.logger.record("train/value_min", float(evaluation.values.min()))
-        self.logger.record("train/value_max", float(evaluation.values.max()))
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("count/model_queries", self.model_queries)
-        self.logger.record("count/gradient_steps", self.gradient_steps_done)
 
     def dump_logs(self, iteration: int = 0) -> None:
         """Write the log of an iteration."""
@@ -529,7 +412,7 @@ class UPITRM(BaseAlgorithm):
             self._env_states = waiting
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "dials"]
+        return [*super()._excluded_save_params(), "dials", "hindsight_dials"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []

@@ -1,0 +1,119 @@
+"""One policy iteration on a rollout: by K-step targets, or by hindsight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.dials import Dials, HindsightDials
+from trm_agents.upi_trm.evaluation import Evaluation, evaluate
+from trm_agents.upi_trm.fitting import fit, policy_targets
+from trm_agents.upi_trm.hindsight import HindsightMemory
+from trm_agents.upi_trm.hit_fitting import fit_hits
+from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.repair import RepairPolicy
+from trm_agents.upi_trm.rollout import Rollout
+
+SCALE_MEMORY = 0.9
+"""Share of the running advantage scale that an iteration keeps."""
+
+
+@dataclass
+class Iteration:
+    """What an iteration did."""
+
+    gradient_steps: int = 0
+    queries: int = 0
+    """Successors enumerated through the model."""
+    advantage_scale: float | None = None
+    """Running root mean square of the advantages, for the next iteration."""
+    log: dict[str, float] = field(default_factory=dict)
+
+
+def improve_by_k_steps(
+    policy: RecursivePolicy,
+    rollout: Rollout,
+    last_values: NDArray[np.float64],
+    scale: float | None,
+    dials: Dials,
+    rng: np.random.Generator,
+) -> Iteration:
+    """Evaluate the deployed policy on a rollout, improve on it and step conservatively towards that.
+
+    Args:
+        policy: improved in place.
+        rollout: full.
+        last_values: U of the states that follow it, shape (n_envs,).
+        scale: running root mean square of the advantages; None before the first iteration.
+        dials: hyperparameters.
+        rng: orders the minibatches.
+    """
+    evaluation = evaluate(policy, rollout, last_values, dials)
+    rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
+    scale = SCALE_MEMORY * (rms if scale is None else scale) + (1.0 - SCALE_MEMORY) * rms
+    target = policy_targets(evaluation, scale + 1e-6, dials)
+    fitted = fit(policy, evaluation, target, dials, rng)
+    expired = 0.0
+    if policy.mixture is not None:
+        expired = policy.mixture.promote(policy.network, dials.mixture_alpha)
+    log = {
+        "train/policy_loss": fitted.policy_loss,
+        "train/value_loss": fitted.value_loss,
+        "train/advantage_rms": rms,
+        "train/value_min": float(evaluation.values.min()),
+        "train/value_max": float(evaluation.values.max()),
+        "train/centring_defect": float(improvement.centring_defect(evaluation.advantages, evaluation.policy)),
+        "mixture/distillation_kl": _kl_left(policy, evaluation, target),
+        "mixture/base_weight": 1.0 - dials.mixture_alpha,
+        "mixture/expired_weight": expired,
+        "recursion/projection_active": fitted.projected,
+    }
+    return Iteration(fitted.gradient_steps, evaluation.queries, scale, log)
+
+
+@torch.no_grad()
+def _kl_left(policy: RecursivePolicy, evaluation: Evaluation, target: Tensor) -> float:
+    """Mean KL(fitted target || network) that fitting has left."""
+    output = policy.network(policy.inputs(evaluation.observation), evaluation.latent)
+    log_policy = improvement.masked_log_softmax(output.logits, evaluation.mask)
+    return float(improvement.kl_divergence(target, log_policy).mean())
+
+
+def improve_by_hindsight(
+    policy: RecursivePolicy,
+    rollout: Rollout,
+    memory: HindsightMemory,
+    done: int,
+    dials: HindsightDials,
+    rng: np.random.Generator,
+) -> Iteration:
+    """Label what a rollout has solved, search for what it has not, and fit the values that the policy is read from.
+
+    Args:
+        policy: a `RepairPolicy`, improved in place.
+        rollout: full.
+        memory: takes the rollout's episodes; its `queries` grow.
+        done: gradient steps made before.
+        dials: hyperparameters.
+        rng: for labels, samples and depths.
+    """
+    assert isinstance(policy, RepairPolicy)
+    memory.add(rollout, rng)
+    iteration = Iteration(log={"train/prior": policy.prior})
+    if dials.search_instances:
+        found = memory.plan(policy.propose, dials.search_instances, dials.search_budget)
+        iteration.log["train/search_success"] = found
+    if memory.size >= dials.learning_starts:
+        collected = rollout.n_steps * rollout.n_envs
+        iteration.gradient_steps = max(1, round(dials.replay_ratio * collected / dials.batch_size))
+        fitted = fit_hits(policy, memory, iteration.gradient_steps, done, dials, rng)
+        iteration.log["train/hit_loss"] = fitted.loss
+        iteration.log["train/hit_accuracy"] = fitted.accuracy
+        iteration.log["recursion/projection_active"] = fitted.projected
+    iteration.log["train/memory"] = memory.size
+    return iteration
