@@ -31,7 +31,7 @@ COLOURS = {
 }
 OTHERS = ("#6a4c93", "#1982c4", "#8ac926", "#ff595e", "#ffca3a")
 GREY = "#8a8f98"
-STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), "-.", "--", ":")
+STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
 
 Curve = list[tuple[int, float, float, float]]
 """(environment steps, mean, lo, hi) of one algorithm."""
