@@ -24,6 +24,11 @@ class Ablation(NamedTuple):
     paired: Paired
     """Variant minus reference."""
 
+    @property
+    def label(self) -> str:
+        """The run's name, and the variant's where it has one of its own."""
+        return self.name if self.variant.algo == REFERENCE else f"{self.name}: {self.variant.algo}"
+
 
 def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:
     """Every variant of the ablation runs, in the order of the suites.

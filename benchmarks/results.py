@@ -31,11 +31,10 @@ FIGURES = "images/results"
 """Folder of the figures, seen from the page."""
 AGAINST = ("checker_greedy", "stage0")
 """Reference lines that the best contestant is compared with."""
-LEVELS = "legal actions"
-SUCCESS = ("method", "success", "95% interval", "sampled", "seeds", "n", LEVELS, "edits")
-"""Heads of the columns of what methods solve; that of levels is left out where all lines have the same."""
-COST = ("method", "env steps", "model queries", "gradient steps", "parameters", "train time")
-"""Heads of the columns of what training has cost."""
+SUCCESS = ("method", "success", "95% interval", "sampled", "seeds", "n")
+"""Heads of the columns of what is solved."""
+COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
+"""Heads of the columns of what a method may do and what its training has cost."""
 
 
 class Page(NamedTuple):
@@ -120,10 +119,9 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
 def _budget(
     steps: int, rows: Sequence[ResultRow], lines: Sequence[Summary], beyond: NDArray[np.bool_] | None
 ) -> dict[str, Any]:
-    """The table of one training budget, reference lines included, and the best contestant's differences."""
+    """The tables of one training budget, reference lines included, and the best contestant's differences."""
     here = [line for line in lines if line.steps in (0, steps)]
-    hidden = LEVELS if len({line.legal_actions for line in here}) == 1 else ""
-    success, cost = ([c for c in COLUMNS if c.head in heads and c.head != hidden] for heads in (SUCCESS, COST))
+    success, cost = ([column for column in COLUMNS if column.head in heads] for heads in (SUCCESS, COST))
     if beyond is not None and beyond.any() and not beyond.all():
         success.insert(3, _beyond_column(rows, beyond))
     return {

@@ -119,12 +119,11 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
 
 ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
-    "ablation": lambda one: one.name,
+    "variant": lambda one: one.label,
     "suite": lambda one: one.variant.suite,
     "budget": lambda one: count(one.variant.steps),
-    "method": lambda one: one.variant.algo,
-    "success": lambda one: rate(one.variant.success),
-    "reference": lambda one: rate(one.reference.success),
+    "success": lambda one: percent(one.variant.success.mean),
+    "reference": lambda one: percent(one.reference.success.mean),
     "difference": lambda one: points(one.paired.over_puzzles.mean),
     "over seeds": lambda one: "" if one.paired.over_seeds is None else span(one.paired.over_seeds),
     "over puzzles": lambda one: span(one.paired.over_puzzles),

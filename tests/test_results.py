@@ -147,11 +147,13 @@ def test_every_budget_has_its_table_with_the_lines(hand_made):
     assert column(small, "n", "upi_trm") == "4"
 
 
-def test_legal_actions_are_shown_where_they_differ(hand_made):
-    rows = [row(0, [1, 1, 1, 0]), row(0, [1, 1, 0, 0], "ppo")]
-    assert " legal actions |" not in results.page(hand_made(rows)).text
-    text = results.page(hand_made([rows[0], replace(rows[1], legal_actions="consistent")])).text
-    assert column(text, "legal actions", "ppo") == "consistent"
+def test_costs_are_of_trained_lines_and_say_what_they_may_do(hand_made):
+    rows = [row(0, [1, 1, 1, 0]), replace(row(0, [1, 1, 0, 0], "ppo"), legal_actions="consistent")]
+    rows.append(row(0, [0, 0, 0, 0], "random", kind="line", steps=0))
+    text = results.page(hand_made(rows)).text
+    costs = text[text.index("training one seed has cost") : text.index("<details>")]
+    assert cells(costs, "ppo") == ["ppo", "consistent", "208", "0", "12", "99", "1.5 s"]
+    assert "random" not in costs
 
 
 def test_searches_have_a_figure_and_a_table(hand_made):
@@ -240,7 +242,7 @@ def test_ablations_stand_beside_the_reference_and_nowhere_else(hand_made):
     assert found["no-search"].reference.success == summarise(main)[0].success
     assert found["width"].reference.success.mean == 0.5
     assert column(text[text.index("## Ablations") :], "difference", "no-search") == "-62.5"
-    assert column(text[text.index("## Ablations") :], "difference", "width") == "+0.0"
+    assert column(text[text.index("## Ablations") :], "difference", "width: small") == "+0.0"
     assert published.published(ResultRow, folder) == main
     assert text[: text.index("## Ablations")].replace("[ablations](#ablations) ·\n", "") in without
 
