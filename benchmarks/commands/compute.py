@@ -22,9 +22,7 @@ ROWS = "compute.jsonl"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "model", type=arguments.model_file, metavar="MODEL.zip", help="a saved model that can be searched with"
-    )
+    parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved model.zip, or zoo:NAME")
     parser.add_argument("--suite", required=True, help="its test pool is searched")
     parser.add_argument(
         "--budgets",
