@@ -7,7 +7,20 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from benchmarks.commands import cell, compare, compute, evaluate, readme, report, run, speed, status, watch, zoo
+from benchmarks.commands import (
+    cell,
+    compare,
+    compute,
+    evaluate,
+    readme,
+    report,
+    results,
+    run,
+    speed,
+    status,
+    watch,
+    zoo,
+)
 from benchmarks.provenance import command_line
 
 COMMANDS: dict[str, ModuleType] = {
@@ -21,6 +34,7 @@ COMMANDS: dict[str, ModuleType] = {
     "zoo": zoo,
     "speed": speed,
     "readme": readme,
+    "results": results,
     "cell": cell,
 }
 

@@ -31,7 +31,9 @@ COLOURS = {
 }
 OTHERS = ("#6a4c93", "#1982c4", "#8ac926", "#ff595e", "#ffca3a")
 GREY = "#8a8f98"
-STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), "-.", "--", ":")
+STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
+MARKERS = ("o", "^", "s", "D")
+"""Of the budgets of one method, which share its colour."""
 
 Curve = list[tuple[int, float, float, float]]
 """(environment steps, mean, lo, hi) of one algorithm."""
@@ -62,12 +64,13 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     axes: Any = figure.add_subplot()
     ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
-    budgets = {algo: {p.steps for p in points if p.algo == algo} for algo in {p.algo for p in points}}
+    budgets = {algo: sorted({p.steps for p in points if p.algo == algo}) for algo in {p.algo for p in points}}
     for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
         found = curve(list(group))
         if found:
-            label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps} steps"
-            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found)
+            label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
+            marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
+            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found, marker)
     for line, style in zip((line for line in lines if line.kind == "line"), STYLES * 9, strict=False):
         label = f"{line.algo} (no training)"
         axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
@@ -75,11 +78,14 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     return figure
 
 
-def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve) -> None:
+def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker: str = MARKERS[0]) -> None:
     steps, mean, lo, hi = zip(*found, strict=True)
     style = "--" if dashed else "-"
     percent = [[100 * v for v in values] for values in (mean, lo, hi)]
-    axes.plot(steps, percent[0], style, color=colour, linewidth=2, marker="o", markersize=3.5, label=label, zorder=3)
+    size = 3.5 if marker == MARKERS[0] else 5.5
+    axes.plot(
+        steps, percent[0], style, color=colour, linewidth=2, marker=marker, markersize=size, label=label, zorder=3
+    )
     axes.fill_between(steps, percent[1], percent[2], color=colour, alpha=0.16, linewidth=0, zorder=2)
 
 

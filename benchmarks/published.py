@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from benchmarks import records
 from benchmarks.folder import Folder
 from benchmarks.rows import ComputeRow, CurveRow, ResultRow, SpeedRow
 
 PUBLISHED = Path(__file__).resolve().parent / "published"
+ABLATION = "ablation-"
+"""A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
 SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, SpeedRow)}
 
 Record = TypeVar("Record")
 
 
 def published(kind: type[Record], folder: Path = PUBLISHED) -> list[Record]:
-    """All published records of a class, the latest of every key.
+    """All published records of a class but for those of ablations, the latest of every key.
 
     Raises:
         ValueError: a file has a schema that is not known here.
     """
-    found: list[Record] = []
-    for path in sorted(p for p in folder.glob("*") if p.suffix in (".csv", ".jsonl")):
-        schema = records.schema_of(path)
+    files = [path for path in _files(folder, kind) if not path.name.startswith(ABLATION)]
+    return records.latest(record for path in files for record in records.read(path, kind))
+
+
+def ablations(folder: Path = PUBLISHED) -> dict[str, list[ResultRow]]:
+    """Results of every published run `ablation-NAME`, by NAME.
+
+    Raises:
+        ValueError: a file has a schema that is not known here.
+    """
+    files = [path for path in _files(folder, ResultRow) if path.name.startswith(ABLATION)]
+    return {path.stem.removeprefix(ABLATION): records.latest(records.read(path, ResultRow)) for path in files}
+
+
+def _files(folder: Path, kind: type[Any]) -> list[Path]:
+    """Files with records of a class, by name."""
+    found = {p: records.schema_of(p) for p in sorted(folder.glob("*")) if p.suffix in (".csv", ".jsonl")}
+    for path, schema in found.items():
         if schema not in SCHEMAS:
             raise ValueError(f"published file {path.name} has unknown schema {schema!r}; known: {sorted(SCHEMAS)}")
-        known: object = getattr(kind, "schema", None)
-        if schema == known:
-            found += records.read(path, kind)
-    return records.latest(found)
+    return [path for path, schema in found.items() if schema == kind.schema]
 
 
 def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:

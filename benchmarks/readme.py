@@ -12,8 +12,7 @@ from pathlib import Path
 from benchmarks import tables
 from benchmarks.published import PUBLISHED, published
 from benchmarks.rows import ResultRow, SpeedRow
-from benchmarks.stats import paired_difference
-from benchmarks.summary import Summary, solved_by, summarise
+from benchmarks.summary import Summary, difference, summarise
 
 BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
@@ -66,5 +65,5 @@ def _paired(name: str, folder: Path) -> str:
     lines: dict[str, Summary] = {line.algo: line for line in sorted(summarise(rows), key=lambda line: line.steps)}
     if len(algos) != 2 or not set(algos) <= set(lines):
         raise ValueError(f"table {name!r} is not paired:SUITE:A:B with A and B among {sorted(lines)}")
-    a, b = (solved_by(rows, lines[algo]) for algo in algos)
-    return f"{suite}, {algos[0]} minus {algos[1]}: {tables.paired_text(paired_difference(a, b))}"
+    a, b = (lines[algo] for algo in algos)
+    return f"{suite}, {tables.paired_line(a, b, difference(rows, a, b))}"

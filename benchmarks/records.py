@@ -9,8 +9,9 @@ import io
 import json
 import os
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 Record = TypeVar("Record")
 
@@ -102,9 +103,15 @@ def _record(values: dict[str, Any], kind: type[Record], where: str) -> Record:
             f"{where} has schema {values.get('schema')!r}, not {known.schema!r}: records of different schemas are "
             "never mixed; start a new folder or file"
         )
-    hints = get_type_hints(known)
+    hints = _hints(known)
     record: Record = known(**{name: _value(value, hints[name]) for name, value in values.items()})
     return record
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    """Types of a class's fields; to work them out takes longer than all else that reading a record does."""
+    return get_type_hints(kind)
 
 
 def _value(value: Any, hint: Any) -> Any:
@@ -115,6 +122,6 @@ def _value(value: Any, hint: Any) -> Any:
         return value == "True"
     if hint in (int, float):
         return hint(value)
-    if hint == float | None:
-        return float(value) if value else None
+    if hint in (int | None, float | None):
+        return get_args(hint)[0](value) if value else None
     return value

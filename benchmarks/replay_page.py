@@ -7,27 +7,22 @@ import json
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from benchmarks.rendering import environment
 from benchmarks.replay import Episode, Frame, action_text, cell_of
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 
 def page(episode: Episode, title: str) -> str:
     """The HTML page of an episode."""
-    environment = Environment(
-        loader=PackageLoader("benchmarks"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     # Inside a script only "</" could end it.
     data = Markup(json.dumps(page_data(episode), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"))
-    return environment.get_template("replay.html").render(
-        title=title, unroll=episode.unroll, samples=_samples(episode), data=data
+    return (
+        environment()
+        .get_template("replay.html")
+        .render(title=title, unroll=episode.unroll, samples=_samples(episode), data=data)
     )
 
 

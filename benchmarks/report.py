@@ -6,14 +6,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from benchmarks import plots, records, tables
 from benchmarks.folder import Folder
+from benchmarks.rendering import environment
 from benchmarks.rows import CurveRow, FailureRow, ResultRow
-from benchmarks.stats import paired_difference, wilson_interval
+from benchmarks.stats import wilson_interval
 from benchmarks.suites import suite
-from benchmarks.summary import Summary, solved_by, summarise
+from benchmarks.summary import best_against, summarise
 
 
 def write_report(folder: Folder) -> Path:
@@ -60,24 +59,14 @@ def _section(
         "failed": {key: len(list(group)) for key, group in groupby(sorted(broken, key=_method), key=_method)},
         "rows": sorted(mine, key=lambda row: (row.kind, row.algo, row.steps, row.seed)),
         "broken": broken,
-        "paired": _paired(mine, lines),
+        "paired": [
+            {"a": a.algo, "b": b.algo, "text": tables.paired_text(paired)} for a, b, paired in best_against(mine, lines)
+        ],
     }
 
 
 def _method(row: FailureRow) -> tuple[str, int]:
     return row.algo, row.steps
-
-
-def _paired(rows: list[ResultRow], lines: list[Summary]) -> list[dict[str, str]]:
-    """The best contestant against every other line, on the same puzzles."""
-    if not lines or lines[0].is_reference:
-        return []
-    best, out = lines[0], []
-    for other in lines[1:]:
-        if (other.n, other.suite) == (best.n, best.suite):
-            difference = paired_difference(solved_by(rows, best), solved_by(rows, other))
-            out.append({"a": best.algo, "b": other.algo, "text": tables.paired_text(difference)})
-    return out
 
 
 def _missing(folder: Folder, rows: list[ResultRow], failures: list[FailureRow]) -> list[str]:
@@ -97,13 +86,7 @@ def _origins(rows: list[ResultRow]) -> list[dict[str, Any]]:
 
 
 def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("benchmarks"),
-        autoescape=select_autoescape(),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=tables.percent, count=tables.count)
-    environment.globals.update(wilson=lambda row: tables.span(wilson_interval(row.solved, row.n)))
-    return environment.get_template("report.html")
+    pages = environment()
+    pages.filters.update(percent=tables.percent, count=tables.count)
+    pages.globals.update(wilson=lambda row: tables.span(wilson_interval(row.solved, row.n)))
+    return pages.get_template("report.html")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.rows import Kind, ResultRow
 from benchmarks.runner import REFERENCE_METHODS
-from benchmarks.stats import Interval, success_interval, t_interval
+from benchmarks.stats import Interval, Paired, paired_difference, success_interval, t_interval
 
 LINE_ORDER = ("random", "random_consistent", "checker_greedy", "stage0", "singles", "solver")
 
@@ -104,3 +104,28 @@ def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.
     """Seed -> which test puzzles were solved, of the rows that a summary was drawn from."""
     key = (line.suite, line.algo, line.steps)
     return {row.seed: row.solved_mask for row in rows if (row.suite, row.algo, row.steps) == key}
+
+
+def success_on(rows: Iterable[ResultRow], line: Summary, chosen: NDArray[np.bool_]) -> Interval:
+    """Success on some of the test puzzles only.
+
+    Args:
+        rows: those that the summary was drawn from may be among others.
+        line: the summary.
+        chosen: which puzzles count, shape (n,), at least one.
+    """
+    solved = [int(mask[chosen].sum()) for mask in solved_by(rows, line).values()]
+    return success_interval(solved, int(chosen.sum()))
+
+
+def difference(rows: Sequence[ResultRow], a: Summary, b: Summary) -> Paired:
+    """Success of A minus success of B on the same puzzles, from the rows that both were drawn from."""
+    return paired_difference(solved_by(rows, a), solved_by(rows, b))
+
+
+def best_against(rows: Sequence[ResultRow], lines: Sequence[Summary]) -> list[tuple[Summary, Summary, Paired]]:
+    """The best contestant of one suite, every other line on the same puzzles, and the difference of the two."""
+    if not lines or lines[0].is_reference:
+        return []
+    best = lines[0]
+    return [(best, other, difference(rows, best, other)) for other in lines[1:] if other.n == best.n]

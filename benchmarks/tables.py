@@ -9,11 +9,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.rows import SpeedRow
-from benchmarks.stats import Interval, Paired
+from benchmarks.rows import ComputeRow, SpeedRow
+from benchmarks.stats import Interval, Paired, wilson_interval
 from benchmarks.summary import Summary
 
 if TYPE_CHECKING:
+    from benchmarks.ablations import Ablation
+    from benchmarks.targets import Verdict
     from trm_agents.zoo import Card
 
 
@@ -30,10 +32,20 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def points(value: float) -> str:
+    """`+1.2`: a difference of two rates in percentage points."""
+    return f"{100 * value:+.1f}"
+
+
 def span(interval: Interval) -> str:
     """`[95.1, 99.0]`, in percent; a Wilson interval is marked with a w."""
     mark = " w" if interval.kind == "wilson" else ""
     return f"[{100 * interval.lo:.1f}, {100 * interval.hi:.1f}]{mark}"
+
+
+def rate(interval: Interval) -> str:
+    """`97.3 % [95.1, 99.0]`."""
+    return f"{percent(interval.mean)} {span(interval)}"
 
 
 def count(value: float) -> str:
@@ -63,7 +75,7 @@ COLUMNS = (
     Column(
         "sampled",
         "The same with actions sampled from the policy; empty where there is no such mode or one seed only.",
-        lambda s: "" if s.sampled is None else f"{percent(s.sampled.mean)} {span(s.sampled)}",
+        lambda s: "" if s.sampled is None else rate(s.sampled),
     ),
     Column("seeds", "Training seeds, or draws of a reference line.", lambda s: str(s.seeds)),
     Column("n", "Test puzzles that each seed was scored on.", lambda s: str(s.n)),
@@ -94,6 +106,42 @@ CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
     "trained by": lambda card: card.trained_commit[:7],
 }
 """Columns of a table of the zoo's agents: head -> what it says of a card."""
+
+COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
+    "guide": lambda row: row.guide if row.unroll is None else f"{row.guide}, n = {row.unroll}",
+    "calls at most": lambda row: str(row.budget) if row.budget else "greedy",
+    "solved": lambda row: percent(row.success),
+    "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),
+    "mean calls": lambda row: f"{row.network_calls:.1f}",
+    "median when solved": lambda row: "" if row.network_calls_solved is None else f"{row.network_calls_solved:g}",
+    "edits": lambda row: f"{row.edits:.1f}",
+}
+"""Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
+
+ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
+    "variant": lambda one: one.label,
+    "suite": lambda one: one.variant.suite,
+    "budget": lambda one: count(one.variant.steps),
+    "success": lambda one: percent(one.variant.success.mean),
+    "reference": lambda one: percent(one.reference.success.mean),
+    "difference": lambda one: points(one.paired.over_puzzles.mean),
+    "over seeds": lambda one: "" if one.paired.over_seeds is None else span(one.paired.over_seeds),
+    "over puzzles": lambda one: span(one.paired.over_puzzles),
+    "seeds": lambda one: str(one.variant.seeds),
+    "n": lambda one: str(one.variant.n),
+}
+"""Columns of the table of ablations: head -> what it says of one."""
+
+TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
+    "suite": lambda one: one.target.suite,
+    "play": lambda one: one.target.what,
+    "env steps": lambda one: f"{one.target.steps:,}",
+    "target": lambda one: percent(one.target.success),
+    "measured": lambda one: "" if one.measured is None else rate(one.measured.success),
+    "by": lambda one: "" if one.measured is None else f"{one.measured.by} at {count(one.measured.steps)}",
+    "verdict": lambda one: one.status,
+}
+"""Columns of the table of targets: head -> what it says of a verdict."""
 
 TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
 """Heads of the columns that a terminal shows."""
@@ -127,12 +175,33 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def markdown_summaries(lines: Sequence[Summary]) -> str:
-    """Summaries as a Markdown table; references in italics."""
+def markdown_summaries(lines: Sequence[Summary], columns: Sequence[Column] = COLUMNS) -> str:
+    """Summaries as a Markdown table; references in italics.
+
+    Args:
+        lines: one a row.
+        columns: the first is the method's name.
+    """
     rows = [
-        [f"*{line.algo}*" if line.is_reference else line.algo, *(c.cell(line) for c in COLUMNS[1:])] for line in lines
+        [f"*{line.algo}*" if line.is_reference else line.algo, *(c.cell(line) for c in columns[1:])] for line in lines
     ]
-    return markdown([column.head for column in COLUMNS], rows)
+    return markdown([column.head for column in columns], rows)
+
+
+def markdown_compute(rows: Sequence[ComputeRow]) -> str:
+    """Success against network calls as a Markdown table."""
+    return markdown(list(COMPUTE_COLUMNS), [[cell(row) for cell in COMPUTE_COLUMNS.values()] for row in rows])
+
+
+def markdown_ablations(found: Sequence[Ablation]) -> str:
+    """Ablations as a Markdown table, each beside its reference."""
+    cells = [[cell(one) for cell in ABLATION_COLUMNS.values()] for one in found]
+    return markdown(list(ABLATION_COLUMNS), cells)
+
+
+def markdown_targets(found: Sequence[Verdict]) -> str:
+    """Targets and what became of them as a Markdown table."""
+    return markdown(list(TARGET_COLUMNS), [[cell(one) for cell in TARGET_COLUMNS.values()] for one in found])
 
 
 def markdown_speed(rows: Sequence[SpeedRow]) -> str:
@@ -158,7 +227,12 @@ def markdown_cards(cards: Sequence[Card]) -> str:
 def paired_text(paired: Paired) -> str:
     """`+1.2 points, 95 % interval [0.5, 1.9] over 5 seeds, [0.1, 2.3] over 512 puzzles`."""
     over = [f"{span(i)} over {i.n} {what}" for i, what in _spans(paired)]
-    return f"{100 * paired.over_puzzles.mean:+.1f} points, 95 % interval {', '.join(over)}"
+    return f"{points(paired.over_puzzles.mean)} points, 95 % interval {', '.join(over)}"
+
+
+def paired_line(a: Summary, b: Summary, paired: Paired) -> str:
+    """`A minus B: ` and the text of their difference."""
+    return f"{a.algo} minus {b.algo}: {paired_text(paired)}"
 
 
 def _spans(paired: Paired) -> list[tuple[Interval, str]]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from benchmarks import models, records
+from benchmarks import models, records, tables
 from benchmarks.commands import arguments
 from benchmarks.provenance import set_threads
 from benchmarks.rows import UNIFORM, ComputeRow
-from benchmarks.stats import wilson_interval
 from benchmarks.suites import pool, suite
 
 THREADS = 1
@@ -76,11 +76,7 @@ def _draw(out: Path, last: ComputeRow) -> None:
 
 def _show(rows: list[ComputeRow]) -> None:
     title = f"{rows[0].suite}, {rows[0].n} test puzzles"
-    table = Table("guide", "budget", "solved", "95 % interval", "network calls", "when solved", title=title)
+    table = Table(*tables.COMPUTE_COLUMNS, title=title)
     for row in rows:
-        interval = wilson_interval(row.solved, row.n)
-        span = f"{interval.lo:.1%} to {interval.hi:.1%}"
-        median = "-" if row.network_calls_solved is None else f"{row.network_calls_solved:g}"
-        budget = str(row.budget) if row.budget else "greedy"
-        table.add_row(row.guide, budget, f"{row.success:.1%}", span, f"{row.network_calls:.1f}", median)
+        table.add_row(*(Text(cell(row)) for cell in tables.COMPUTE_COLUMNS.values()))
     Console().print(table)

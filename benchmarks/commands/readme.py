@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-import sys
 from pathlib import Path
 
+from benchmarks.commands.generated import settle
 from benchmarks.provenance import ROOT
 from benchmarks.readme import fill
-from benchmarks.records import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +18,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Fill or check."""
-    old = options.file.read_text(encoding="utf-8")
-    new = fill(old)
-    if options.check:
-        a, b = (text.splitlines(keepends=True) for text in (old, new))
-        sys.stderr.writelines(difflib.unified_diff(a, b, "README.md", "from published rows"))
-        return int(old != new)
-    if old != new:
-        write_atomically(options.file, new)
-    return 0
+    return settle(options.file, fill(options.file.read_text(encoding="utf-8")), options.check)

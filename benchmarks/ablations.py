@@ -1,0 +1,73 @@
+"""Ablations: published runs in which one thing of a method is different, beside the method itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.rows import ResultRow
+from benchmarks.stats import Paired, paired_difference
+from benchmarks.suites import SUITES
+from benchmarks.summary import Summary, solved_by, summarise
+
+REFERENCE = "upi_trm"
+"""Method that every variant is compared with."""
+
+
+class Ablation(NamedTuple):
+    """A variant on a suite at a budget, and the reference on the same puzzles at the same budget."""
+
+    name: str
+    """Of the published run, without its prefix."""
+    variant: Summary
+    reference: Summary
+    paired: Paired
+    """Variant minus reference."""
+
+    @property
+    def label(self) -> str:
+        """The run's name, and the variant's where it has one of its own."""
+        return self.name if self.variant.algo == REFERENCE else f"{self.name}: {self.variant.algo}"
+
+
+def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:
+    """Every variant of the ablation runs, in the order of the suites.
+
+    Contestants of a run under names of their own are its variants, and the run's own `upi_trm` is their reference. A
+    run that has `upi_trm` alone is a variant as a whole. Where a run has no reference, that of `others` is taken.
+
+    Args:
+        runs: rows by the run's name.
+        others: published rows outside of ablations.
+
+    Raises:
+        ValueError: there is no reference on the same suite at the same budget.
+    """
+    found = [one for name, rows in runs.items() for one in _of_run(name, rows, others)]
+    suites = list(SUITES)
+    return sorted(found, key=lambda one: (suites.index(one.variant.suite), one.variant.steps, one.name))
+
+
+def _of_run(name: str, rows: Sequence[ResultRow], others: Sequence[ResultRow]) -> list[Ablation]:
+    contestants = [line for line in summarise(rows) if not line.is_reference]
+    renamed = [line for line in contestants if line.algo != REFERENCE]
+    own = rows if renamed else ()
+    return [_beside(name, line, rows, own, others) for line in renamed or contestants]
+
+
+def _beside(
+    name: str, line: Summary, rows: Sequence[ResultRow], own: Sequence[ResultRow], others: Sequence[ResultRow]
+) -> Ablation:
+    references = _references(own, line) or _references(others, line)
+    if not references:
+        raise ValueError(
+            f"ablation {name!r}: no published {REFERENCE} on {line.suite} at {line.steps} steps to compare it with; "
+            "publish one, or run it with the ablation"
+        )
+    (reference,) = summarise(references)
+    paired = paired_difference(solved_by(rows, line), solved_by(references, reference))
+    return Ablation(name, line, reference, paired)
+
+
+def _references(rows: Sequence[ResultRow], line: Summary) -> list[ResultRow]:
+    return [row for row in rows if (row.suite, row.algo, row.steps) == (line.suite, REFERENCE, line.steps)]

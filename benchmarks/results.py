@@ -1,0 +1,194 @@
+"""The page of results: everything that was published, from its rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import records, tables
+from benchmarks.ablations import compared
+from benchmarks.provenance import ROOT
+from benchmarks.published import PUBLISHED, ablations, published
+from benchmarks.rendering import environment
+from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow
+from benchmarks.shipped import beyond_mask, shipped_pool
+from benchmarks.stats import LEVEL
+from benchmarks.suites import SUITES, suite
+from benchmarks.summary import Summary, best_against, success_on, summarise
+from benchmarks.tables import COLUMNS, Column
+from benchmarks.targets import TARGETS, Target, Verdict, greedy, judge, searched
+from trm_envs.plan_edit.task import Grids
+
+TRIED = ROOT / "docs" / "tried.md"
+FIGURES = "images/results"
+"""Folder of the figures, seen from the page."""
+AGAINST = ("checker_greedy", "stage0")
+"""Reference lines that the best contestant is compared with."""
+SUCCESS = ("method", "success", "95% interval", "sampled", "seeds", "n")
+"""Heads of the columns of what is solved."""
+COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
+"""Heads of the columns of what a method may do and what its training has cost."""
+
+
+class Page(NamedTuple):
+    """The page and what draws its figures."""
+
+    text: str
+    figures: dict[str, Callable[[], bytes]]
+    """Path, seen from the page -> PNG; drawn when called."""
+
+
+class Rows(NamedTuple):
+    """Everything published, and the pools that it was scored on."""
+
+    results: list[ResultRow]
+    curves: list[CurveRow]
+    compute: list[ComputeRow]
+    ablations: dict[str, list[ResultRow]]
+    pools: dict[str, Grids]
+    """Test instances by suite, for suites with rows."""
+
+
+def page(folder: Path = PUBLISHED, tried: Path = TRIED, targets: Sequence[Target] = TARGETS) -> Page:
+    """The page of a folder of published rows.
+
+    Args:
+        folder: published rows.
+        tried: Markdown that is taken over word for word.
+        targets: what the rows are held against.
+
+    Raises:
+        ValueError: rows were scored on other pools than the shipped ones, or an ablation has no reference.
+    """
+    rows = _read(folder)
+    figures: dict[str, Callable[[], bytes]] = {}
+    text = (
+        environment()
+        .get_template("results.md")
+        .render(
+            level=f"{100 * LEVEL:g} %",
+            suites=[_suite(name, rows, figures) for name in SUITES if any(row.suite == name for row in rows.results)],
+            searches=_searches(rows.compute, figures),
+            ablations=tables.markdown_ablations(found) if (found := compared(rows.ablations, rows.results)) else "",
+            algos=" and ".join(sorted({target.algo for target in targets})),
+            targets=tables.markdown_targets([_verdict(target, rows) for target in targets]),
+            tried=tried.read_text(encoding="utf-8").strip(),
+        )
+    )
+    return Page(text.rstrip() + "\n", figures)
+
+
+def _read(folder: Path) -> Rows:
+    results, compute = published(ResultRow, folder), published(ComputeRow, folder)
+    varied = ablations(folder)
+    scored: list[ResultRow | ComputeRow] = [*results, *compute, *(row for rows in varied.values() for row in rows)]
+    pools = {
+        name: shipped_pool(name, (row for row in scored if row.suite == name))
+        for name in dict.fromkeys(row.suite for row in scored)
+    }
+    return Rows(results, published(CurveRow, folder), compute, varied, pools)
+
+
+def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> dict[str, Any]:
+    """What the template says of one suite."""
+    mine = [row for row in rows.results if row.suite == name]
+    points = [point for point in rows.curves if point.suite == name]
+    lines, beyond = summarise(mine), beyond_mask(name, rows.pools[name])
+    if points:
+        figures[f"{FIGURES}/{name}.png"] = partial(_learning_curves, name, points, lines)
+    budgets = sorted({line.steps for line in lines if line.steps}) or [0]
+    return {
+        "suite": suite(name),
+        "keywords": [f"{key}={value!r}" for key, value in suite(name).env_kwargs.items()],
+        "n": len(rows.pools[name]),
+        "beyond": None if beyond is None else int(beyond.sum()),
+        "figure": f"{FIGURES}/{name}.png" if points else "",
+        "digest": _digest(points, CurveRow),
+        "budgets": [_budget(steps, mine, lines, beyond) for steps in budgets],
+        "origins": sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in mine}),
+    }
+
+
+def _budget(
+    steps: int, rows: Sequence[ResultRow], lines: Sequence[Summary], beyond: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """The tables of one training budget, reference lines included, and the best contestant's differences."""
+    here = [line for line in lines if line.steps in (0, steps)]
+    success, cost = ([column for column in COLUMNS if column.head in heads] for heads in (SUCCESS, COST))
+    if beyond is not None and beyond.any() and not beyond.all():
+        success.insert(3, _beyond_column(rows, beyond))
+    return {
+        "steps": f"{steps:,}",
+        "success": tables.markdown_summaries(here, success),
+        "cost": tables.markdown_summaries([line for line in here if line.steps], cost),
+        "paired": [tables.paired_line(*found) for found in best_against(rows, here) if found[1].algo in AGAINST],
+    }
+
+
+def _beyond_column(rows: Sequence[ResultRow], beyond: NDArray[np.bool_]) -> Column:
+    """Success on the test puzzles that naked and hidden singles do not solve."""
+
+    def cell(line: Summary) -> str:
+        return tables.rate(success_on(rows, line, beyond))
+
+    return Column("beyond singles", "The same on puzzles that naked and hidden singles do not solve.", cell)
+
+
+def _searches(rows: Sequence[ComputeRow], figures: dict[str, Callable[[], bytes]]) -> list[dict[str, Any]]:
+    """What the template says of success against network calls, a part for each suite and set of puzzles."""
+    order = list(SUITES)
+
+    def place(row: ComputeRow) -> tuple[int, int, bool, str, int, int]:
+        # The search without a network comes last.
+        return order.index(row.suite), -row.n, row.guide == UNIFORM, row.guide, row.unroll or 0, row.budget
+
+    out = []
+    for (name, n), group in groupby(sorted(rows, key=place), key=lambda row: (row.suite, row.n)):
+        mine = list(group)
+        path = f"{FIGURES}/{name}-search-{n}.png"
+        figures[path] = partial(_compute_curves, mine)
+        content = {"suite": name, "n": n, "figure": path, "digest": _digest(mine, ComputeRow)}
+        out.append({**content, "table": tables.markdown_compute(mine)})
+    return out
+
+
+def _verdict(target: Target, rows: Rows) -> Verdict:
+    if target.suite not in rows.pools:
+        return judge(target, [])
+    instances = rows.pools[target.suite]
+    if target.calls:
+        return judge(target, searched(target, rows.compute, _zoo_steps() if rows.compute else {}, len(instances)))
+    return judge(target, greedy(target, rows.results, beyond_mask(target.suite, instances)))
+
+
+def _zoo_steps() -> dict[str, int]:
+    """File name -> environment steps of training, of every agent of the zoo."""
+    # Loads torch, which the rest of the page does not need.
+    from trm_agents import zoo
+
+    return {zoo.path(name).name: zoo.card(name).env_steps for name in zoo.names()}
+
+
+def _digest(found: Sequence[Any], kind: type[Any]) -> str:
+    """What a figure was drawn from: a changed row changes the page, so that its figures are drawn anew."""
+    return hashlib.sha256(records.to_csv(found, kind).encode()).hexdigest()[:16]
+
+
+def _learning_curves(name: str, points: Sequence[CurveRow], lines: Sequence[Summary]) -> bytes:
+    # Figures take a second to import.
+    from benchmarks import plots
+
+    return plots.as_png(plots.learning_curves(name, points, lines))
+
+
+def _compute_curves(rows: Sequence[ComputeRow]) -> bytes:
+    from benchmarks import plots
+
+    return plots.as_png(plots.compute_curves(rows))

@@ -1,0 +1,45 @@
+"""The shipped test pools, for those rows only that were scored on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines import LINES
+from benchmarks.provenance import pool_hash
+from benchmarks.rows import ComputeRow, ResultRow
+from benchmarks.suites import pool, suite
+from trm_envs.plan_edit.task import Grids
+from trm_envs.sudoku.solver import beyond_singles
+
+
+def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> Grids:
+    """The instances of a suite's shipped test pool, shape (n, n_cells), int8.
+
+    Args:
+        name: the suite.
+        rows: results on the whole pool; a search may have been measured on its first instances only.
+
+    Raises:
+        ValueError: a row was scored on other instances, so that nothing can be said of them.
+    """
+    row = suite(name)
+    instances = pool(row.env_id, row.env_kwargs, "test").instances
+    hashes: dict[int, str] = {}
+    for scored in rows:
+        n = scored.n if isinstance(scored, ComputeRow) else len(instances)
+        if n not in hashes:
+            hashes[n] = pool_hash(instances[:n])
+        if scored.pool_sha256 != hashes[n]:
+            raise ValueError(
+                f"{name}: published rows were scored on a test pool with SHA-256 {scored.pool_sha256}, the shipped one "
+                f"has {hashes[n]}; run them again on the shipped pool"
+            )
+    return instances
+
+
+def beyond_mask(name: str, instances: Grids) -> NDArray[np.bool_] | None:
+    """Which puzzles naked and hidden singles do not solve, shape (n,); None where the suite is no Sudoku."""
+    return beyond_singles(instances) if LINES["singles"].supports(suite(name).env_id) else None
