@@ -79,10 +79,8 @@ def recall(
     with torch.no_grad(), facing(model, mdp):
         observation, _ = policy.obs_to_tensor(observe(states))
         probabilities, carried = policy.action_probabilities(observation, latent)
-        latents = policy.network.run(policy.inputs(observation), latent, unroll=2 * unroll).latents
-        heads = torch.cat([policy.network.read_value(z) for z in latents])
-    potential = float(checks.score[0]) if mdp.shaping else 0.0
-    values = policy.value_offset + policy.value_scale * heads.cpu().numpy() - potential
+        potential = torch.tensor([float(checks.score[0]) if mdp.shaping else 0.0], device=policy.device)
+        values = policy.values_by_depth(observation, potential, 2 * unroll, latent)[:, 0].cpu().numpy()
     chances = probabilities[0].cpu().numpy()
     thought = Thought(chances, values.astype(np.float32), int(chances.argmax()))
     return thought, carried if policy.latent == "persistent" else None

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 
 import trm_envs
+from baselines.agents import recursive_networks
 from benchmarks import cli, models, replay, terminal
 from benchmarks.models import Label
 from benchmarks.replay_page import page, page_data
@@ -78,7 +79,8 @@ def test_values_by_depth_are_those_of_the_policy(solved):
     observation, _ = model.policy.obs_to_tensor(observe(frame.states))
     potential = torch.as_tensor(frame.checks.score, dtype=torch.float32)
     for depth in (n, 2 * n):
-        model.policy.network.unroll = depth
+        for network in recursive_networks(model):
+            network.unroll = depth
         with torch.no_grad():
             expected = model.policy.values(observation, potential)
         assert frame.thought.values[depth - 1] == pytest.approx(float(expected), abs=1e-4)

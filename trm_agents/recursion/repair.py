@@ -39,9 +39,12 @@ class RepairNetwork(Recursion):
         Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
         a probability of its own. Averaged over the last `kept` inner steps.
         """
+        return self.hits_by_depth(observation, unroll, kept).mean(0)
+
+    def hits_by_depth(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
+        """The same for each of the last `kept` inner steps, (kept, B, n_cells, n_symbols)."""
         logits, _ = self.hit_logits(observation, unroll, kept)
-        probabilities = torch.softmax(logits, dim=3) if self.core.n_symbols > 1 else torch.sigmoid(logits)
-        return probabilities.mean(0)
+        return torch.softmax(logits, dim=3) if self.core.n_symbols > 1 else torch.sigmoid(logits)
 
 
 def repair_network(

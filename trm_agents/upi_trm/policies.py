@@ -130,6 +130,14 @@ class RecursivePolicy(BasePolicy):
         last = self.network.run(self.inputs(observation), latent, kept=1).latents[-1]
         return self.value_offset + self.value_scale * self.network.read_value(last) - potential
 
+    def values_by_depth(
+        self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
+    ) -> Tensor:
+        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
+        latents = self.network.run(self.inputs(observation), latent, unroll).latents
+        heads = torch.stack([self.network.read_value(z) for z in latents])
+        return self.value_offset + self.value_scale * heads - potential
+
     def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
         """The value head's output at which U(s) equals `values`."""
         return (values + potential - self.value_offset) / self.value_scale

@@ -149,13 +149,24 @@ class RepairPolicy(TRMPolicy):
 
     def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
         """U_n(s) = gamma^(m - 1) - Phi(s), with m the expected number of cells that are not right, shape (B,)."""
-        assert self.mdp is not None
+        return self._values_of(self.hit_probabilities(observation), self._states(observation)) - potential
+
+    def values_by_depth(
+        self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
+    ) -> Tensor:
+        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
         states = self._states(observation)
-        hits = self.hit_probabilities(observation)
+        depths = self.averaged.hits_by_depth(observation, unroll, unroll)
+        return torch.stack([self._values_of(hits, states) for hits in depths]) - potential
+
+    def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
+        """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""
+        assert self.mdp is not None
         mask = torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
         editable = mask[:, : hits[0].numel()].view(hits.shape).any(2)
         wrong = torch.where(editable, 1.0 - self._right(hits, self._unchanged(states)), 0.0).sum(1)
-        return self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0) - potential
+        value: Tensor = self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0)
+        return value
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         own = {"hidden": self.hidden, "beta": self.beta, "readout_steps": self.readout_steps}
