@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Contraction, Core, TokenCore, Unrolled, VectorCore
-from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
+from trm_agents.recursion.cores import Contraction, Core, Unrolled, VectorCore
+from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
+from trm_agents.recursion.exact_cover import exact_cover_core
 from trm_agents.recursion.heads import (
     ActionHead,
     TokenActionHead,
@@ -113,6 +114,7 @@ def token_network(
     mdp: PlanEditMDP,
     *,
     width: int = 16,
+    hidden: int | None = None,
     unroll: int = 2,
     radius: float | None = 10.0,
     contraction: Contraction = "none",
@@ -123,17 +125,18 @@ def token_network(
 
     Args:
         mdp: the task and its actions.
-        width: d, channels of a token.
+        width: d, latent channels of a token.
+        hidden: H, hidden channels of a token; 2 d by default.
         unroll: n.
         radius: R; None leaves the projection out.
-        contraction: `none` or `clamp`.
-        lipschitz: L_z, for `clamp`.
+        contraction: see `Core`.
+        lipschitz: see `Core`.
         advantage_head: read advantages of all actions as well.
     """
-    task = mdp.task
+    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz)
     return RecursiveNetwork(
-        TokenEncoder(mdp, width),
-        TokenCore(width, task.relations, task.n_symbols, contraction, lipschitz),
+        CategoryEncoder(mdp, width, len(core.own), core.certified),
+        core,
         TokenActionHead(mdp, width),
         TokenValueHead(width),
         TokenActionHead(mdp, width) if advantage_head else None,

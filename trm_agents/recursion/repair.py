@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trm_agents.recursion.cores import Contraction
-from trm_agents.recursion.exact_cover import CategoryEncoder, ExactCoverCore
+from trm_agents.recursion.encoders import CategoryEncoder
+from trm_agents.recursion.exact_cover import ExactCoverCore, exact_cover_core
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -79,7 +80,5 @@ def repair_network(
         contraction: see `Core`.
         lipschitz: see `Core`.
     """
-    task = mdp.task
-    wide = 2 * width if hidden is None else hidden
-    core = ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)
-    return RepairNetwork(CategoryEncoder(mdp, width, wide, core.certified), core, unroll, radius)
+    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz)
+    return RepairNetwork(CategoryEncoder(mdp, width, len(core.own), core.certified), core, unroll, radius)
