@@ -87,6 +87,15 @@ class Core(nn.Module, ABC):
         if self.certified and self.lipschitz_bound() > self.lipschitz:
             raise ValueError(f"certified lipschitz={self.lipschitz}, but the weights give {self.lipschitz_bound()}")
 
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Entries of a latent."""
+
+    def gain(self, radius: float | None) -> float:
+        """Factor from a latent to units in which one on the sphere has entries of size one, whatever R is."""
+        return 1.0 if radius is None else sqrt(self.size) / radius
+
     @abstractmethod
     def unroll(self, injection: Any, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
         """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""
@@ -130,6 +139,11 @@ class VectorCore(Core):
         self.expand = nn.Linear(width, width)
         self.contract = None if self.certified else nn.Linear(width, width)
         self.prove()
+
+    @property
+    def size(self) -> int:
+        """Entries of a latent."""
+        return self.expand.out_features
 
     def unroll(self, injection: Tensor, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
         """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""

@@ -111,9 +111,10 @@ class ExactCoverCore(Core):
         own, maps = at_most_one(self.own, norm), at_most_one(self.maps, norm)
         return self.lipschitz, own, maps, -2.0 * self.lipschitz * own.T, -2.0 * self.lipschitz * maps.transpose(1, 2)
 
-    def gain(self, radius: float | None) -> float:
-        """Factor from a latent to units in which one on the sphere has entries of size one, whatever R is."""
-        return 1.0 if radius is None else sqrt(len(self.bias) * self.n_cells * self.n_symbols) / radius
+    @property
+    def size(self) -> int:
+        """Entries of a latent."""
+        return len(self.bias) * self.n_cells * self.n_symbols
 
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents token by token: (B, d, T) -> (B, n_cells, n_symbols, d)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -65,10 +64,7 @@ class Recursion(nn.Module):
 
     def scaled(self, latent: Tensor) -> Tensor:
         """Latents in units in which a latent on the sphere has entries of size one, whatever R is."""
-        tokens = self.core.tokens(latent)
-        if self.radius is None:
-            return tokens
-        return tokens * (sqrt(latent[0].numel()) / self.radius)
+        return self.core.tokens(latent) * self.core.gain(self.radius)
 
 
 class RecursiveNetwork(Recursion):
@@ -105,6 +101,10 @@ class RecursiveNetwork(Recursion):
         out: Tensor = self.value_head(self.scaled(latent))
         return out
 
+    def value_lipschitz(self) -> float:
+        """Bound on |V(z) - V(z')| / |z - z'| of the value head over all latents, from the weights as they are."""
+        return self.value_head.lipschitz_bound() * self.core.gain(self.radius)
+
     def forward(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> NetworkOutput:
         """Unroll and read the last latent."""
         return self.read(self.run(observation, latent, unroll, kept=1).latents[-1])
@@ -133,12 +133,13 @@ def token_network(
         lipschitz: see `Core`.
         advantage_head: read advantages of all actions as well.
     """
-    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz)
+    task = mdp.task
+    core = exact_cover_core(task, width, hidden, contraction, lipschitz)
     return RecursiveNetwork(
         CategoryEncoder(mdp, width, len(core.own), core.certified),
         core,
         TokenActionHead(mdp, width),
-        TokenValueHead(width),
+        TokenValueHead(width, task.n_cells * task.n_symbols),
         TokenActionHead(mdp, width) if advantage_head else None,
         unroll,
         radius,

@@ -143,6 +143,14 @@ class RecursivePolicy(BasePolicy):
         heads = torch.stack([self.network.read_value(z) for z in latents])
         return self.value_offset + self.value_scale * heads - potential
 
+    def value_lipschitz(self) -> float:
+        """L_V: bound on |U(z) - U(z')| / |z - z'| over all latents of any state, from the weights as they are.
+
+        So |U_n(s) - U_m(s)| <= L_V sum_{j=n}^{m-1} |z_{j+1} - z_j| (path bound of the paper): Phi is the same at every
+        depth.
+        """
+        return self.value_scale * self.network.value_lipschitz()
+
     def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
         """The value head's output at which U(s) equals `values`."""
         return (values + potential - self.value_offset) / self.value_scale
