@@ -3,7 +3,14 @@
 from trm_agents.recursion.cores import Contraction, Core, VectorCore
 from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
 from trm_agents.recursion.exact_cover import ExactCoverCore
-from trm_agents.recursion.network import NetworkOutput, Recursion, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion.network import (
+    NetworkOutput,
+    Recursion,
+    RecursiveNetwork,
+    Settled,
+    token_network,
+    vector_network,
+)
 from trm_agents.recursion.projection import project_ball
 from trm_agents.recursion.repair import RepairNetwork, repair_network
 
@@ -16,6 +23,7 @@ __all__ = [
     "Recursion",
     "RecursiveNetwork",
     "RepairNetwork",
+    "Settled",
     "VectorCore",
     "VectorEncoder",
     "project_ball",

@@ -104,6 +104,10 @@ class Core(nn.Module, ABC):
     def clamp_(self) -> None:
         """Scale weights back to where the contraction wants them, after a gradient step."""
 
+    def take(self, injection: Any, rows: Tensor) -> Any:
+        """The injections of some states of a batch."""
+        return injection[rows]
+
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents as heads read them."""
         return latent

@@ -116,6 +116,10 @@ class ExactCoverCore(Core):
         """Entries of a latent."""
         return len(self.bias) * self.n_cells * self.n_symbols
 
+    def take(self, injection: TokenInjection, rows: Tensor) -> TokenInjection:
+        """The injections of some states of a batch."""
+        return TokenInjection(*(part[rows] for part in injection))
+
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents token by token: (B, d, T) -> (B, n_cells, n_symbols, d)."""
         return latent.view(*latent.shape[:2], self.n_cells, self.n_symbols).permute(0, 2, 3, 1)

@@ -175,12 +175,16 @@ class RepairPolicy(TRMPolicy):
         from one inner step; with `readout_steps` > 1 the hits are averaged, and the bound holds for the mean of
         |z_{n-i} - z_{m-i}| over these.
         """
+        return self._lipschitz_of(self.averaged)
+
+    def _lipschitz_of(self, network: Any) -> float:
         assert self.mdp is not None
         if self.mdp.gamma == 0.0:
             return inf
         task = self.mdp.task
         slope = (sqrt(2.0) if task.n_symbols > 1 else 1.0) / 4.0
-        return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * self.averaged.logit_lipschitz()
+        steepness: float = network.logit_lipschitz()
+        return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * steepness
 
     def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""
