@@ -59,8 +59,24 @@ UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 40_000, "search_instances": 4},
 }
 
+# A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.
+UPI_TRM_CERTIFIED: Keywords = {
+    **UPI_TRM,
+    "contraction": "certified",
+    "lipschitz": 0.9,
+    "unroll": 8,
+    "min_unroll": 4,
+    "prior_steps": 16_000,
+}
+_DEEP: Keywords = {"unroll": 24, "min_unroll": 8, "prior_steps": 80_000}
+UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
+    "SudokuPlanEdit-9x9": _DEEP,
+    "SudokuPlanEdit-16x16": _DEEP,
+    "MazePlanEdit": {**_DEEP, "min_unroll": 16, "search_instances": 4},
+}
+
 # 25 steps of 16 environments divide them too.
-K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
+K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
 K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}
 STAGE_0: Keywords = {**K_STEP, "prior": 1.0}
 # Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
@@ -115,5 +131,5 @@ TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_
 TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
 
-BACKBONE: Keywords = {"width": 16, "unroll": 2, "radius": 10.0}
+BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""

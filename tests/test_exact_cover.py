@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trm_agents.recursion import repair_network
-from trm_agents.recursion.fused import layout
+from trm_agents.recursion.loops import layout
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
@@ -36,10 +36,11 @@ def observation(task, batch=3, seed=0):
     }
 
 
+@pytest.mark.parametrize("contraction", ["none", "clamp", "certified"])
 @pytest.mark.parametrize("radius", [10.0, None])
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius):
-    net, seen = network(task, radius=radius), observation(task)
+def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius, contraction):
+    net, seen = network(task, radius=radius, contraction=contraction), observation(task)
     logits, projected = net.hit_logits(seen, kept=3)
     weight = torch.randn_like(logits)
     (logits * weight).sum().backward()
@@ -54,8 +55,10 @@ def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precis
         assert error < 1e-4, name
 
 
-def test_gradients_are_right_by_finite_differences():
-    net, seen = network(SudokuTask(4), unroll=3).double(), observation(SudokuTask(4), batch=2)
+@pytest.mark.parametrize("contraction", ["none", "certified"])
+def test_gradients_are_right_by_finite_differences(contraction):
+    net = network(SudokuTask(4), unroll=3, contraction=contraction).double()
+    seen = observation(SudokuTask(4), batch=2)
     names = list(dict(net.named_parameters()))
 
     def logits(*values):
@@ -64,6 +67,33 @@ def test_gradients_are_right_by_finite_differences():
     net.forward = lambda given: net.hit_logits(given, kept=2)[0]
     values = tuple(parameter.detach().clone().requires_grad_() for parameter in net.parameters())
     assert torch.autograd.gradcheck(logits, values, atol=1e-5)
+
+
+@pytest.mark.parametrize("contraction", ["none", "certified"])
+def test_a_compiled_unroll_goes_on_from_any_latent(contraction):
+    net, seen = network(SudokuTask(4), contraction=contraction, radius=3.0), observation(SudokuTask(4))
+    start = torch.randn(3, 8, 64)
+    with torch.no_grad():
+        whole = net.run(seen, unroll=5).latents
+        assert torch.allclose(net.run(seen, whole[1], unroll=3).latents, whole[2:], rtol=1e-5, atol=1e-6)
+    weight = torch.randn(3, 3, 8, 64)
+    (net.run(seen, start, unroll=3).latents * weight).sum().backward()
+    compiled = {
+        name: parameter.grad.clone() for name, parameter in net.named_parameters() if parameter.grad is not None
+    }
+    assert set(compiled) >= {"core.own", "core.maps", "encoder.category"}
+    net.zero_grad()
+    (net.double().run(seen, start.double(), unroll=3).latents * weight.double()).sum().backward()
+    for name, gradient in compiled.items():
+        exact = dict(net.named_parameters())[name].grad
+        assert (exact - gradient).norm() / exact.norm() < 1e-4, name
+
+
+def test_one_inner_step_without_gradient_is_the_first_of_several():
+    net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
+    with torch.no_grad():
+        alone = net.run(seen, unroll=1).latents[0]
+        assert torch.allclose(alone, net.run(seen, unroll=3).latents[0], rtol=1e-5, atol=1e-6)
 
 
 def test_inference_without_gradient_keeps_nothing_and_gives_the_same():
