@@ -7,13 +7,16 @@ from baselines.agents import Agent, agent_of, line
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.proposers import proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
+from baselines.spaces import SPACES, Space
 
 __all__ = [
     "LINES",
     "METHODS",
+    "SPACES",
     "Agent",
     "Line",
     "Method",
+    "Space",
     "agent_of",
     "gradient_steps",
     "line",
