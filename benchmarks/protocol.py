@@ -83,7 +83,7 @@ class Result:
     returns: NDArray[np.float64]
     """Sum of discounted rewards of the episode, shape (n,)."""
     scores: NDArray[np.float64]
-    """The checker's score of the last plan, shape (n,)."""
+    """The highest score that the checker gave to a plan of the episode, shape (n,)."""
 
     @property
     def n(self) -> int:
@@ -134,14 +134,16 @@ def _play(
     """The fields of `Result` of one batch; episodes that have ended leave it."""
     solved = np.zeros(len(instances), np.bool_)
     edits = np.zeros(len(instances), np.int64)
-    returns, scores = np.zeros((2, len(instances)))
+    returns = np.zeros(len(instances))
     alive = np.arange(len(instances))
     states, discount = mdp.initial(instances), 1.0
+    scores = mdp.check(states).score
     while len(alive):
         transition = mdp.transition(states, agent.act(states, deterministic))
         edits[alive] += 1
         returns[alive] += discount * transition.rewards
-        solved[alive], scores[alive] = transition.checks.solved, transition.checks.score
+        solved[alive] = transition.checks.solved
+        scores[alive] = np.maximum(scores[alive], transition.checks.score)
         discount *= mdp.gamma
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)

@@ -159,7 +159,7 @@ class TuningRow:
     solved: int
     success: float
     score: float
-    """The checker's score of the last plan of a greedy episode, mean over puzzles, as a share of the highest score."""
+    """The checker's score of the best plan of a greedy episode, mean over puzzles, as a share of a solved plan's."""
     success_sampled: float
     """Fraction solved when actions are sampled; chooses nothing."""
     env_steps: int
