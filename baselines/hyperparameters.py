@@ -62,13 +62,16 @@ PPO: Keywords = {
     "batch_size": 64,
     "n_epochs": 8,
     "gae_lambda": 0.5,
-    "ent_coef": 0.01,
+    "ent_coef": 0.05,
     "policy_kwargs": {"net_arch": [256, 256]},
 }
+# With masks a stronger reward did better than more entropy (`baselines.spaces`).
+MASKABLE_PPO: Keywords = {**PPO, "ent_coef": 0.01}
+MASKABLE_PPO_TRAINING: Keywords = {"violation_weight": 4.0}
 
 A2C: Keywords = {
-    "learning_rate": 1e-3,
-    "n_steps": 4,
+    "learning_rate": 3e-3,
+    "n_steps": 16,
     "normalize_advantage": True,
     "gae_lambda": 0.5,
     "ent_coef": 0.01,
@@ -95,8 +98,12 @@ DQN_OVERRIDES: dict[str, Keywords] = {
     "MazePlanEdit-31x31": {"buffer_size": 5_000},
 }
 
-TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_kwargs"}
-TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
+TRM_PPO: Keywords = {**{key: value for key, value in PPO.items() if key != "policy_kwargs"}, "ent_coef": 0.01}
+TRM_A2C: Keywords = {
+    **{key: value for key, value in A2C.items() if key != "policy_kwargs"},
+    "learning_rate": 1e-3,
+    "n_steps": 4,
+}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
 
 BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
