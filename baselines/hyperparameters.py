@@ -1,40 +1,8 @@
-"""Hyperparameters of the rows, as data.
+"""Hyperparameters of the rows, as data: the settings that are used.
 
-How they were chosen: runs of 20,000 environment steps on `SudokuPlanEdit-4x4-v0` (6-8 blanks, level `givens`, training
-split), scored on the 512 puzzles of the validation split, greedy / sampled success in percent, one seed where not said.
-One or two seeds choose a setting; they are no results to quote. The upi_trm rows were tried with n_steps 32.
-
-| row | tried | greedy / sampled |
-|---|---|---|
-| upi_trm | learning_rate 3e-3, two seeds | 100 / 99.8; 100 / 100 |
-| upi_trm | learning_rate 3e-3, beta 2, n_epochs 4, 8,192 steps | 100 / 99.4 |
-| upi_trm, minimal puzzles | learning_rate 3e-3 | 90.8 / 95.3 |
-| upi_trm, minimal puzzles | learning_rate 3e-3 falling to 3e-4 (used) | 100 / 97.5 |
-| upi_trm, minimal puzzles | the same, mixture_alpha 0.3, n_steps 64, 8,192 steps | 91.0 / 18.8 |
-| upi_trm, minimal puzzles | n_steps 25, prior 0.75 instead of 0.5, five seeds | single orbits come and go with both |
-| upi_trm-exact | learning_rate 3e-3 falling to 3e-4, mixture_alpha 0.3 (used), 8,192 steps | 100 / 99.2 |
-| ppo | n_steps 64, gae_lambda 0.95 | 0 / 0 |
-| ppo | n_steps 16, gae_lambda 0.5 (used) | 0 / 0 |
-| maskable_ppo | n_steps 64, gae_lambda 0.95; n_steps 16, gae_lambda 0.5 (used) | 0 / 0; 0 / 0.2 |
-| maskable_ppo-consistent | n_steps 64, gae_lambda 0.95 | 12.5 / 52.1 |
-| maskable_ppo-consistent | n_steps 16, gae_lambda 0.5 (used) | 18.2 / 62.3 |
-| a2c | 16 environments, gae_lambda 0.95; 0.5 with normalised advantages | 0 / 0; 0 / 0 |
-| dqn | a gradient step every 4 steps (used) or every step | 0 / 0 |
-| trm_ppo | n_steps 64, gae_lambda 0.95, two seeds | 75.4 / 0; 0 / 0 |
-| trm_ppo | the same with vf_coef 0.02, or learning_rate 3e-3, or both | 0 / 0.4; 0 / 0; 1.6 / 0 |
-| trm_ppo | n_steps 16, gae_lambda 0.95 | 2.3 / 0 |
-| trm_ppo | n_steps 16, gae_lambda 0.5 (used), two seeds | 100 / 99.8; 99.0 / 98.6 |
-| trm_ppo | the same with learning_rate 3e-3, ent_coef 0 | 100 / 99.4 |
-| trm_a2c | 16 environments, n_steps 8, gae_lambda 0.95, learning_rate 7e-4 or 3e-3 | 0 / 0 |
-| trm_a2c | the same, gae_lambda 0.5, learning_rate 3e-3, normalised advantages | 0 / 0 |
-| trm_a2c | 4 environments, n_steps 4, gae_lambda 0.5, learning_rate 3e-3 | 0 / 0 |
-| trm_a2c | the same, learning_rate 1e-3, normalised advantages (used); 8 environments and 3e-3 | 0 / 0; 0 / 0 |
-| trm_dqn | (used) | 64.8 / 59.2 |
-
-The settings of a2c were tried with trm_a2c only. The rows with gae_lambda 0.95 at n_steps 64 or 8, dqn and trm_dqn
-were run on an earlier drawing of the same pool; the trm rows, but for trm_a2c at 1e-3, before z_0 became a free
-parameter. With n_steps 16, gae_lambda alone takes trm_ppo from 2.3 to 100: the shaped reward judges an edit at once,
-and a short horizon of the advantage lets it.
+Those named in `baselines.spaces` were chosen by `python -m benchmarks tune`, with as many trials for every method. A
+test holds them against the rows in benchmarks/published/tuning.csv; docs/results.md shows all trials. What was tried
+before is in docs/tried.md; the rest are defaults.
 """
 
 from __future__ import annotations
@@ -76,7 +44,7 @@ UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
 }
 
 # 25 steps of 16 environments divide them too.
-K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
+K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
 K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}
 STAGE_0: Keywords = {**K_STEP, "prior": 1.0}
 # Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
@@ -131,5 +99,5 @@ TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_
 TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
 
-BACKBONE: Keywords = {"width": 16, "unroll": 2, "radius": 10.0}
+BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""

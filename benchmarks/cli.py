@@ -18,6 +18,7 @@ from benchmarks.commands import (
     run,
     speed,
     status,
+    tune,
     watch,
     zoo,
 )
@@ -27,6 +28,7 @@ COMMANDS: dict[str, ModuleType] = {
     "run": run,
     "status": status,
     "report": report,
+    "tune": tune,
     "compare": compare,
     "evaluate": evaluate,
     "compute": compute,

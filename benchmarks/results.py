@@ -17,13 +17,14 @@ from benchmarks.ablations import compared
 from benchmarks.provenance import ROOT
 from benchmarks.published import PUBLISHED, ablations, published
 from benchmarks.rendering import environment
-from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow
+from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow, TuningRow
 from benchmarks.shipped import beyond_mask, shipped_pool
 from benchmarks.stats import LEVEL
 from benchmarks.suites import SUITES, suite
 from benchmarks.summary import Summary, best_against, success_on, summarise
 from benchmarks.tables import COLUMNS, Column
 from benchmarks.targets import TARGETS, Target, Verdict, greedy, judge, searched
+from benchmarks.tuning import trials
 from trm_envs.plan_edit.task import Grids
 
 TRIED = ROOT / "docs" / "tried.md"
@@ -77,6 +78,7 @@ def page(folder: Path = PUBLISHED, tried: Path = TRIED, targets: Sequence[Target
             suites=[_suite(name, rows, figures) for name in SUITES if any(row.suite == name for row in rows.results)],
             searches=_searches(rows.compute, figures),
             ablations=tables.markdown_ablations(found) if (found := compared(rows.ablations, rows.results)) else "",
+            tuning=_tuning(published(TuningRow, folder)),
             algos=" and ".join(sorted({target.algo for target in targets})),
             targets=tables.markdown_targets([_verdict(target, rows) for target in targets]),
             tried=tried.read_text(encoding="utf-8").strip(),
@@ -156,6 +158,21 @@ def _searches(rows: Sequence[ComputeRow], figures: dict[str, Callable[[], bytes]
         figures[path] = partial(_compute_curves, mine)
         content = {"suite": name, "n": n, "figure": path, "digest": _digest(mine, ComputeRow)}
         out.append({**content, "table": tables.markdown_compute(mine)})
+    return out
+
+
+def _tuning(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
+    """What the template says of tuning: a part for each suite, budget and seed."""
+    out = []
+    for (name, steps, seed), group in groupby(
+        sorted(rows, key=lambda row: (row.suite, row.steps, row.seed, row.algo, row.trial)),
+        key=lambda row: (row.suite, row.steps, row.seed),
+    ):
+        found = trials(list(group))
+        content = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n}
+        counts = {sum(other.row.algo == one.row.algo for other in found) for one in found}
+        used, every = tables.markdown_tuning([one for one in found if one.used]), tables.markdown_tuning(found)
+        out.append({**content, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
     return out
 
 
