@@ -44,7 +44,6 @@ class HindsightDials:
     ema_decay: float
     max_grad_norm: float
     replay_ratio: float
-    replay_noise: float
     right_weight: float
     learning_starts: int
     search_instances: int
@@ -77,7 +76,6 @@ def dials_of(model: UPITRM) -> Dials:
         "beta must be positive": beta > 0.0,
         "prior_steps must be at least 1": model.prior_steps >= 1,
         "replay_ratio must be positive": model.replay_ratio > 0.0,
-        "replay_noise must be within [0, 1]": 0.0 <= model.replay_noise <= 1.0,
         "right_weight must be positive": model.right_weight > 0.0,
         "learning_starts must be within [1, buffer_size]": 1 <= model.learning_starts <= model.buffer_size,
         "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= model.unroll,
@@ -122,7 +120,6 @@ def hindsight_dials_of(model: UPITRM) -> HindsightDials:
         model.ema_decay,
         model.max_grad_norm,
         model.replay_ratio,
-        model.replay_noise,
         model.right_weight,
         model.learning_starts,
         model.search_instances,

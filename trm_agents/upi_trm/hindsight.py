@@ -20,8 +20,6 @@ WAITING_INSTANCES = 4_000
 """Failed instances whose plans wait; the longest waiting gives way."""
 WAITING_PLANS = 100
 """Plans that wait for one instance."""
-MISTAKES = 3
-"""Most random edits of a plan that is replayed with noise."""
 GOALS_KEPT = 8
 """Solved plans known of one instance."""
 GOAL_INSTANCES = 4_000
@@ -175,29 +173,15 @@ class HindsightMemory:
             del self._goals[next(iter(self._goals))]
         return known
 
-    def sample(self, count: int, rng: np.random.Generator, noise: float = 0.0) -> Sample:
+    def sample(self, count: int, rng: np.random.Generator) -> Sample:
         """States drawn uniformly, with replacement.
 
         The label of a state holds for every number of edits left that suffices to repair it, so that number is drawn.
-        It holds for every plan of the instance as well: with probability `noise` a plan is first changed by one to
-        three random edits, mistakes that the agent has not made yet.
         """
         instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
-        if noise > 0.0:
-            mistakes = (rng.random(count) < noise) * rng.integers(1, MISTAKES + 1, count)
-            for number in range(MISTAKES):
-                rows = np.flatnonzero(mistakes > number)
-                plans[rows] = self._edited(instances[rows], plans[rows], rng)
         least = np.maximum((plans != goals).sum(1), 1)
         remaining = rng.integers(np.minimum(least, self.mdp.max_edits), self.mdp.max_edits + 1).astype(np.int32)
         return Sample(PlanStates(instances, plans, remaining), goals)
-
-    def _edited(self, instances: Grids, plans: Grids, rng: np.random.Generator) -> Grids:
-        """Plans after one random edit each."""
-        task = self.mdp.task
-        legal = task.action_mask(instances, plans, "givens")
-        actions = (legal * rng.random(legal.shape)).argmax(axis=1)
-        return task.edit(instances, plans, actions, "givens")[0]
 
     def __getstate__(self) -> dict[str, Any]:
         kept = self._kept[:, : self.size]

@@ -71,7 +71,7 @@ def fit_hits(
     assert policy.mdp is not None
     history: list[tuple[float, float, float]] = []
     for step in range(steps):
-        sample = memory.sample(dials.batch_size, rng, dials.replay_noise)
+        sample = memory.sample(dials.batch_size, rng)
         hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
         weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
         unroll = int(rng.integers(dials.min_unroll, policy.network.unroll + 1))

@@ -87,7 +87,6 @@ class UPITRM(BaseAlgorithm):
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
         prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
         replay_ratio: `hindsight`: states trained on for each environment step.
-        replay_noise: `hindsight`: share of these whose plan is first changed by a few random edits.
         right_weight: `hindsight`: weight of a cell that is right already, against one that needs an edit. Where most of
             them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
         buffer_size: `hindsight`: states of solved instances that are kept.
@@ -154,7 +153,6 @@ class UPITRM(BaseAlgorithm):
         target: Target = "k_step",
         prior_steps: int = 10_000,
         replay_ratio: float = 0.75,
-        replay_noise: float = 0.0,
         right_weight: float = 0.3,
         buffer_size: int = 120_000,
         learning_starts: int = 1_000,
@@ -208,7 +206,6 @@ class UPITRM(BaseAlgorithm):
         self.target = target
         self.prior_steps = prior_steps
         self.replay_ratio = replay_ratio
-        self.replay_noise = replay_noise
         self.right_weight = right_weight
         self.buffer_size = buffer_size
         self.learning_starts = learning_starts
