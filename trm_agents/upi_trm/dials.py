@@ -40,6 +40,7 @@ class HindsightDials:
 
     batch_size: int
     min_unroll: int
+    max_unroll: int
     deep_supervision: bool
     ema_decay: float
     max_grad_norm: float
@@ -79,6 +80,7 @@ def dials_of(model: UPITRM) -> Dials:
         "right_weight must be positive": model.right_weight > 0.0,
         "learning_starts must be within [1, buffer_size]": 1 <= model.learning_starts <= model.buffer_size,
         "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= model.unroll,
+        "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= model.unroll,
         "search_instances and search_budget must not be negative": min(model.search_instances, model.search_budget)
         >= 0,
         "search_solutions must be at least 1": model.search_solutions >= 1,
@@ -116,6 +118,7 @@ def hindsight_dials_of(model: UPITRM) -> HindsightDials:
     return HindsightDials(
         model.batch_size,
         model.unroll if model.min_unroll is None else model.min_unroll,
+        model.unroll if model.max_unroll is None else model.max_unroll,
         model.deep_supervision,
         model.ema_decay,
         model.max_grad_norm,

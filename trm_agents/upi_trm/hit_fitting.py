@@ -58,7 +58,7 @@ def fit_hits(
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, n]; then average the weights.
+    """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, max_unroll]; then average the weights.
 
     Args:
         policy: its network is trained.
@@ -74,7 +74,7 @@ def fit_hits(
         sample = memory.sample(dials.batch_size, rng)
         hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
         weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
-        unroll = int(rng.integers(dials.min_unroll, policy.network.unroll + 1))
+        unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
         of_depth = depth_weights(unroll, dials.deep_supervision).to(policy.device)
         observation = as_tensors(observe(sample.states), policy.device)
         logits, projected = policy.network.hit_logits(observation, unroll, len(of_depth))

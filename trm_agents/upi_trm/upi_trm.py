@@ -91,7 +91,8 @@ class UPITRM(BaseAlgorithm):
             them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
         buffer_size: `hindsight`: states of solved instances that are kept.
         learning_starts: `hindsight`: states kept before training begins.
-        min_unroll: `hindsight`: the depth of each gradient step is drawn from [min_unroll, unroll]; None: always n.
+        min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None stands for n.
+            The deepest steps are trained least, so n is best a little below the largest depth.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
             by the network (`trm_agents.search`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
@@ -157,6 +158,7 @@ class UPITRM(BaseAlgorithm):
         buffer_size: int = 120_000,
         learning_starts: int = 1_000,
         min_unroll: int | None = None,
+        max_unroll: int | None = None,
         search_instances: int = 0,
         search_budget: int = 50,
         search_solutions: int = 1,
@@ -210,6 +212,7 @@ class UPITRM(BaseAlgorithm):
         self.buffer_size = buffer_size
         self.learning_starts = learning_starts
         self.min_unroll = min_unroll
+        self.max_unroll = max_unroll
         self.search_instances = search_instances
         self.search_budget = search_budget
         self.search_solutions = search_solutions
