@@ -58,14 +58,14 @@ def fit_hits(
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, max_unroll]; then average the weights.
+    """Gradient steps on samples of the memory, each at a depth of its own; the average of the weights follows.
 
     Args:
         policy: its network is trained.
         memory: what samples are drawn from.
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
-        dials: hyperparameters.
+        dials: hyperparameters; depths are drawn from [min_unroll, max_unroll].
         rng: for samples and depths.
     """
     assert policy.mdp is not None

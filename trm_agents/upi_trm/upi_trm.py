@@ -91,8 +91,8 @@ class UPITRM(BaseAlgorithm):
             them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
         buffer_size: `hindsight`: states of solved instances that are kept.
         learning_starts: `hindsight`: states kept before training begins.
-        min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None stands for n.
-            The deepest steps are trained least, so n is best a little below the largest depth.
+        min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None
+            stands for n. The deepest steps are trained least, so n is best a little below the largest depth.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
             by the network (`trm_agents.search`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
