@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.callbacks import CheckpointCallback
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecMonitor
 
@@ -22,9 +21,6 @@ from trm_agents import UPITRM
 from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs import InstanceSource, Retry
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
-
-CHECKPOINT = 20_480
-"""Environment steps between the models that a stage leaves to look at on its way."""
 
 
 class Mixture(InstanceSource):
@@ -105,8 +101,7 @@ def train(out: Path, stages: Sequence[Stage], n_envs: int, trained_with: dict[st
         done = out / f"{number}-{stage.name}.zip"
         if not done.exists():
             model = begin(stage, n_envs, path, seed)
-            halfway = CheckpointCallback(CHECKPOINT // n_envs, str(out), name_prefix=f"{number}-{stage.name}")
-            model.learn(stage.steps, halfway, reset_num_timesteps=path is None, progress_bar=True)
+            model.learn(stage.steps, reset_num_timesteps=path is None, progress_bar=True)
             trained = sum(p.numel() for p in model.policy.parameters() if p.requires_grad)
             cost = Cost(model.num_timesteps, model.model_queries, model.gradient_steps_done, trained, wall_s=0.0)
             models.save(model, done, Label("upi_trm", stage.env_id, trained_with, cost))

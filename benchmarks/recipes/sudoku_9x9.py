@@ -41,13 +41,6 @@ _FIRST: dict[str, Any] = {
 }
 _HARD = ((0.6, "hard"), (0.25, "minimal"), (0.15, (49, 56)))
 _SEARCHED: dict[str, Any] = {"unroll": 14, "min_unroll": 8, "search_instances": 8, "search_budget": 60}
-_DEEP: dict[str, Any] = {
-    "unroll": 18,
-    "min_unroll": 10,
-    "search_instances": 12,
-    "search_budget": 80,
-    "replay_ratio": 1.5,
-}
 
 STAGES = (
     _stage("easy", 6_000, ((1.0, (20, 30)),), 0.3, (3e-3, 3e-3), _FIRST),
@@ -56,8 +49,6 @@ STAGES = (
     _stage("minimal", 110_000, ((0.9, "minimal"), (0.1, (49, 56))), 0.3, (3e-3, 3e-3)),
     _stage("hard", 80_000, _HARD, 0.2, (2.5e-3, 1.7e-3), _SEARCHED),
     _stage("end", 80_000, _HARD, 0.2, (1.6e-3, 1e-4)),
-    _stage("deep", 122_880, _HARD, 0.2, (2e-3, 8.3e-4), _DEEP),
-    _stage("last", 51_200, _HARD, 0.2, (8.3e-4, 3e-5)),
 )
 
 
