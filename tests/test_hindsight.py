@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from trm_agents.recursion import repair_network
 from trm_agents.search import uniform_proposer
 from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
-from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, hit_loss
+from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, fit_hits, hit_loss
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.maze.env import maze_problem
@@ -371,3 +372,17 @@ def test_a_network_learns_what_it_is_shown():
         loss.backward()
         optimizer.step()
     assert torch.equal(net.hits(seen)[0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
+
+
+def test_training_depths_are_drawn_from_their_range(monkeypatch):
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy, memory, rng = policy_of(mdp, unroll=3), HindsightMemory(mdp, 1, 10), np.random.default_rng(0)
+    memory.keep(PUZZLE, PUZZLE[None], GOAL[None])
+    dials = HindsightDials(
+        batch_size=2, min_unroll=2, max_unroll=5, deep_supervision=True, ema_decay=0.9, max_grad_norm=1.0,
+        replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0, search_budget=0, search_solutions=1,
+    )  # fmt: skip
+    depths, forward = [], policy.network.hit_logits
+    monkeypatch.setattr(policy.network, "hit_logits", lambda seen, n, kept: depths.append(n) or forward(seen, n, kept))
+    fit_hits(policy, memory, 60, 0, dials, rng)
+    assert set(depths) == {2, 3, 4, 5}
