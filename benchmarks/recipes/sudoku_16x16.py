@@ -32,7 +32,9 @@ STAGES = (
     _small("easy", 5_000, (20, 30), _SETTINGS),
     _small("medium", 7_500, (31, 48)),
     _small("blanks", 17_500, (49, 56)),
-    Stage("large", 30_000, LARGE, ((1.0, {}),), (3e-3, 1e-4), {**_SETTINGS, "search_instances": 2, "search_budget": 40}),
+    Stage(
+        "large", 30_000, LARGE, ((1.0, {}),), (3e-3, 1e-4), {**_SETTINGS, "search_instances": 2, "search_budget": 40}
+    ),
 )
 
 
