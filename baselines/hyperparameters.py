@@ -21,10 +21,26 @@ UPI_TRM: Keywords = {
     "unroll": 4,
     "prior_steps": 8_000,
 }
+# Telling apart what is on the path and what is not is the whole task: both weigh the same.
+_MAZE: Keywords = {
+    "learning_rate": [8e-3, 1e-4],
+    "batch_size": 16,
+    "replay_ratio": 1.25,
+    "right_weight": 1.0,
+    "unroll": 22,
+    "min_unroll": 14,
+    "max_unroll": 28,
+    "prior_steps": 20_000,
+    "search_instances": 4,
+    "search_budget": 100,
+    "search_solutions": 4,
+    "ema_decay": 0.998,
+}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
     "SudokuPlanEdit-16x16": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
-    "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 40_000, "search_instances": 4},
+    "MazePlanEdit": _MAZE,
+    "MazePlanEdit-15x15": {"unroll": 40, "min_unroll": 24, "max_unroll": 48},
 }
 
 # A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.
@@ -62,13 +78,16 @@ PPO: Keywords = {
     "batch_size": 64,
     "n_epochs": 8,
     "gae_lambda": 0.5,
-    "ent_coef": 0.01,
+    "ent_coef": 0.05,
     "policy_kwargs": {"net_arch": [256, 256]},
 }
+# With masks a stronger reward did better than more entropy (`baselines.spaces`).
+MASKABLE_PPO: Keywords = {**PPO, "ent_coef": 0.01}
+MASKABLE_PPO_TRAINING: Keywords = {"violation_weight": 4.0}
 
 A2C: Keywords = {
-    "learning_rate": 1e-3,
-    "n_steps": 4,
+    "learning_rate": 3e-3,
+    "n_steps": 16,
     "normalize_advantage": True,
     "gae_lambda": 0.5,
     "ent_coef": 0.01,
@@ -95,8 +114,12 @@ DQN_OVERRIDES: dict[str, Keywords] = {
     "MazePlanEdit-31x31": {"buffer_size": 5_000},
 }
 
-TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_kwargs"}
-TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
+TRM_PPO: Keywords = {**{key: value for key, value in PPO.items() if key != "policy_kwargs"}, "ent_coef": 0.01}
+TRM_A2C: Keywords = {
+    **{key: value for key, value in A2C.items() if key != "policy_kwargs"},
+    "learning_rate": 1e-3,
+    "n_steps": 4,
+}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
 
 BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}

@@ -127,9 +127,10 @@ METHODS: dict[str, Method] = {
             "MlpPolicy",
             "one_hot",
             16,
-            tuned.PPO,
+            tuned.MASKABLE_PPO,
             masks=True,
             legal_actions="givens",
+            training=tuned.MASKABLE_PPO_TRAINING,
         ),
         Method(
             "maskable_ppo-consistent",
