@@ -9,6 +9,7 @@ from types import ModuleType
 
 from benchmarks.commands import (
     cell,
+    certify,
     compare,
     compute,
     evaluate,
@@ -30,6 +31,7 @@ COMMANDS: dict[str, ModuleType] = {
     "compare": compare,
     "evaluate": evaluate,
     "compute": compute,
+    "certify": certify,
     "watch": watch,
     "zoo": zoo,
     "speed": speed,

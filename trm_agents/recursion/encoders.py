@@ -37,7 +37,7 @@ class TokenEncoder(nn.Module):
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
         tokens = self.table[observation["instance"].long(), observation["plan"].long()]
-        clock = self.remaining(observation["remaining_edits"].float() / self.max_edits)
+        clock = self.remaining(observation["remaining_edits"].to(self.remaining.weight.dtype) / self.max_edits)
         out: Tensor = self.project(torch.relu(self.category(tokens) + clock[:, None, None, :]))
         return out
 

@@ -46,7 +46,7 @@ class CategoryEncoder(nn.Module):
     def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
         """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
         types = self.table[observation["instance"].long(), observation["plan"].long()].flatten(1)
-        clock = observation["remaining_edits"].float() / self.max_edits
+        clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits
         return TokenInjection(types, self.category + (clock * self.remaining)[:, None, :])
 
 

@@ -27,11 +27,19 @@ class RepairNetwork(Recursion):
         self.weight = nn.Parameter(torch.zeros(len(core.bias)))
         self.bias = nn.Parameter(torch.zeros(()))
 
+    def logits_of(self, latents: Tensor) -> Tensor:
+        """Logits read from latents, (k, B, ...) -> (k, B, n_cells, n_symbols)."""
+        logits = torch.matmul(self.weight * self.core.gain(self.radius), latents) + self.bias
+        return logits.view(*logits.shape[:2], self.core.n_cells, self.core.n_symbols)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What logits say: the symbols of a cell share one, a single symbol has a probability of its own."""
+        return torch.softmax(logits, dim=-1) if self.core.n_symbols > 1 else torch.sigmoid(logits)
+
     def hit_logits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
         """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
         latents, projected = self.run(observation, None, unroll, kept)
-        logits = torch.matmul(self.weight * self.core.gain(self.radius), latents) + self.bias
-        return logits.view(*logits.shape[:2], self.core.n_cells, self.core.n_symbols), projected
+        return self.logits_of(latents), projected
 
     def hits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
         """Probability that each edit writes what belongs into its cell, (B, n_cells, n_symbols).
@@ -43,8 +51,7 @@ class RepairNetwork(Recursion):
 
     def hits_by_depth(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
         """The same for each of the last `kept` inner steps, (kept, B, n_cells, n_symbols)."""
-        logits, _ = self.hit_logits(observation, unroll, kept)
-        return torch.softmax(logits, dim=3) if self.core.n_symbols > 1 else torch.sigmoid(logits)
+        return self.probabilities(self.hit_logits(observation, unroll, kept)[0])
 
 
 def repair_network(

@@ -13,7 +13,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from trm_agents.recursion import Contraction, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion import Contraction, Recursion, RecursiveNetwork, token_network, vector_network
 from trm_agents.upi_trm.improvement import masked_log_softmax
 from trm_agents.upi_trm.mixture import SnapshotMixture
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -130,13 +130,22 @@ class RecursivePolicy(BasePolicy):
         last = self.network.run(self.inputs(observation), latent, kept=1).latents[-1]
         return self.value_offset + self.value_scale * self.network.read_value(last) - potential
 
+    @property
+    def evaluator(self) -> Recursion:
+        """The network that U_n is read from."""
+        return self.network
+
+    def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
+        """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
+        heads = torch.stack([self.network.read_value(z) for z in latents])
+        return self.value_offset + self.value_scale * heads - potential
+
     def values_by_depth(
         self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
     ) -> Tensor:
         """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
-        latents = self.network.run(self.inputs(observation), latent, unroll).latents
-        heads = torch.stack([self.network.read_value(z) for z in latents])
-        return self.value_offset + self.value_scale * heads - potential
+        latents = self.evaluator.run(self.inputs(observation), latent, unroll).latents
+        return self.values_of(latents, observation, potential)
 
     def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
         """The value head's output at which U(s) equals `values`."""
