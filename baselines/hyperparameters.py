@@ -59,6 +59,22 @@ UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 40_000, "search_instances": 4},
 }
 
+# A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.
+UPI_TRM_CERTIFIED: Keywords = {
+    **UPI_TRM,
+    "contraction": "certified",
+    "lipschitz": 0.9,
+    "unroll": 8,
+    "min_unroll": 4,
+    "prior_steps": 16_000,
+}
+_DEEP: Keywords = {"unroll": 24, "min_unroll": 8, "prior_steps": 80_000}
+UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
+    "SudokuPlanEdit-9x9": _DEEP,
+    "SudokuPlanEdit-16x16": _DEEP,
+    "MazePlanEdit": {**_DEEP, "min_unroll": 16, "search_instances": 4},
+}
+
 # 25 steps of 16 environments divide them too.
 K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
 K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}

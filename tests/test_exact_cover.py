@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trm_agents.recursion import repair_network
-from trm_agents.recursion.fused import layout
+from trm_agents.recursion.loops import layout
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
@@ -36,10 +36,11 @@ def observation(task, batch=3, seed=0):
     }
 
 
+@pytest.mark.parametrize("contraction", ["none", "clamp", "certified"])
 @pytest.mark.parametrize("radius", [10.0, None])
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius):
-    net, seen = network(task, radius=radius), observation(task)
+def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius, contraction):
+    net, seen = network(task, radius=radius, contraction=contraction), observation(task)
     logits, projected = net.hit_logits(seen, kept=3)
     weight = torch.randn_like(logits)
     (logits * weight).sum().backward()
@@ -54,8 +55,10 @@ def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precis
         assert error < 1e-4, name
 
 
-def test_gradients_are_right_by_finite_differences():
-    net, seen = network(SudokuTask(4), unroll=3).double(), observation(SudokuTask(4), batch=2)
+@pytest.mark.parametrize("contraction", ["none", "certified"])
+def test_gradients_are_right_by_finite_differences(contraction):
+    net = network(SudokuTask(4), unroll=3, contraction=contraction).double()
+    seen = observation(SudokuTask(4), batch=2)
     names = list(dict(net.named_parameters()))
 
     def logits(*values):

@@ -1,6 +1,6 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
-from trm_agents.recursion.cores import Contraction, RecursiveCore, TokenCore, VectorCore
+from trm_agents.recursion.cores import Contraction, Core, RecursiveCore, TokenCore, VectorCore
 from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
 from trm_agents.recursion.exact_cover import ExactCoverCore
 from trm_agents.recursion.network import NetworkOutput, Recursion, RecursiveNetwork, token_network, vector_network
@@ -9,6 +9,7 @@ from trm_agents.recursion.repair import RepairNetwork, repair_network
 
 __all__ = [
     "Contraction",
+    "Core",
     "ExactCoverCore",
     "NetworkOutput",
     "Recursion",

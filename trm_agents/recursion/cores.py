@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from math import sqrt
+from math import inf, sqrt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trm_agents.recursion.projection import project_ball
 
-Contraction = Literal["none", "clamp"]
+Contraction = Literal["none", "clamp", "certified"]
 
 
 class Unrolled(NamedTuple):
@@ -27,7 +27,46 @@ class Unrolled(NamedTuple):
 
 
 class Core(nn.Module, ABC):
-    """A latent step function f and its unroll z_{k+1} = Pi_R(f(z_k, x))."""
+    """A latent step function f and its unroll z_{k+1} = Pi_R(f(z_k, x)).
+
+    Args:
+        contraction: `none`; `clamp`, the heuristic of the paper: `clamp_` scales weights back after each optimiser
+            step, which shapes no gradient and says nothing of the step in between; or `certified`: f is L-Lipschitz by
+            construction, whatever its weights are.
+        lipschitz: L, within (0, 1]; not used without contraction.
+    """
+
+    def __init__(self, contraction: Contraction, lipschitz: float) -> None:
+        super().__init__()
+        if contraction not in ("none", "clamp", "certified"):
+            raise ValueError(f"contraction must be 'none', 'clamp' or 'certified', got {contraction!r}")
+        if not 0.0 < lipschitz <= 1.0:
+            raise ValueError(f"lipschitz must be within (0, 1], got {lipschitz}")
+        self.contraction = contraction
+        self.lipschitz = lipschitz
+
+    @property
+    def certified(self) -> bool:
+        """Whether the step is a contraction by construction."""
+        return self.contraction == "certified"
+
+    def lipschitz_bound(self) -> float:
+        """Bound on |f(z) - f(z')| / |z - z'| for all latents and inputs, from the weights as they are.
+
+        In the Euclidean norm over all entries of a latent; projecting afterwards changes nothing. At most L for a
+        certified core, whatever L is; with `clamp` the product of the norms of both maps, at most L right after
+        `clamp_`; infinite without contraction, where nothing is promised.
+        """
+        return inf
+
+    def prove(self) -> None:
+        """Check that a certified core keeps its promise; for the end of a constructor.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.certified and self.lipschitz_bound() > self.lipschitz:
+            raise ValueError(f"certified lipschitz={self.lipschitz}, but the weights give {self.lipschitz_bound()}")
 
     @abstractmethod
     def unroll(self, injection: Any, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
@@ -63,23 +102,21 @@ def unrolled(
 class RecursiveCore(Core):
     """One inner step z' = [z +] B relu(A z + i_1) + i_2, before the projection.
 
-    Without contraction the step is residual. With `clamp` it is not, and after each optimiser step `clamp_` scales
-    A and B so that a bound on the operator norm of each is at most sqrt(lipschitz). That is the heuristic of the
-    paper: it holds between optimiser steps only and shapes no gradient.
-
-    Args:
-        contraction: `none` or `clamp`.
-        lipschitz: L_z, used by `clamp`.
+    Without contraction the step is residual, with `clamp` it is not.
     """
 
     def __init__(self, contraction: Contraction, lipschitz: float) -> None:
-        super().__init__()
-        if contraction not in ("none", "clamp"):
-            raise ValueError(f"contraction must be 'none' or 'clamp', got {contraction!r}")
-        if not 0.0 < lipschitz <= 1.0:
-            raise ValueError(f"lipschitz must be within (0, 1], got {lipschitz}")
-        self.contraction = contraction
-        self.lipschitz = lipschitz
+        super().__init__(contraction, lipschitz)
+        if self.certified:
+            raise ValueError("contraction='certified' is not offered by this core")
+
+    def lipschitz_bound(self) -> float:
+        """See `Core`."""
+        if self.contraction == "none":
+            return super().lipschitz_bound()
+        with torch.no_grad():
+            expand, contract = self.maps()
+            return float(expand.norm_bound() * contract.norm_bound())
 
     @abstractmethod
     def maps(self) -> tuple[LatentMap, LatentMap]:

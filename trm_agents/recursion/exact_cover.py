@@ -1,20 +1,30 @@
-"""The exact-cover core: messages between the (cell, symbol) tokens of a puzzle, and the readout of repairs."""
+"""The exact-cover core: messages between the (cell, symbol) tokens of a puzzle."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf, sqrt
-from typing import Any, NamedTuple
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trm_agents.recursion import fused
-from trm_agents.recursion.cores import Core, Unrolled, unrolled
+from trm_agents.recursion import compiled
+from trm_agents.recursion.cores import Contraction, Core, Unrolled, unrolled
 from trm_agents.recursion.encoders import token_table
+from trm_agents.recursion.loops import BLOCK, Layout, layout
+from trm_agents.recursion.modes import modes, operator_norm
 from trm_envs.plan_edit.mdp import PlanEditMDP
+
+SLACK = 1e-5
+"""Relative room between |A| and 1 that the certified step leaves: a hundred roundings of float32.
+
+It covers what float32 may get wrong in the norm, in the division by it and in the units of the radius, so that the
+step's exact function is L-Lipschitz. What evaluating that function in float32 adds is no property of it: the outputs
+of two nearby latents are rounded each for itself.
+"""
 
 
 class TokenInjection(NamedTuple):
@@ -23,7 +33,9 @@ class TokenInjection(NamedTuple):
     types: Tensor
     """Category of each token, (B, T), uint8."""
     table: Tensor
-    """Hidden channels that each category injects, (B, n_types, H)."""
+    """Hidden channels that each category injects (I), (B, n_types, H)."""
+    shift: Tensor
+    """Latent channels that each category injects (J), (B, n_types, d)."""
 
 
 class CategoryEncoder(nn.Module):
@@ -31,61 +43,124 @@ class CategoryEncoder(nn.Module):
 
     Args:
         mdp: the task and its edit budget.
-        width: hidden channels H.
+        width: latent channels d.
+        hidden: hidden channels H.
+        shifts: whether categories inject into the latent as well.
     """
 
     table: Tensor
 
-    def __init__(self, mdp: PlanEditMDP, width: int) -> None:
+    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool) -> None:
         super().__init__()
-        self.max_edits = mdp.max_edits
+        self.max_edits, self.width = mdp.max_edits, width
         self.register_buffer("table", token_table(mdp.task).to(torch.uint8), persistent=False)
-        self.category = nn.Parameter(torch.randn(mdp.task.n_token_types, width) / 2)
-        self.remaining = nn.Parameter(torch.zeros(width))
+        self.category = nn.Parameter(torch.randn(mdp.task.n_token_types, hidden) / 2)
+        self.remaining = nn.Parameter(torch.zeros(hidden))
+        self.shift = nn.Parameter(torch.randn(mdp.task.n_token_types, width) * 0.3) if shifts else None
 
     def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
         """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
         types = self.table[observation["instance"].long(), observation["plan"].long()].flatten(1)
         clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits
-        return TokenInjection(types, self.category + (clock * self.remaining)[:, None, :])
+        shift = self.category.new_zeros(len(self.category), self.width) if self.shift is None else self.shift
+        return TokenInjection(
+            types, self.category + (clock * self.remaining)[:, None, :], shift.expand(len(types), -1, -1)
+        )
 
 
 class ExactCoverCore(Core):
-    """z' = Pi_R(z + W_2 relu(I + W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over symbols)) + b).
+    """Messages between the candidates (cell, symbol) of a puzzle seen as exact cover.
 
-    Sudoku as exact cover: a token is a candidate (cell, symbol), a group of cells with a symbol is a constraint, and
-    so is a cell. Weights are shared by all tokens, groups of a kind, symbols and inner steps, so the step commutes
-    with every symmetry of the puzzle that keeps the groups, and has no size: a core trained on one size of grid runs
-    on another. Latents have shape (B, d, T), token t = cell * n_symbols + symbol.
+    A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over the symbols of the cell), and a step is
+
+    - without contraction, z' = Pi_R(z + W_2 relu(A z + I) + J + b);
+    - with `clamp`, z' = Pi_R(W_2 relu(A z + I) + J + b), see `Core`;
+    - certified, z' = Pi_R(L [z - 2 A^T relu(A z + I)] + J + b), with A divided by max(1, |A|) wherever it is used. The
+      bracket is 1-Lipschitz when |A| <= 1: its derivative 1 - 2 A^T D A, with 0 <= D <= 1, has eigenvalues within
+      [1 - 2 |A|^2, 1] (Meunier et al. 2022, convex potential layers). Projections onto a ball are 1-Lipschitz, so the
+      step is L-Lipschitz in the Euclidean norm for every input and all weights. |A| is exact (`modes`) and
+      differentiated through.
+
+    A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
+    kind, symbols and inner steps, so the step commutes with every symmetry of the puzzle that keeps the groups, and has
+    no size: a core trained on one size of grid runs on another. Latents have shape (B, d, T), token
+    t = cell * n_symbols + symbol.
 
     Args:
         width: d, a multiple of 4.
         hidden: H, a multiple of 4.
         groups: cells of each group by kind, as `PlanTask.groups`.
         n_cells, n_symbols: of the task.
+        contraction, lipschitz: see `Core`.
+
+    Raises:
+        ValueError: a contraction is asked for, and sums over the groups do not commute.
     """
 
     members: Tensor
     groups_of: Tensor
     ends: Tensor
+    modes: Tensor
 
     def __init__(
-        self, width: int, hidden: int, groups: Mapping[str, NDArray[np.int64]], n_cells: int, n_symbols: int
+        self,
+        width: int,
+        hidden: int,
+        groups: Mapping[str, NDArray[np.int64]],
+        n_cells: int,
+        n_symbols: int,
+        contraction: Contraction = "none",
+        lipschitz: float = 0.9,
     ) -> None:
-        super().__init__()
-        if width % fused.BLOCK or hidden % fused.BLOCK:
-            raise ValueError(f"width and hidden must be multiples of {fused.BLOCK}, got {width} and {hidden}")
+        super().__init__(contraction, lipschitz)
+        if width % BLOCK or hidden % BLOCK:
+            raise ValueError(f"width and hidden must be multiples of {BLOCK}, got {width} and {hidden}")
         self.n_cells, self.n_symbols = n_cells, n_symbols
-        layout = fused.layout(groups, n_cells, n_symbols)
-        for name, array in layout._asdict().items():
+        for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
+        if contraction != "none":
+            self.register_buffer("modes", torch.from_numpy(modes(groups, n_cells, n_symbols)), persistent=False)
         self.own = nn.Parameter(torch.randn(hidden, width) / sqrt(width))
         self.maps = nn.Parameter(torch.randn(len(groups) + 1, hidden, width) * (0.35 / sqrt(width)))
-        self.out = nn.Parameter(torch.randn(width, hidden) * (0.5 / sqrt(hidden)))
+        self.out = None if self.certified else nn.Parameter(torch.randn(width, hidden) * (0.5 / sqrt(hidden)))
         self.bias = nn.Parameter(torch.zeros(width))
+        self.prove()
 
+    def lipschitz_bound(self) -> float:
+        """See `Core`; evaluated in float64."""
+        if self.contraction == "none":
+            return super().lipschitz_bound()
+        with torch.no_grad():
+            keep, own, maps, out, _ = self.weights()
+            norm = float(operator_norm(own.double(), maps.double(), self.modes))
+            if self.certified:
+                return keep * max(1.0, 2.0 * norm**2 - 1.0)
+            return norm * float(torch.linalg.matrix_norm(out.double(), ord=2))
+
+    @torch.no_grad()
     def clamp_(self) -> None:
-        """Nothing to clamp: this core is not contracted."""
+        """Scale A and W_2 back to norms of at most sqrt(L), with `clamp` alone."""
+        if self.contraction == "clamp" and self.out is not None:
+            most = sqrt(self.lipschitz)
+            back = most / operator_norm(self.own, self.maps, self.modes).clamp_min(most)
+            self.own.mul_(back)
+            self.maps.mul_(back)
+            self.out.mul_(most / torch.linalg.matrix_norm(self.out, ord=2).clamp_min(most))
+
+    def weights(self) -> tuple[float, Tensor, Tensor, Tensor, Tensor]:
+        """The step z' = keep z + B relu(A z + I) + J + b: keep, then A's and B's map of the token and of the sums."""
+        if self.out is not None:
+            return (
+                float(self.contraction == "none"),
+                self.own,
+                self.maps,
+                self.out,
+                self.maps.new_zeros(0, *self.out.shape),
+            )
+        norm = operator_norm(self.own, self.maps, self.modes)
+        back = 1.0 / (norm * (1.0 + SLACK)).clamp_min(1.0)
+        own, maps = self.own * back, self.maps * back
+        return self.lipschitz, own, maps, -2.0 * self.lipschitz * own.T, -2.0 * self.lipschitz * maps.transpose(1, 2)
 
     def gain(self, radius: float | None) -> float:
         """Factor from a latent to units in which one on the sphere has entries of size one, whatever R is."""
@@ -99,25 +174,35 @@ class ExactCoverCore(Core):
         self, injection: TokenInjection, latent: Tensor | None, steps: int, radius: float | None, kept: int
     ) -> Unrolled:
         """Take inner steps, compiled where that is possible: on the CPU, in float32, from z_0 = 0."""
-        if latent is None and self.out.device.type == "cpu" and self.out.dtype == torch.float32:
-            return self._fused(injection, steps, radius, kept)
+        if latent is None and self.own.device.type == "cpu" and self.own.dtype == torch.float32:
+            gain, (keep, own, maps, out, back) = self.gain(radius), self.weights()
+            shift = (injection.shift + self.bias) / gain
+            weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
+            cells = Layout(self.members.numpy(), self.groups_of.numpy(), self.ends.numpy())
+            return compiled.unroll(injection.types.numpy(), cells, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
         """One inner step before its projection, (B, d, T); None stands for z_0 = 0."""
+        keep, own, maps, out, back = self.weights()
         if z is None:
-            z = self.out.new_zeros(len(injection.types), len(self.bias), self.n_cells * self.n_symbols)
-        cells = z.view(*z.shape[:2], self.n_cells, self.n_symbols)
-        of_cell = torch.einsum("hd,bdc->bhc", self.maps[-1], cells.sum(3))
-        hidden = torch.einsum("hd,bdt->bht", self.own, z) + of_cell.repeat_interleave(self.n_symbols, dim=2)
-        for weight, incidence in zip(self.maps[:-1], self._incidence(z), strict=True):
-            sums = torch.einsum("gc,bdcs->bdgs", incidence, cells)
-            told = torch.einsum("hd,bdgs->bhgs", weight, sums)
-            hidden = hidden + torch.einsum("gc,bhgs->bhcs", incidence, told).flatten(2)
-        index = injection.types.long()[:, :, None].expand(-1, -1, len(self.own))
-        injected = injection.table.gather(1, index).transpose(1, 2)
-        update = torch.einsum("dh,bht->bdt", self.out, torch.relu(injected + gain * hidden)) + self.bias[:, None]
-        return z + update / gain
+            z = own.new_zeros(len(injection.types), len(self.bias), self.n_cells * self.n_symbols)
+        hidden = torch.relu(_of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
+        shift = _of_types(injection.shift + self.bias, injection.types)
+        return keep * z + (self._mix(out, back, hidden) + shift) / gain
+
+    def _mix(self, own: Tensor, maps: Tensor, x: Tensor) -> Tensor:
+        """Map each token and the sums over its groups and over the symbols of its cell: (B, K, T) -> (B, J, T)."""
+        mixed = torch.einsum("jk,bkt->bjt", own, x)
+        if not len(maps):
+            return mixed
+        cells = x.view(*x.shape[:2], self.n_cells, self.n_symbols)
+        mixed = mixed + torch.einsum("jk,bkc->bjc", maps[-1], cells.sum(3)).repeat_interleave(self.n_symbols, dim=2)
+        for weight, incidence in zip(maps[:-1], self._incidence(x), strict=True):
+            sums = torch.einsum("gc,bkcs->bkgs", incidence, cells)
+            told = torch.einsum("jk,bkgs->bjgs", weight, sums)
+            mixed = mixed + torch.einsum("gc,bjgs->bjcs", incidence, told).flatten(2)
+        return mixed
 
     def _incidence(self, like: Tensor) -> list[Tensor]:
         """Which cells each group of a kind holds, (groups of the kind, n_cells) each."""
@@ -127,68 +212,8 @@ class ExactCoverCore(Core):
         counts = torch.diff(self.ends[:-1], prepend=self.ends.new_zeros(1)) // self.n_symbols
         return list(torch.split(table[:, :-1], counts.tolist()))
 
-    def _fused(self, injection: TokenInjection, steps: int, radius: float | None, kept: int) -> Unrolled:
-        gain = self.gain(radius)
-        weights = (injection.table, self.own * gain, self.maps * gain, self.out / gain, self.bias / gain)
-        layout = fused.Layout(self.members.numpy(), self.groups_of.numpy(), self.ends.numpy())
-        bound = inf if radius is None else radius
-        needs_grad = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        types = injection.types.numpy()
-        latents, norms = _Unroll.apply(types, layout, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
-        return Unrolled(latents, (norms > bound).float().mean(0))
 
-
-class _Unroll(torch.autograd.Function):
-    """`fused.forward` and `fused.backward` as one differentiable operation."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        types: NDArray[np.uint8],
-        layout: fused.Layout,
-        radius: float,
-        steps: int,
-        kept: int,
-        needs_grad: bool,
-        *weights: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """The last `kept` latents, (kept, B, d, T), and the norm before every projection, (steps, B)."""
-        table, own, maps, out, bias = (weight.detach().contiguous().numpy() for weight in weights)
-        hidden, width = weights[1].shape
-        batch, tokens = types.shape
-        latents = torch.empty(steps if needs_grad else kept, batch, width, tokens)
-        saved = torch.empty(steps, batch, hidden, tokens) if needs_grad else torch.empty(1, 1, hidden, tokens)
-        norms = torch.empty(steps, batch)
-        arrays = (table, own, maps, out, bias, layout.members, layout.groups_of, layout.ends)
-        fused.forward(types, *arrays, radius, steps, latents.numpy(), saved.numpy(), norms.numpy())
-        if needs_grad:
-            ctx.save_for_backward(latents, saved, norms, *weights)
-            ctx.types, ctx.layout, ctx.radius = types, layout, radius
-        ctx.mark_non_differentiable(norms)
-        return latents[-kept:], norms
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of the weights."""
-        latents, saved, norms, *weights = ctx.saved_tensors
-        if len(grad) < len(latents):
-            grad = torch.cat([torch.zeros_like(latents[: len(latents) - len(grad)]), grad])
-        own, maps, out = (weight.detach().contiguous().numpy() for weight in weights[1:-1])
-        gradients = [torch.zeros_like(weight) for weight in weights]
-        fused.backward(
-            ctx.types,
-            own,
-            maps,
-            out,
-            ctx.layout.members,
-            ctx.layout.groups_of,
-            ctx.layout.ends,
-            ctx.radius,
-            latents.numpy(),
-            saved.numpy(),
-            norms.numpy(),
-            grad.contiguous().numpy(),
-            *[gradient.numpy() for gradient in gradients],
-        )
-        return (None, None, None, None, None, None, *gradients)
+def _of_types(table: Tensor, types: Tensor) -> Tensor:
+    """What each token's category holds: table (B, n_types, K), types (B, T) -> (B, K, T)."""
+    index = types.long()[:, :, None].expand(-1, -1, table.shape[2])
+    return table.gather(1, index).transpose(1, 2)

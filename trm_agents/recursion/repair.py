@@ -7,9 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trm_agents.recursion.cores import Contraction
 from trm_agents.recursion.exact_cover import CategoryEncoder, ExactCoverCore
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
+
+STEEPNESS = 8.0
+"""How much faster than other weights the logarithm of a contracted core's readout gain moves."""
 
 
 class RepairNetwork(Recursion):
@@ -26,10 +30,17 @@ class RepairNetwork(Recursion):
         # Zero, so that a fresh network finds all symbols of a cell equally likely.
         self.weight = nn.Parameter(torch.zeros(len(core.bias)))
         self.bias = nn.Parameter(torch.zeros(()))
+        # A contraction keeps differences between tokens small: the readout may have to be steep, soon.
+        self.steepness = nn.Parameter(torch.zeros(())) if core.certified else None
+
+    def readout(self) -> Tensor:
+        """Weight of each latent channel in a logit, shape (d,)."""
+        weight: Tensor = self.weight * self.core.gain(self.radius)
+        return weight if self.steepness is None else weight * torch.exp(STEEPNESS * self.steepness)
 
     def logits_of(self, latents: Tensor) -> Tensor:
         """Logits read from latents, (k, B, ...) -> (k, B, n_cells, n_symbols)."""
-        logits = torch.matmul(self.weight * self.core.gain(self.radius), latents) + self.bias
+        logits = torch.matmul(self.readout(), latents) + self.bias
         return logits.view(*logits.shape[:2], self.core.n_cells, self.core.n_symbols)
 
     def probabilities(self, logits: Tensor) -> Tensor:
@@ -55,7 +66,14 @@ class RepairNetwork(Recursion):
 
 
 def repair_network(
-    mdp: PlanEditMDP, *, width: int = 16, hidden: int | None = None, unroll: int = 8, radius: float | None = 10.0
+    mdp: PlanEditMDP,
+    *,
+    width: int = 16,
+    hidden: int | None = None,
+    unroll: int = 8,
+    radius: float | None = 10.0,
+    contraction: Contraction = "none",
+    lipschitz: float = 0.9,
 ) -> RepairNetwork:
     """A repair network with an exact-cover core for a plan-edit task.
 
@@ -65,8 +83,10 @@ def repair_network(
         hidden: H, hidden channels; 2 d by default.
         unroll: n.
         radius: R; None leaves the projection out.
+        contraction: see `Core`.
+        lipschitz: see `Core`.
     """
     task = mdp.task
     wide = 2 * width if hidden is None else hidden
-    core = ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols)
-    return RepairNetwork(CategoryEncoder(mdp, wide), core, unroll, radius)
+    core = ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)
+    return RepairNetwork(CategoryEncoder(mdp, width, wide, core.certified), core, unroll, radius)

@@ -64,10 +64,8 @@ def dials_of(model: UPITRM) -> Dials:
         "target must be 'k_step' or 'hindsight'": model.target in ("k_step", "hindsight"),
         "target='hindsight' needs RepairPolicy (TRMPolicy will do), and 'k_step' any other policy": hindsight
         == issubclass(model.policy_class, RepairPolicy),
-        "target='hindsight' reads its policy: "
-        "leave advantage, conservative, latent and contraction at their defaults": not hindsight
-        or (advantage, model.conservative, model.latent, model.contraction)
-        == ("readout", "distill", "episodic", "none"),
+        "target='hindsight' reads its policy: leave advantage, conservative and latent at their defaults": not hindsight
+        or (advantage, model.conservative, model.latent) == ("readout", "distill", "episodic"),
         "n_steps must be at least 1": model.n_steps >= 1,
         "batch_size must be at least 1": model.batch_size >= 1,
         "bootstrap_horizon must be at least 1": model.bootstrap_horizon >= 1,

@@ -86,6 +86,7 @@ def fit_hits(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(policy.network.parameters(), dials.max_grad_norm)
         policy.optimizer.step()
+        policy.network.core.clamp_()
         # A plain mean at first, so that the average does not drag the first weights along.
         policy.average(min(dials.ema_decay, 1.0 - 1.0 / (done + step + 1)))
         history.append((loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean())))

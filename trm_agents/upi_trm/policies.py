@@ -13,7 +13,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from trm_agents.recursion import Contraction, Recursion, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion import Contraction, Core, Recursion, RecursiveNetwork, token_network, vector_network
 from trm_agents.upi_trm.improvement import masked_log_softmax
 from trm_agents.upi_trm.mixture import SnapshotMixture
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -99,6 +99,11 @@ class RecursivePolicy(BasePolicy):
         self.mixture = None if mixture_capacity is None else SnapshotMixture(self.network, mixture_capacity)
         trained: list[nn.Parameter] = [p for p in self.parameters() if p.requires_grad]
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    @property
+    def core(self) -> Core:
+        """The recursive core that the deployed policy and the value are read from."""
+        return self.network.core
 
     def _build(self, dials: dict[str, Any]) -> RecursiveNetwork:
         """The network over this policy's kind of observation."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from trm_agents.recursion import RepairNetwork, repair_network
+from trm_agents.recursion import Core, RepairNetwork, repair_network
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
@@ -59,8 +59,13 @@ class RepairPolicy(TRMPolicy):
 
     def _build(self, dials: dict[str, Any]) -> RepairNetwork:  # type: ignore[override]
         assert self.mdp is not None
-        chosen = {key: dials[key] for key in ("width", "unroll", "radius")}
+        chosen = {key: dials[key] for key in ("width", "unroll", "radius", "contraction", "lipschitz")}
         return repair_network(self.mdp, hidden=self.hidden, **chosen)
+
+    @property
+    def core(self) -> Core:
+        """The core that is deployed, that of the averaged weights."""
+        return self.averaged.core
 
     @torch.no_grad()
     def average(self, decay: float) -> None:

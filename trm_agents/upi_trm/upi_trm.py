@@ -64,8 +64,9 @@ class UPITRM(BaseAlgorithm):
         bootstrap_horizon: K of the value target.
         unroll: n, inner steps of the recursion.
         radius: R of the latent projection; None leaves it out.
-        contraction: `none`, or `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate).
-        lipschitz: L_z, what `clamp` aims for.
+        contraction: `none`; `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate); or
+            `certified` (the inner step is L_z-Lipschitz by construction, see `policy.core.lipschitz_bound()`).
+        lipschitz: L_z.
         latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.

@@ -1,0 +1,86 @@
+"""The compiled loops of `fused` as one differentiable operation of PyTorch."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trm_agents.recursion import fused
+from trm_agents.recursion.cores import Unrolled
+from trm_agents.recursion.loops import Layout
+
+
+def unroll(
+    types: NDArray[np.uint8],
+    cells: Layout,
+    keep: float,
+    radius: float | None,
+    steps: int,
+    kept: int,
+    weights: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+) -> Unrolled:
+    """Inner steps from z_0 = 0, on the CPU, in float32; arguments and weights as in `fused.forward`."""
+    needs_grad = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+    bound = inf if radius is None else radius
+    latents, norms = _Unroll.apply(types, cells, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
+    return Unrolled(latents, (norms > bound).float().mean(0))
+
+
+def _arrays(weights: tuple[Tensor, ...]) -> fused.Weights:
+    return fused.Weights(*(weight.detach().contiguous().numpy() for weight in weights))
+
+
+class _Unroll(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        types: NDArray[np.uint8],
+        cells: Layout,
+        keep: float,
+        radius: float,
+        steps: int,
+        kept: int,
+        needs_grad: bool,
+        *weights: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The last `kept` latents, (kept, B, d, T), and the norm before every projection, (steps, B)."""
+        batch, tokens = types.shape
+        hidden, width = weights[2].shape
+        latents = torch.empty(steps if needs_grad else kept, batch, width, tokens)
+        saved = torch.empty(steps, batch, hidden, tokens) if needs_grad else torch.empty(1, 1, hidden, tokens)
+        norms = torch.empty(steps, batch)
+        fused.forward(
+            types, keep, _arrays(weights), cells, radius, steps, latents.numpy(), saved.numpy(), norms.numpy()
+        )
+        if needs_grad:
+            ctx.save_for_backward(latents, saved, norms, *weights)
+            ctx.types, ctx.cells, ctx.keep, ctx.radius = types, cells, keep, radius
+        ctx.mark_non_differentiable(norms)
+        return latents[-kept:], norms
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the weights."""
+        latents, saved, norms, *weights = ctx.saved_tensors
+        if len(grad) < len(latents):
+            grad = torch.cat([torch.zeros_like(latents[: len(latents) - len(grad)]), grad])
+        gradients = [torch.zeros_like(weight, memory_format=torch.contiguous_format) for weight in weights]
+        fused.backward(
+            ctx.types,
+            ctx.keep,
+            _arrays(weights),
+            ctx.cells,
+            ctx.radius,
+            latents.numpy(),
+            saved.numpy(),
+            norms.numpy(),
+            grad.contiguous().numpy(),
+            fused.Weights(*(gradient.numpy() for gradient in gradients)),
+        )
+        return (None, None, None, None, None, None, None, *gradients)
