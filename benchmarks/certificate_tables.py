@@ -51,11 +51,15 @@ STEPS = (
     Pair("eta(pi_new) - eta(pi)", "rise", "rise_published", "I2: as published"),
     Pair("eta(pi_new) - eta(pi)", "rise", "rise_horizon", "I3: finite horizon"),
     Pair("eta(pi_new) - eta(pi)", "rise", "rise_residual", "I6: clocked TV and span, critic U_n"),
-    Pair("eta(pi_new) - eta(pi)", "rise", "rise_exact", "I6: the same, critic V^pi"),
+    Pair("eta(pi_new) - eta(pi)", "rise", "rise_deviations_0", "I7: J = 0, critic U_n"),
+    Pair("eta(pi_new) - eta(pi)", "rise", "rise_deviations_1", "I7: J = 1, critic U_n"),
+    Pair("eta(pi_new) - eta(pi)", "rise", "rise_deviations_2", "I7: J = 2, critic U_n"),
+    Pair("eta(pi_new) - eta(pi)", "rise", "rise_exact_0", "I7: J = 0, critic V^pi"),
+    Pair("eta(pi_new) - eta(pi)", "rise", "rise_exact_1", "I7: J = 1, critic V^pi"),
 )
 SAFE = (
-    ("at the safe alpha of U_n", "safe", "I6"),
-    ("at the safe alpha of V^pi", "exact_safe", "I6, critic V^pi"),
+    ("at the safe alpha of U_n", "safe", "I7, J = 1"),
+    ("at the safe alpha of V^pi", "exact_safe", "I7, J = 1, critic V^pi"),
 )
 
 

@@ -171,12 +171,12 @@ def test_boundary_cases(name, steps, alpha):
     found, violations = certify(*from_zero, Improvement(1.0, alpha), steps)
     assert violations == [] and found.n == 0
     if alpha == 0.0:
-        assert found.rise == 0.0 == found.rise_residual == found.rise_exact
+        assert found.rise == 0.0 == found.rise_residual
     if name == "zero residual":
         assert found.residual < 1e-12 and found.error_bound == pytest.approx(found.value_error)
     if name == "gamma = 0":
         # Nothing after the first step counts: the surrogate is the truth.
-        assert found.rise == pytest.approx(found.rise_exact, abs=1e-15) and found.eps_advantage == 0.0
+        assert found.rise == pytest.approx(found.surrogate_rise, abs=1e-15) and found.eps_advantage == 0.0
 
 
 def test_absorbing_start_and_bellman_steps_beyond_the_horizon():
@@ -241,11 +241,27 @@ def test_the_safe_step_is_the_best_on_its_grid_and_none_where_nothing_is_certain
     q = exact.action_values(closure, truth)
     better = candidate(closure, policy, exact.advantages(q, policy), 4.0)
     step = Step.of(closure, policy, better, q, truth)
-    alpha, rise = improvement.safe(step)
+    alpha, rise = improvement.safe_step([step])
     assert alpha > 0.0 and 0.0 < rise <= exact.performance(closure, mixed(policy, better, alpha)) - truth[0]
-    assert rise == max(improvement.residual_bound(step, a) for a in improvement.ALPHAS)
+    assert rise == max(improvement.deviation_bound(step, a, 1) for a in improvement.ALPHAS)
     worse = candidate(closure, policy, -exact.advantages(q, policy), 4.0)
-    assert improvement.safe(Step.of(closure, policy, worse, q, truth)) == (0.0, 0.0)
+    assert improvement.safe_step([Step.of(closure, policy, worse, q, truth)]) == (0.0, 0.0)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0))
+@settings(max_examples=10, deadline=None)
+def test_deviations_add_up_to_the_truth(seed, alpha):
+    """(I7) rises with J for an exact critic of a better candidate, and leaves nothing over at J = T - 1."""
+    mdp = sudoku(max_edits=4)
+    closure, policy = enumerate_closure(mdp, puzzle(0, 6), uneven(mdp, seed))
+    truth = exact.policy_value(closure, policy)
+    critic = truth + np.random.default_rng(seed).normal(0.0, 1.0, len(truth))
+    q = exact.action_values(closure, critic)
+    better = candidate(closure, policy, exact.advantages(q, policy), 2.0)
+    step = Step.of(closure, policy, better, q, critic)
+    rise = exact.performance(closure, mixed(policy, better, alpha)) - truth[0]
+    found = [improvement.deviation_bound(step, alpha, order) for order in range(4)]
+    assert all(bound <= rise + 1e-9 for bound in found) and found[3] == pytest.approx(rise, abs=1e-9)
 
 
 def test_the_synthetic_check_has_101_rows_and_no_violation():

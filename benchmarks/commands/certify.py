@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SYNTHETIC = "synthetic"
 """In place of a model: random MDPs with a contracting recursion."""
 
+CHECKED = (0.0, 0.01, 0.1, 0.3, 1.0)
+"""Step sizes at which the bounds of an instance are checked, beside the one that is shown."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -103,7 +106,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
         origin.commit + ("+" if origin.dirty else ""),
         options.depth or max(2 * unroll, 8),
         options.horizon or horizon,
-        Improvement(options.beta, options.alpha),
+        Improvement(options.beta, options.alpha, CHECKED),
         options.max_states,
     )
 

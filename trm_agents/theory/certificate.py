@@ -74,10 +74,16 @@ class Certificate:
     """By (I3)."""
     rise_residual: float
     """By (I6), from U_n alone."""
-    rise_exact: float
-    """By (I6), from V^pi."""
+    rise_deviations_0: float
+    """By (I7) with J = 0, from U_n alone."""
+    rise_deviations_1: float
+    """With J = 1: what pi and one deviation reach."""
+    rise_deviations_2: float
+    rise_exact_0: float
+    """By (I7) with J = 0, from V^pi."""
+    rise_exact_1: float
     safe_alpha: float
-    """Where (I6) is largest, from U_n alone."""
+    """Where (I7) with J = 1 is largest, from U_n alone."""
     safe_rise: float
     """The rise of eta that is certified there; 0: none."""
     safe_rise_actual: float
@@ -95,7 +101,7 @@ class Certificate:
 def certify(
     mdp: TabularMDP, policy: Floats, evaluator: Evaluator, improvement: Improvement, steps: int
 ) -> tuple[Certificate, list[Violation]]:
-    """Compute every term and check every bound: values at all depths, improvement at 21 step sizes.
+    """Compute every term and check every bound: values at all depths, improvement at all step sizes.
 
     Args:
         mdp: the closure of an instance, or any tabular MDP.

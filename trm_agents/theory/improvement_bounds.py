@@ -6,6 +6,7 @@ of pi, which sum to at most 1 / (1 - gamma). Every bound is the surrogate's rise
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,8 @@ from trm_agents.theory.exact import advantages, expected, total_variation
 from trm_agents.theory.tabular import Floats, TabularMDP
 from trm_agents.theory.value_bounds import geometric, span
 
-ALPHAS: Floats = np.arange(101) / 100.0
-"""Step sizes among which `safe` chooses."""
+ALPHAS: Floats = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 31)])
+"""Step sizes among which `safe` chooses: zero, and ten to a factor of ten."""
 
 
 def surrogate_rise(visits: Floats, gain: Floats, alpha: float) -> float:
@@ -88,9 +89,9 @@ class Step(NamedTuple):
     """A policy, a candidate and a critic U on one MDP: all that the residual bounds need."""
 
     mdp: TabularMDP
+    policy: Floats
+    candidate: Floats
     visits: Floats
-    variation: Floats
-    """TV(s) of pi and pi_cand."""
     gain: Floats
     """f(s) = sum_a pi_cand(a|s) A_U(s, a), with Q_U = r + gamma U(s')."""
     delta: Floats
@@ -101,11 +102,20 @@ class Step(NamedTuple):
         """From Q_U and U."""
         gain = expected(candidate, advantages(q, policy))
         delta = expected(policy, q) - values
-        return cls(mdp, mdp.visits(policy), total_variation(policy, candidate), gain, delta)
+        return cls(mdp, policy, candidate, mdp.visits(policy), gain, delta)
+
+    @property
+    def variation(self) -> Floats:
+        """TV(s) of pi and pi_cand."""
+        return total_variation(self.policy, self.candidate)
 
     def rise(self, alpha: float) -> float:
         """(I1)."""
         return surrogate_rise(self.visits, self.gain, alpha)
+
+    def change(self, alpha: float) -> Floats:
+        """G = delta + alpha f = T_1 U - U under pi_new, shape (S,)."""
+        return self.delta + alpha * self.gain
 
 
 def residual_bound(step: Step, alpha: float) -> float:
@@ -113,7 +123,7 @@ def residual_bound(step: Step, alpha: float) -> float:
 
     Exact before the penalty: eta(pi_new) - eta(pi) = alpha d.f + (d_new - d).(delta + alpha f).
     """
-    change = step.delta + alpha * step.gain
+    change = step.change(alpha)
     if isinstance(step.mdp, Closure):
         return step.rise(alpha) - _clocked(step, step.mdp, change, alpha)
     return step.rise(alpha) - penalty_total_variation(step.mdp, step.visits, step.variation, change, alpha)
@@ -133,8 +143,64 @@ def variation_by_clock(step: Step, closure: Closure) -> Floats:
     return mass / np.where(discounts > 0.0, discounts, 1.0)
 
 
-def safe(step: Step, alphas: Floats = ALPHAS) -> tuple[float, float]:
-    """The step size with the largest bound (I6), and that bound; zero and zero where no step has a positive one."""
-    bounds = [residual_bound(step, float(alpha)) for alpha in alphas]
+def deviation_bound(step: Step, alpha: float, order: int) -> float:
+    """(I7) eta(pi_new) - eta(pi) with up to J = `order` deviations from pi exact, and the rest at its worst.
+
+    pi_new = K + D with K = min(pi, pi_new) and D = alpha (pi_cand - pi)^+, the deviations. With G_0 = g + gamma K G_0
+    and G_j = gamma D G_(j-1) + gamma K G_j, the value of g = delta + alpha f under pi_new is sum_j G_j, hence
+
+    eta(pi_new) - eta(pi) >= sum_{j<=J} G_j(s_0) - d.delta - sum_t gamma^t tail_J(t) max(0, -min_t g),
+
+    where tail_J(t) bounds the chance of more than J deviations before step t, and min_t is over the states of clock t.
+    With J = 1 the closure under pi and one deviation is all that is needed; with J = T - 1 nothing is left over. For
+    f >= 0 and U = V^pi nothing is lost either: the policy improvement theorem.
+    """
+    closure = step.mdp
+    assert isinstance(closure, Closure)
+    change = step.change(alpha)
+    kept = np.minimum(step.policy, (1.0 - alpha) * step.policy + alpha * step.candidate)
+    deviating = alpha * np.maximum(step.candidate - step.policy, 0.0)
+    term = closure.accumulate(kept, change)
+    total = term
+    for _ in range(order):
+        term = closure.accumulate(kept, closure.gamma * expected(deviating, closure.ahead(term)))
+        total = total + term
+    worst = np.array([max(0.0, -float(part.min())) for part in closure.by_layer(change)])
+    loss = closure.gamma ** np.arange(len(worst)) @ (_tails(closure, kept, deviating, order) * worst)
+    return float(closure.start @ total - step.visits @ step.delta - loss)
+
+
+def safe_step(steps: Sequence[Step], alphas: Floats = ALPHAS) -> tuple[float, float]:
+    """One step size for some MDPs, chosen by the mean of their bounds: (I7) with J = 1, or (I6) without a clock."""
+
+    def bound(step: Step, alpha: float) -> float:
+        clocked = isinstance(step.mdp, Closure)
+        return deviation_bound(step, alpha, 1) if clocked else residual_bound(step, alpha)
+
+    return safe([float(np.mean([bound(step, float(alpha)) for step in steps])) for alpha in alphas], alphas)
+
+
+def _tails(closure: Closure, kept: Floats, deviating: Floats, order: int) -> Floats:
+    """tail_J(t) for every clock t: what has left the paths with at most J deviations, shape (T,)."""
+    masses = [closure.start.copy() if j == 0 else np.zeros_like(closure.start) for j in range(order + 1)]
+    tails = np.zeros(len(closure.layers))
+    for t, rows in enumerate(closure.layers[:-1]):
+        following = closure.following[rows]
+        live = following >= 0
+        leaving = 0.0
+        for j in reversed(range(order + 1)):
+            off = masses[j][rows, None] * deviating[rows]
+            stay = masses[j][rows, None] * kept[rows]
+            masses[j] += np.bincount(following[live], stay[live], len(closure.start))
+            if j == order:
+                leaving = float(off[live].sum())
+            else:
+                masses[j + 1] += np.bincount(following[live], off[live], len(closure.start))
+        tails[t + 1] = tails[t] + leaving
+    return tails
+
+
+def safe(bounds: Sequence[float], alphas: Floats = ALPHAS) -> tuple[float, float]:
+    """The step size with the largest bound, and that bound; zero and zero where no step has a positive one."""
     best = int(np.argmax(bounds))
-    return float(alphas[best]), bounds[best]
+    return float(alphas[best]), float(bounds[best])

@@ -8,14 +8,16 @@ import numpy as np
 
 from trm_agents.theory import improvement_bounds as bounds
 from trm_agents.theory import value_bounds
+from trm_agents.theory.closure import Closure
 from trm_agents.theory.exact import action_values, advantages, expected, performance
 from trm_agents.theory.improvement_bounds import Step
 from trm_agents.theory.ledger import Ledger
 from trm_agents.theory.tabular import Floats, TabularMDP
 
 ADVANTAGE_LIMIT = 10.0
-ALPHAS = np.linspace(0.0, 1.0, 21)
-"""Step sizes at which every bound is checked."""
+ALPHAS = tuple(float(alpha) for alpha in np.linspace(0.0, 1.0, 21))
+ORDERS = (0, 1, 2)
+"""Deviations J that (I7) is computed with."""
 
 
 class Improvement(NamedTuple):
@@ -24,6 +26,8 @@ class Improvement(NamedTuple):
     beta: float
     """Inverse temperature, in units of the root mean square of A_hat under the visits of pi."""
     alpha: float
+    checked: tuple[float, ...] = ALPHAS
+    """Step sizes at which every bound is checked."""
 
 
 class Errors(NamedTuple):
@@ -59,7 +63,7 @@ def mixed(policy: Floats, candidate_policy: Floats, alpha: float) -> Floats:
 def check_improvement(
     mdp: TabularMDP, policy: Floats, values: Floats, truth: Floats, improvement: Improvement, ledger: Ledger
 ) -> dict[str, float]:
-    """Check (A1), (A2) and (I2) to (I6) at all step sizes; return the terms at the step size asked for.
+    """Check (A1), (A2) and (I2) to (I7) at all step sizes; return the terms at the step size asked for.
 
     Args:
         mdp: the states.
@@ -79,8 +83,8 @@ def check_improvement(
     about_advantages = _advantages(mdp, estimated, true, values - truth, ledger)
     errors = errors_of(policy, better, estimated, true)
     ledger.equal("centring", errors.eps_cent, 0.0)
-    for alpha in ALPHAS:
-        _at(mdp, policy, better, by_critic, by_truth, errors, float(alpha), ledger)
+    for alpha in improvement.checked:
+        _at(mdp, policy, better, by_critic, by_truth, errors, alpha, ledger)
     terms = _at(mdp, policy, better, by_critic, by_truth, errors, improvement.alpha, ledger)
     terms |= _safe("safe", mdp, policy, better, by_critic, ledger)
     terms |= _safe("exact_safe", mdp, policy, better, by_truth, ledger)
@@ -126,7 +130,8 @@ def _at(
         "published": surrogate - bounds.penalty(alpha, mdp.gamma, errors.eps_cand, errors.eps_cpi, errors.eps_cent),
         "horizon": surrogate - bounds.penalty_horizon(alpha, mdp.gamma, errors.eps_cand, errors.eps_cpi, mdp.horizon),
         "residual": bounds.residual_bound(by_critic, alpha),
-        "exact": bounds.residual_bound(by_truth, alpha),
+        **{f"deviations_{j}": _deviations(by_critic, alpha, j) for j in ORDERS},
+        **{f"exact_{j}": _deviations(by_truth, alpha, j) for j in ORDERS[:2]},
     }
     for name, bound in lower.items():
         ledger.at_most(f"improvement, {name}", bound, rise)
@@ -137,9 +142,14 @@ def _at(
     return {"eta": eta, "rise": rise, "surrogate_rise": surrogate, **named}
 
 
+def _deviations(step: Step, alpha: float, order: int) -> float:
+    """(I7), or no bound at all without a clock."""
+    return bounds.deviation_bound(step, alpha, order) if isinstance(step.mdp, Closure) else -np.inf
+
+
 def _safe(name: str, mdp: TabularMDP, policy: Floats, better: Floats, step: Step, ledger: Ledger) -> dict[str, float]:
     """The step size that the bound chooses, what it certifies there and what the step really brings."""
-    alpha, rise = bounds.safe(step)
+    alpha, rise = bounds.safe_step([step])
     actual = performance(mdp, mixed(policy, better, alpha)) - performance(mdp, policy)
     ledger.at_most(f"improvement, {name}", rise, actual)
     return {f"{name}_alpha": alpha, f"{name}_rise": rise, f"{name}_rise_actual": actual}

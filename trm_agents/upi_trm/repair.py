@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import inf, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,21 @@ class RepairPolicy(TRMPolicy):
         states = self._states(observation)
         depths = self.averaged.probabilities(self.averaged.logits_of(latents))
         return torch.stack([self._values_of(hits, states) for hits in depths]) - potential
+
+    def value_lipschitz(self) -> float:
+        """L_V: bound on |U(z) - U(z')| / |z - z'| for all latents, from the weights.
+
+        U = gamma^(m - 1) - Phi moves by at most |ln gamma| with m; m by the sum over cells of the probability of what
+        stands in each, whose gradient in the cell's logits has norm sqrt(2) / 4 at most (1 / 4 for a single symbol);
+        each logit moves by the readout's norm with its token.
+        """
+        assert self.mdp is not None
+        if self.mdp.gamma == 0.0:
+            return inf
+        task = self.mdp.task
+        of_cell = sqrt(2.0) / 4.0 if task.n_symbols > 1 else 0.25
+        readout = float(torch.linalg.vector_norm(self.averaged.readout().detach().double()))
+        return -log(self.mdp.gamma) * sqrt(task.n_cells) * of_cell * readout
 
     def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""
