@@ -11,7 +11,7 @@ from benchmarks.provenance import pool_hash
 from benchmarks.suites import Pool
 from trm_agents import UPITRM
 from trm_agents.theory.certificate import Certificate, certify
-from trm_agents.theory.closure import enumerate_closure
+from trm_agents.theory.closure import TooManyStates, enumerate_closure
 from trm_agents.theory.improvement_checks import Improvement
 from trm_agents.theory.ledger import Violation
 from trm_agents.theory.reading import Reader
@@ -56,20 +56,28 @@ class Task(NamedTuple):
     """K."""
     improvement: Improvement
     max_states: int
+    """Instances that reach more are left out."""
 
 
 def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[CertificateRow, list[Violation]]]:
-    """Certify the first instances of a pool, one after the other.
+    """Certify the first instances of a pool that reach no more states than allowed, one after the other.
 
     Raises:
-        ValueError: the model has no policy over plan-edit tokens, or an instance reaches too many states.
+        ValueError: the model has no policy over plan-edit tokens.
     """
     if not isinstance(task.model, UPITRM):
         raise ValueError(f"certify takes a UPI-TRM, not a {type(task.model).__name__}")
     reader = Reader(task.model.policy, puzzles.mdp)
     digest = pool_hash(puzzles.instances)
-    for index, instance in enumerate(puzzles.instances[:instances]):
-        closure, policy = enumerate_closure(puzzles.mdp, instance, reader.table, task.max_states)
+    left = instances
+    for index, instance in enumerate(puzzles.instances):
+        if left == 0:
+            return
+        try:
+            closure, policy = enumerate_closure(puzzles.mdp, instance, reader.table, task.max_states)
+        except TooManyStates:
+            continue
+        left -= 1
         evaluator = reader.evaluator(closure, task.depth)
         found, violations = certify(closure, policy, evaluator, task.improvement, task.horizon)
         rounding = sup(reader.deployed_values(closure) - evaluator.at(evaluator.n))

@@ -42,13 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", metavar="ID", help="environment id, where it is not the suite's")
     parser.add_argument("--puzzles", type=Path, metavar="FILE", help="puzzles of your own in place of the test pool")
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
-    parser.add_argument("--depth", type=arguments.positive, metavar="M", help="deepest m (default: 2 n, at least 8)")
+    parser.add_argument("--depth", type=arguments.positive, metavar="M", help="deepest m (default: 2 n)")
     parser.add_argument("--horizon", type=arguments.positive, metavar="K", help="Bellman steps (default: the model's)")
     parser.add_argument("--beta", type=float, default=4.0, help="inverse temperature of the candidate (default: 4)")
     parser.add_argument("--alpha", type=float, default=0.1, help="step size that is shown (default: 0.1)")
     parser.add_argument(
-        "--max-states", type=arguments.positive, default=400_000, metavar="S", help="states of an instance at most"
+        "--max-states",
+        type=arguments.positive,
+        default=400_000,
+        metavar="S",
+        help="leave out instances that reach more states",
     )
+    parser.add_argument("--name", help="what rows call the model (default: its file)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows to a file too")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     arguments.add_contestants(parser)
@@ -69,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     console = Console(stderr=True, quiet=options.json)
     total = min(options.instances, len(puzzles.instances))
     found = list(track(certificates(task, puzzles, total), "certifying", total, console=console))
+    if not found:
+        raise ValueError(f"no instance reaches at most {options.max_states:,} states")
     rows, violations = [row for row, _ in found], [(row.instance, v) for row, bad in found for v in bad]
     if options.csv is not None:
         records.write_atomically(options.csv, records.to_csv(rows, CertificateRow))
@@ -100,11 +107,11 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     origin = provenance()
     return Task(
         model,
-        options.model.stem,
+        options.name or options.model.stem,
         algo,
         env_id,
         origin.commit + ("+" if origin.dirty else ""),
-        options.depth or max(2 * unroll, 8),
+        options.depth or 2 * unroll,
         options.horizon or horizon,
         Improvement(options.beta, options.alpha, CHECKED),
         options.max_states,

@@ -20,6 +20,10 @@ CHUNK = 4096
 """States that are expanded at once; bounds memory."""
 
 
+class TooManyStates(ValueError):
+    """A closure is larger than it may be."""
+
+
 class Closure(TabularMDP):
     """States s = (x, y, edits left) of one instance, or (x, y, z, edits left) with a persistent latent z.
 
@@ -114,7 +118,7 @@ def enumerate_closure(
         max_states: bounds memory.
 
     Raises:
-        ValueError: there are more states.
+        TooManyStates: there are more.
     """
     states, carried = mdp.initial(instance[None]), None
     layers: list[_Layer] = []
@@ -122,7 +126,7 @@ def enumerate_closure(
     while len(states.plans):
         count += len(states.plans)
         if count > max_states:
-            raise ValueError(f"the instance reaches more than {max_states:,} states")
+            raise TooManyStates(f"the instance reaches more than {max_states:,} states")
         layer, states, carried = _expand(mdp, states, carried, table)
         layers.append(layer)
     return _assembled(mdp, layers)

@@ -17,7 +17,7 @@ from trm_agents.theory.tabular import Floats, TabularMDP
 from trm_agents.theory.value_bounds import geometric, span
 
 ALPHAS: Floats = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 31)])
-"""Step sizes among which `safe` chooses: zero, and ten to a factor of ten."""
+"""Step sizes among which a bound chooses: zero, and ten to a factor of ten."""
 
 
 def surrogate_rise(visits: Floats, gain: Floats, alpha: float) -> float:
