@@ -11,7 +11,7 @@ from benchmarks.provenance import pool_hash
 from benchmarks.suites import Pool
 from trm_agents import UPITRM
 from trm_agents.theory.certificate import Certificate, certify
-from trm_agents.theory.closure import TooManyStates, enumerate_closure
+from trm_agents.theory.closure import TooManyStatesError, enumerate_closure
 from trm_agents.theory.improvement_checks import Improvement
 from trm_agents.theory.ledger import Violation
 from trm_agents.theory.reading import Reader
@@ -75,7 +75,7 @@ def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[Ce
             return
         try:
             closure, policy = enumerate_closure(puzzles.mdp, instance, reader.table, task.max_states)
-        except TooManyStates:
+        except TooManyStatesError:
             continue
         left -= 1
         evaluator = reader.evaluator(closure, task.depth)

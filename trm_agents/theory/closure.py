@@ -20,7 +20,7 @@ CHUNK = 4096
 """States that are expanded at once; bounds memory."""
 
 
-class TooManyStates(ValueError):
+class TooManyStatesError(ValueError):
     """A closure is larger than it may be."""
 
 
@@ -118,7 +118,7 @@ def enumerate_closure(
         max_states: bounds memory.
 
     Raises:
-        TooManyStates: there are more.
+        TooManyStatesError: there are more.
     """
     states, carried = mdp.initial(instance[None]), None
     layers: list[_Layer] = []
@@ -126,7 +126,7 @@ def enumerate_closure(
     while len(states.plans):
         count += len(states.plans)
         if count > max_states:
-            raise TooManyStates(f"the instance reaches more than {max_states:,} states")
+            raise TooManyStatesError(f"the instance reaches more than {max_states:,} states")
         layer, states, carried = _expand(mdp, states, carried, table)
         layers.append(layer)
     return _assembled(mdp, layers)
