@@ -3,7 +3,7 @@
 Importing this package, and listing what it has, needs neither torch nor Stable-Baselines3.
 """
 
-from baselines.agents import Agent, agent_of, line
+from baselines.agents import Agent, Unroll, agent_of, line
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.proposers import proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
@@ -14,6 +14,7 @@ __all__ = [
     "Agent",
     "Line",
     "Method",
+    "Unroll",
     "agent_of",
     "gradient_steps",
     "line",

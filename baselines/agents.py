@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from trm_agents.recursion import Recursion
+
+
+Unroll = int | Literal["auto"]
+
+TOLERANCE = 0.01
+"""By how much a value may still change where `auto` stops, by default."""
 
 
 class Agent(Protocol):
@@ -35,20 +42,30 @@ class Agent(Protocol):
 
 
 @contextmanager
-def unrolled(model: BaseAlgorithm, unroll: int | None) -> Iterator[None]:
-    """Let the model's recursive networks take `unroll` inner steps, and put their own number back afterwards."""
+def unrolled(model: BaseAlgorithm, unroll: Unroll | None, tolerance: float = TOLERANCE) -> Iterator[None]:
+    """Let the model's recursive networks take `unroll` inner steps, and put their own number back afterwards.
+
+    Raises:
+        ValueError: `unroll` is `auto`, and the model is no UPI-TRM with a certified contraction.
+    """
     if unroll is None:
         yield
         return
     networks = recursive_networks(model)
-    trained = [network.unroll for network in networks]
+    trained = [(network.unroll, network.stop_below, network.settled) for network in networks]
     try:
-        for network in networks:
-            network.unroll = unroll
+        if unroll == "auto":
+            policy: Any = model.policy
+            if not hasattr(policy, "set_unroll"):
+                raise ValueError("unroll='auto' needs contraction='certified': use a UPI-TRM that has it")
+            policy.set_unroll("auto", tolerance)
+        else:
+            for network in networks:
+                network.unroll, network.stop_below = unroll, None
         yield
     finally:
         for network, own in zip(networks, trained, strict=True):
-            network.unroll = own
+            network.unroll, network.stop_below, network.settled = own
 
 
 def recursive_networks(model: BaseAlgorithm) -> list[Recursion]:
@@ -102,17 +119,30 @@ class ModelAgent:
         model: the model.
         mdp: the MDP that the states belong to.
         rng: what sampled actions are drawn with; global generators stay as they are.
-        unroll: inner steps n of the model's recursive network; None leaves its own.
+        unroll: inner steps n of the model's recursive network, or `auto`; None leaves its own.
+        tolerance: of `auto`.
     """
 
     def __init__(
-        self, row: Method, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
+        self,
+        row: Method,
+        model: BaseAlgorithm,
+        mdp: PlanEditMDP,
+        rng: np.random.Generator,
+        unroll: Unroll | None = None,
+        tolerance: float = TOLERANCE,
     ) -> None:
         self.row = row
         self.model = model
         self.mdp = mdp
         self.rng = rng
-        self.unroll = unroll
+        self.unroll, self.tolerance = unroll, tolerance
+        self._steps = self._passes = 0.0
+
+    @property
+    def mean_depth(self) -> float:
+        """Inner steps a state so far; nan before the first, and where no network is recursive."""
+        return self._steps / self._passes if self._passes else nan
 
     def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
         """One action a state, shape (B,), int64."""
@@ -122,14 +152,31 @@ class ModelAgent:
 
             observation = one_hot(observation, self.mdp)
         masks: dict[str, Any] = {"action_masks": self.mdp.action_mask(states)} if self.row.masks else {}
-        with own_randomness(self.model, self.rng), unrolled(self.model, self.unroll), facing(self.model, self.mdp):
+        with (
+            own_randomness(self.model, self.rng),
+            unrolled(self.model, self.unroll, self.tolerance),
+            facing(self.model, self.mdp),
+        ):
             actions, _ = self.model.predict(observation, deterministic=deterministic, **masks)
+            self._count(len(actions))
         return np.asarray(actions, np.int64)
+
+    def _count(self, states: int) -> None:
+        networks = recursive_networks(self.model)
+        if networks:
+            policy: Any = self.model.policy
+            depth = policy.mean_depth if self.unroll == "auto" else networks[0].unroll
+            self._steps, self._passes = self._steps + depth * states, self._passes + states
 
 
 def agent_of(
-    name: str, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
-) -> Agent:
+    name: str,
+    model: BaseAlgorithm,
+    mdp: PlanEditMDP,
+    rng: np.random.Generator,
+    unroll: Unroll | None = None,
+    tolerance: float = TOLERANCE,
+) -> ModelAgent:
     """The agent of a trained model.
 
     Args:
@@ -137,20 +184,22 @@ def agent_of(
         model: from `baselines.make` or `baselines.load`.
         mdp: the MDP that states will belong to.
         rng: what sampled actions are drawn with.
-        unroll: inner steps n of a recursive network, in place of those it was trained with.
+        unroll: inner steps n of a recursive network, in place of those it was trained with; `auto` takes as many as
+            each state needs, see `RecursivePolicy.set_unroll`.
+        tolerance: of `auto`: how much a value may still change.
 
     Raises:
         ValueError: there is no such row, `unroll` is below 1, there is no recursive network to unroll, or the model
             carries a latent from state to state.
     """
     row = method(name)
-    if unroll is not None and unroll < 1:
+    if unroll is not None and unroll != "auto" and unroll < 1:
         raise ValueError(f"unroll must be at least 1, got {unroll}")
     if unroll is not None and not recursive_networks(model):
         raise ValueError(f"unroll={unroll} needs a recursive network, which {name!r} does not have; leave it out")
     if getattr(model, "latent", "episodic") != "episodic":
         raise ValueError("states do not show a persistent latent: evaluate this model in its environment instead")
-    return ModelAgent(row, model, mdp, rng, unroll)
+    return ModelAgent(row, model, mdp, rng, unroll, tolerance)
 
 
 def line(name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:

@@ -76,7 +76,7 @@ UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
 }
 
 # 25 steps of 16 environments divide them too.
-K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25}
+K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
 K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}
 STAGE_0: Keywords = {**K_STEP, "prior": 1.0}
 # Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
@@ -131,5 +131,5 @@ TRM_PPO: Keywords = {key: value for key, value in PPO.items() if key != "policy_
 TRM_A2C: Keywords = {key: value for key, value in A2C.items() if key != "policy_kwargs"}
 TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
 
-BACKBONE: Keywords = {"width": 16, "unroll": 2, "radius": 10.0}
+BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import Agent, Line, Method
+from baselines import Agent, Line, Method, Unroll
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import Grids
 
@@ -40,7 +40,13 @@ class Contestants(Protocol):
         """A saved model."""
 
     def agent_of(
-        self, name: str, model: BaseAlgorithm, mdp: PlanEditMDP, rng: np.random.Generator, unroll: int | None = None
+        self,
+        name: str,
+        model: BaseAlgorithm,
+        mdp: PlanEditMDP,
+        rng: np.random.Generator,
+        unroll: Unroll | None = None,
+        tolerance: float = ...,
     ) -> Agent:
         """The agent of a model."""
 

@@ -88,7 +88,7 @@ def load(name, path, env_id, env_kwargs):
     return model
 
 
-def agent_of(name, model, mdp, rng, unroll=None):
+def agent_of(name, model, mdp, rng, unroll=None, tolerance=None):
     return line("checker_greedy" if name == "mine" else "random", mdp, rng)
 
 

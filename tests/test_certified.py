@@ -170,7 +170,7 @@ def test_the_attack_finds_what_is_not_a_contraction():
 
 
 def test_the_constructor_proves_the_bound(monkeypatch):
-    monkeypatch.setattr("trm_agents.recursion.exact_cover.SLACK", -0.5)
+    monkeypatch.setattr("trm_agents.recursion.cores.SLACK", -0.5)
     with pytest.raises(ValueError, match=r"certified lipschitz=0\.9, but the weights give"):
         core_of(SudokuTask(4))
 

@@ -69,6 +69,33 @@ def test_gradients_are_right_by_finite_differences(contraction):
     assert torch.autograd.gradcheck(logits, values, atol=1e-5)
 
 
+@pytest.mark.parametrize("contraction", ["none", "certified"])
+def test_a_compiled_unroll_goes_on_from_any_latent(contraction):
+    net, seen = network(SudokuTask(4), contraction=contraction, radius=3.0), observation(SudokuTask(4))
+    start = torch.randn(3, 8, 64)
+    with torch.no_grad():
+        whole = net.run(seen, unroll=5).latents
+        assert torch.allclose(net.run(seen, whole[1], unroll=3).latents, whole[2:], rtol=1e-5, atol=1e-6)
+    weight = torch.randn(3, 3, 8, 64)
+    (net.run(seen, start, unroll=3).latents * weight).sum().backward()
+    compiled = {
+        name: parameter.grad.clone() for name, parameter in net.named_parameters() if parameter.grad is not None
+    }
+    assert set(compiled) >= {"core.own", "core.maps", "encoder.category"}
+    net.zero_grad()
+    (net.double().run(seen, start.double(), unroll=3).latents * weight.double()).sum().backward()
+    for name, gradient in compiled.items():
+        exact = dict(net.named_parameters())[name].grad
+        assert (exact - gradient).norm() / exact.norm() < 1e-4, name
+
+
+def test_one_inner_step_without_gradient_is_the_first_of_several():
+    net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
+    with torch.no_grad():
+        alone = net.run(seen, unroll=1).latents[0]
+        assert torch.allclose(alone, net.run(seen, unroll=3).latents[0], rtol=1e-5, atol=1e-6)
+
+
 def test_inference_without_gradient_keeps_nothing_and_gives_the_same():
     net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
     with torch.no_grad():

@@ -214,14 +214,10 @@ def test_a_consistent_random_walk_always_has_a_legal_edit(braid):
         states = mdp.transition(states, (mask * rng.random(mask.shape)).argmax(axis=1)).successors
 
 
-def test_relations_are_the_grid_neighbourhood():
-    relations = MazeTask(4).relations
-    union = relations["horizontal"] | relations["vertical"]
-    assert not (relations["horizontal"] & relations["vertical"]).any()
-    for cell in range(16):
-        assert np.flatnonzero(union[cell]).tolist() == sorted(neighbours(cell, 4))
-        beside = {c for c in neighbours(cell, 4) if c // 4 == cell // 4}
-        assert set(np.flatnonzero(relations["horizontal"][cell])) == beside
+def test_groups_are_the_pairs_of_neighbours():
+    pairs = {tuple(sorted(pair)) for pair in MazeTask(4).groups["edge"].tolist()}
+    assert pairs == {tuple(sorted((cell, other))) for cell in range(16) for other in neighbours(cell, 4)}
+    assert len(MazeTask(4).groups["edge"]) == len(pairs)
 
 
 def test_token_types_tell_the_five_kinds_apart():

@@ -109,22 +109,32 @@ def test_unrolling_continues_from_a_latent():
     assert torch.allclose(whole, resumed, atol=1e-5)
 
 
+@pytest.mark.parametrize("contraction", ["clamp", "certified"])
 @pytest.mark.parametrize("kind", ["token", "vector"])
-def test_clamped_core_contracts_after_clamping(kind):
+def test_contracted_core_contracts(kind, contraction):
+    """Random weights, after clamping where clamping is what contracts."""
+    dials = {"contraction": contraction, "lipschitz": 0.7, "radius": None}
     if kind == "token":
-        network = token_network(PlanEditMDP(SudokuTask(4)), contraction="clamp", lipschitz=0.7, radius=None)
-        inputs, shape = observation(PUZZLE, PUZZLE), (200, 16, 4, 16)
+        network = token_network(PlanEditMDP(SudokuTask(4)), **dials)
+        inputs, shape = observation(PUZZLE, PUZZLE).items(), (200, 16, 64)
+        inputs = {key: value.expand(200, -1) for key, value in inputs}
     else:
-        network = vector_network(3, 2, contraction="clamp", lipschitz=0.7, radius=None)
-        inputs, shape = torch.ones(1, 3), (200, 64)
-    randomised(network).core.clamp_()
-    generator = torch.Generator().manual_seed(0)
-    a, b = torch.randn(2, *shape, generator=generator)
-    injection = network.encoder(inputs)
-    injection = injection.expand(len(a), *injection.shape[1:])
+        network = vector_network(3, 2, **dials)
+        inputs, shape = torch.ones(200, 3), (200, 64)
+    core = randomised(network).core
+    core.clamp_()
+    assert core.lipschitz_bound() <= 0.7 * (1 + 1e-6)
+    a, b = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        moved = network.core.step(a, injection) - network.core.step(b, injection)
-    assert (moved.flatten(1).norm(dim=1) <= 0.7 * (a - b).flatten(1).norm(dim=1) * (1 + 1e-5)).all()
+        moved = core.unroll(network.encoder(inputs), a, 1, None, 1).latents - (
+            core.unroll(network.encoder(inputs), b, 1, None, 1).latents
+        )
+    assert (moved[0].flatten(1).norm(dim=1) <= 0.7 * (a - b).flatten(1).norm(dim=1) * (1 + 1e-5)).all()
+
+
+def test_uncontracted_cores_promise_nothing():
+    assert token_network(PlanEditMDP(SudokuTask(4))).core.lipschitz_bound() == np.inf
+    assert vector_network(3, 2).core.lipschitz_bound() == np.inf
 
 
 def test_bad_dials_are_named():

@@ -406,7 +406,7 @@ def test_deployed_exact_mixture_is_what_predict_and_collection_use():
     observation = model.env.reset()
     tensors = {k: torch.as_tensor(v) for k, v in observation.items()}
     policy, _ = model.policy.action_probabilities(tensors)
-    expected = model.policy.mixture.probabilities(tensors, model.policy.action_mask(tensors), model.unroll)
+    expected = model.policy.mixture.probabilities(tensors, model.policy.action_mask(tensors))
     assert torch.equal(policy, expected)
     assert np.array_equal(model.predict(observation, deterministic=True)[0], expected.argmax(1).numpy())
     assert float(model.policy.mixture.weights.max()) < 1.0

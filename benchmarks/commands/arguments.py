@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from benchmarks import models
 from benchmarks.protocol import Contestants
@@ -35,6 +35,11 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, got {text!r}")
     return int(text)
+
+
+def depth(text: str) -> int | Literal["auto"]:
+    """An integer of at least 1, or `auto`."""
+    return "auto" if text == "auto" else positive(text)
 
 
 def not_negative(text: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.agents import TOLERANCE
 from benchmarks import models
 from benchmarks.commands import arguments
 from benchmarks.protocol import evaluate
@@ -25,7 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved model.zip, or zoo:NAME")
     parser.add_argument("--env", required=True, metavar="ID", help="environment id, SudokuPlanEdit-9x9-v0 for one")
     parser.add_argument("--puzzles", type=Path, required=True, metavar="FILE", help="as the environment reads them")
-    parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
+    parser.add_argument(
+        "--unroll",
+        type=arguments.depth,
+        metavar="N|auto",
+        help="inner steps of a recursive network; auto: of a certified contraction, as many as each state needs",
+    )
+    parser.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, metavar="X", help="auto: how much a value may still change"
+    )
     parser.add_argument(
         "--search", type=arguments.not_negative, default=0, metavar="N", help="search with N network calls a puzzle"
     )
@@ -47,11 +56,17 @@ def run(options: argparse.Namespace) -> int:
     puzzles = pool(options.env, {"puzzles": str(options.puzzles), "legal_actions": level, **budget})
     model = contestants.load(algo, str(options.model), options.env, trained_with)
     if options.search:
+        if options.unroll == "auto":
+            raise ValueError("--unroll auto is for greedy episodes: leave out --search")
         facts = _by_search(puzzles, contestants.proposer_of(algo, model, puzzles.mdp, options.unroll), options.search)
     else:
-        agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
+        agent = contestants.agent_of(
+            algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll, options.tolerance
+        )
         result = evaluate(agent, *puzzles)
         facts = _facts(result.solved, result.edits)
+        if options.unroll == "auto":
+            facts |= {"tolerance": options.tolerance, "mean_depth": getattr(agent, "mean_depth", None)}
     facts["search"] = options.search
     facts |= {"algo": algo, "env": options.env, "legal_actions": level, "unroll": options.unroll}
     facts["max_edits"] = puzzles.mdp.max_edits
@@ -84,9 +99,10 @@ def _facts(solved: NDArray[np.bool_], edits: NDArray[np.int64]) -> dict[str, Any
 
 def _text(facts: dict[str, Any]) -> str:
     lo, hi = facts["interval"]
+    depth = f", {facts['mean_depth']:.1f} inner steps a state" if facts["unroll"] == "auto" else ""
     spent = f", {facts['network_calls']:.1f} network calls of at most {facts['search']}" if facts["search"] else ""
     return (
         f"{facts['algo']} solved {facts['solved']} of {facts['n']} puzzles: {facts['success']:.1%} "
         f"(95 % Wilson interval {lo:.1%} to {hi:.1%}), {facts['edits']:.1f} edits a puzzle of at most "
-        f"{facts['max_edits']}{spent}, legal actions: {facts['legal_actions']}"
+        f"{facts['max_edits']}{spent}{depth}, legal actions: {facts['legal_actions']}"
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import CheckpointCallback
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecMonitor
 
@@ -27,6 +28,8 @@ from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 
 ENV_ID = "SudokuPlanEdit-9x9-v0"
 N_ENVS = 128
+CHECKPOINT = 20_480
+"""Environment steps between the models that a stage leaves to look at on its way."""
 
 
 class Mixture(InstanceSource):
@@ -75,6 +78,13 @@ _FIRST: dict[str, Any] = {
 }
 _HARD = ((0.6, "hard"), (0.25, "minimal"), (0.15, (49, 56)))
 _SEARCHED: dict[str, Any] = {"unroll": 14, "min_unroll": 8, "search_instances": 8, "search_budget": 60}
+_DEEP: dict[str, Any] = {
+    "unroll": 18,
+    "min_unroll": 10,
+    "search_instances": 12,
+    "search_budget": 80,
+    "replay_ratio": 1.5,
+}
 
 STAGES = (
     Stage("easy", 6_000, ((1.0, (20, 30)),), 0.3, (3e-3, 3e-3), _FIRST),
@@ -83,6 +93,8 @@ STAGES = (
     Stage("minimal", 110_000, ((0.9, "minimal"), (0.1, (49, 56))), 0.3, (3e-3, 3e-3)),
     Stage("hard", 80_000, _HARD, 0.2, (2.5e-3, 1.7e-3), _SEARCHED),
     Stage("end", 80_000, _HARD, 0.2, (1.6e-3, 1e-4)),
+    Stage("deep", 122_880, _HARD, 0.2, (2e-3, 8.3e-4), _DEEP),
+    Stage("last", 51_200, _HARD, 0.2, (8.3e-4, 3e-5)),
 )
 
 
@@ -105,7 +117,8 @@ def train(out: Path, stages: tuple[Stage, ...] = STAGES, seed: int = 0) -> Path:
                 model = UPITRM("TRMPolicy", environment(stage), seed=seed, device="cpu", **keywords)
             else:
                 model = UPITRM.load(path, env=environment(stage), device="cpu", **keywords)
-            model.learn(stage.steps, reset_num_timesteps=path is None, progress_bar=True)
+            halfway = CheckpointCallback(CHECKPOINT // N_ENVS, str(out), name_prefix=f"{number}-{stage.name}")
+            model.learn(stage.steps, halfway, reset_num_timesteps=path is None, progress_bar=True)
             trained = sum(p.numel() for p in model.policy.parameters() if p.requires_grad)
             cost = Cost(model.num_timesteps, model.model_queries, model.gradient_steps_done, trained, wall_s=0.0)
             models.save(model, done, Label("upi_trm", ENV_ID, {"legal_actions": "givens", "blanks": "hard"}, cost))

@@ -1,23 +1,29 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
-from trm_agents.recursion.cores import Contraction, Core, RecursiveCore, TokenCore, VectorCore
-from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
+from trm_agents.recursion.cores import Contraction, Core, VectorCore
+from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
 from trm_agents.recursion.exact_cover import ExactCoverCore
-from trm_agents.recursion.network import NetworkOutput, Recursion, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion.network import (
+    NetworkOutput,
+    Recursion,
+    RecursiveNetwork,
+    Settled,
+    token_network,
+    vector_network,
+)
 from trm_agents.recursion.projection import project_ball
 from trm_agents.recursion.repair import RepairNetwork, repair_network
 
 __all__ = [
+    "CategoryEncoder",
     "Contraction",
     "Core",
     "ExactCoverCore",
     "NetworkOutput",
     "Recursion",
-    "RecursiveCore",
     "RecursiveNetwork",
     "RepairNetwork",
-    "TokenCore",
-    "TokenEncoder",
+    "Settled",
     "VectorCore",
     "VectorEncoder",
     "project_ball",

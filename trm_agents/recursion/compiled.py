@@ -12,11 +12,12 @@ from torch import Tensor
 
 from trm_agents.recursion import fused
 from trm_agents.recursion.cores import Unrolled
-from trm_agents.recursion.loops import Layout
+from trm_agents.recursion.loops import Floats, Layout
 
 
 def unroll(
     types: NDArray[np.uint8],
+    start: Tensor | None,
     cells: Layout,
     keep: float,
     radius: float | None,
@@ -24,10 +25,15 @@ def unroll(
     kept: int,
     weights: tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
 ) -> Unrolled:
-    """Inner steps from z_0 = 0, on the CPU, in float32; arguments and weights as in `fused.forward`."""
+    """Inner steps on the CPU, in float32, from `start` (None: zero), which is given no gradient.
+
+    Arguments and weights are those of `fused.forward`.
+    """
     needs_grad = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+    width = weights[2].shape[1]
+    z_0 = np.empty((0, width, types.shape[1]), np.float32) if start is None else start.contiguous().numpy()
     bound = inf if radius is None else radius
-    latents, norms = _Unroll.apply(types, cells, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
+    latents, norms = _Unroll.apply(types, z_0, cells, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
     return Unrolled(latents, (norms > bound).float().mean(0))
 
 
@@ -40,6 +46,7 @@ class _Unroll(torch.autograd.Function):
     def forward(
         ctx: Any,
         types: NDArray[np.uint8],
+        start: Floats,
         cells: Layout,
         keep: float,
         radius: float,
@@ -55,11 +62,11 @@ class _Unroll(torch.autograd.Function):
         saved = torch.empty(steps, batch, hidden, tokens) if needs_grad else torch.empty(1, 1, hidden, tokens)
         norms = torch.empty(steps, batch)
         fused.forward(
-            types, keep, _arrays(weights), cells, radius, steps, latents.numpy(), saved.numpy(), norms.numpy()
+            types, start, keep, _arrays(weights), cells, radius, steps, latents.numpy(), saved.numpy(), norms.numpy()
         )
         if needs_grad:
             ctx.save_for_backward(latents, saved, norms, *weights)
-            ctx.types, ctx.cells, ctx.keep, ctx.radius = types, cells, keep, radius
+            ctx.types, ctx.start, ctx.cells, ctx.keep, ctx.radius = types, start, cells, keep, radius
         ctx.mark_non_differentiable(norms)
         return latents[-kept:], norms
 
@@ -73,6 +80,7 @@ class _Unroll(torch.autograd.Function):
         gradients = [torch.zeros_like(weight, memory_format=torch.contiguous_format) for weight in weights]
         fused.backward(
             ctx.types,
+            ctx.start,
             ctx.keep,
             _arrays(weights),
             ctx.cells,
@@ -83,4 +91,4 @@ class _Unroll(torch.autograd.Function):
             grad.contiguous().numpy(),
             fused.Weights(*(gradient.numpy() for gradient in gradients)),
         )
-        return (None, None, None, None, None, None, None, *gradients)
+        return (*[None] * 8, *gradients)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from math import inf, sqrt
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trm_agents.recursion.projection import project_ball
 
 Contraction = Literal["none", "clamp", "certified"]
+
+
+SLACK = 1e-5
+"""Relative room that dividing by a norm leaves below 1: a hundred roundings of float32.
+
+It covers what float32 may get wrong in the norm, in the division by it and in the units of the radius, so that a
+certified step's exact function is L-Lipschitz. What evaluating that function in float32 adds is no property of it: the
+outputs of two nearby latents are rounded each for itself.
+"""
+
+
+def spectral_norm(weight: Tensor) -> Tensor:
+    """Largest singular value of a matrix, exact and differentiable, a scalar."""
+    norm: Tensor = torch.linalg.matrix_norm(weight, ord=2)
+    return norm
+
+
+def at_most_one(weight: Tensor, norm: Tensor) -> Tensor:
+    """A map of this norm divided by max(1, norm), differentiably."""
+    return weight / (norm * (1.0 + SLACK)).clamp_min(1.0)
 
 
 class Unrolled(NamedTuple):
@@ -68,6 +87,15 @@ class Core(nn.Module, ABC):
         if self.certified and self.lipschitz_bound() > self.lipschitz:
             raise ValueError(f"certified lipschitz={self.lipschitz}, but the weights give {self.lipschitz_bound()}")
 
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Entries of a latent."""
+
+    def gain(self, radius: float | None) -> float:
+        """Factor from a latent to units in which one on the sphere has entries of size one, whatever R is."""
+        return 1.0 if radius is None else sqrt(self.size) / radius
+
     @abstractmethod
     def unroll(self, injection: Any, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
         """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""
@@ -75,6 +103,10 @@ class Core(nn.Module, ABC):
     @abstractmethod
     def clamp_(self) -> None:
         """Scale weights back to where the contraction wants them, after a gradient step."""
+
+    def take(self, injection: Any, rows: Tensor) -> Any:
+        """The injections of some states of a batch."""
+        return injection[rows]
 
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents as heads read them."""
@@ -99,179 +131,58 @@ def unrolled(
     return Unrolled(torch.stack(latents[-kept:]), projected)
 
 
-class RecursiveCore(Core):
-    """One inner step z' = [z +] B relu(A z + i_1) + i_2, before the projection.
+class VectorCore(Core):
+    """Dense layers on a vector; latents of shape (B, d), injections (i_1, i_2) side by side, (B, 2 d).
 
-    Without contraction the step is residual, with `clamp` it is not.
+    The step is z + B relu(A z + i_1) + i_2 without contraction, B relu(A z + i_1) + i_2 with `clamp`, and certified it
+    is L [z - 2 A^T relu(A z + i_1)] + i_2 with A divided by max(1, |A|), see `ExactCoverCore`.
     """
 
-    def __init__(self, contraction: Contraction, lipschitz: float) -> None:
+    def __init__(self, width: int, contraction: Contraction, lipschitz: float) -> None:
         super().__init__(contraction, lipschitz)
-        if self.certified:
-            raise ValueError("contraction='certified' is not offered by this core")
+        self.expand = nn.Linear(width, width)
+        self.contract = None if self.certified else nn.Linear(width, width)
+        self.prove()
 
-    def lipschitz_bound(self) -> float:
-        """See `Core`."""
-        if self.contraction == "none":
-            return super().lipschitz_bound()
-        with torch.no_grad():
-            expand, contract = self.maps()
-            return float(expand.norm_bound() * contract.norm_bound())
-
-    @abstractmethod
-    def maps(self) -> tuple[LatentMap, LatentMap]:
-        """The linear maps A and B."""
+    @property
+    def size(self) -> int:
+        """Entries of a latent."""
+        return self.expand.out_features
 
     def unroll(self, injection: Tensor, latent: Tensor | None, steps: int, radius: float | None, kept: int) -> Unrolled:
         """Take inner steps from `latent` (None: z_0 = 0) and keep the last ones."""
         return unrolled(lambda z: self.step(z, injection), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: Tensor) -> Tensor:
-        """f(z): latents (B, ..., d) and injections (i_1, i_2) stacked in the last axis, (B, ..., 2 d).
-
-        None stands for z_0 = 0, whose image under A is the bias alone: no product is spent on it.
-        """
+        """f(z), (B, d); None stands for z_0 = 0."""
         first, second = injection.chunk(2, dim=-1)
-        expand, contract = self.maps()
-        hidden = torch.relu(first + (expand.bias if z is None else expand(z)))
-        update: Tensor = contract(hidden) + second
-        return update if z is None or self.contraction == "clamp" else update + z
+        z = torch.zeros_like(second) if z is None else z
+        weight = self._expanding()
+        hidden = torch.relu(functional.linear(z, weight, self.expand.bias) + first)
+        if self.contract is None:
+            return self.lipschitz * (z - 2.0 * hidden @ weight) + second
+        update: Tensor = self.contract(hidden) + second
+        return update if self.contraction == "clamp" else z + update
+
+    def _expanding(self) -> Tensor:
+        """A."""
+        return (
+            at_most_one(self.expand.weight, spectral_norm(self.expand.weight)) if self.certified else self.expand.weight
+        )
+
+    def lipschitz_bound(self) -> float:
+        """See `Core`; evaluated in float64."""
+        if self.contraction == "none":
+            return super().lipschitz_bound()
+        with torch.no_grad():
+            norm = float(spectral_norm(self._expanding().double()))
+            if self.contract is None:
+                return self.lipschitz * max(1.0, 2.0 * norm**2 - 1.0)
+            return norm * float(spectral_norm(self.contract.weight.double()))
 
     @torch.no_grad()
     def clamp_(self) -> None:
-        """Scale the maps back where their norm bound exceeds sqrt(L_z); does nothing without contraction."""
-        if self.contraction == "clamp":
-            for latent_map in self.maps():
-                excess = float(latent_map.norm_bound()) / sqrt(self.lipschitz)
-                if excess > 1.0:
-                    latent_map.scale_(1.0 / excess)
-
-
-class LatentMap(nn.Module, ABC):
-    """A linear map on latents with a bound on its operator norm."""
-
-    linear: nn.Linear
-
-    @property
-    def bias(self) -> Tensor:
-        """The image of zero, shape (d,)."""
-        return self.linear.bias
-
-    @abstractmethod
-    def norm_bound(self) -> Tensor:
-        """An upper bound on the operator norm, a scalar."""
-
-    @abstractmethod
-    def scale_(self, factor: float) -> None:
-        """Multiply the linear part by a factor, in place."""
-
-
-class DenseMap(LatentMap):
-    """An ordinary linear layer on vectors."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, width)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """(B, d) -> (B, d)."""
-        out: Tensor = self.linear(z)
-        return out
-
-    def norm_bound(self) -> Tensor:
-        """The spectral norm itself."""
-        norm: Tensor = torch.linalg.matrix_norm(self.linear.weight, ord=2)
-        return norm
-
-    def scale_(self, factor: float) -> None:
-        """Scale the weight."""
-        self.linear.weight.mul_(factor)
-
-
-class TokenMap(LatentMap):
-    """Linear message passing over (cell, symbol) tokens, equivariant to whatever leaves the relations as they are.
-
-    Output = W_0 h + sum_r W_r (mean of h over the cells that relation r links, same symbol)
-    + W_s (mean of h over the symbols of the cell) + b.
-
-    Args:
-        width: d.
-        relations: averaging matrices, shape (n_relations, n_cells, n_cells), each of operator norm at most 1.
-        n_symbols: symbols a cell; with one symbol the last term is left out.
-    """
-
-    relations: Tensor
-
-    def __init__(self, width: int, relations: Tensor, n_symbols: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width * (1 + len(relations)), width)
-        nn.init.normal_(self.linear.weight, std=1.0 / sqrt(width))
-        nn.init.zeros_(self.linear.bias)
-        self.symbols = nn.Linear(width, width, bias=False) if n_symbols > 1 else None
-        if self.symbols is not None:
-            nn.init.normal_(self.symbols.weight, std=1.0 / sqrt(width))
-        self.register_buffer("relations", relations, persistent=False)
-
-    def forward(self, h: Tensor) -> Tensor:
-        """(B, n_cells, n_symbols, d) -> the same shape."""
-        batch, cells, symbols, width = h.shape
-        kinds = len(self.relations)
-        linked = torch.matmul(self.relations.view(kinds * cells, cells), h.reshape(batch, cells, symbols * width))
-        messages = linked.view(batch, kinds, cells, symbols, width).unbind(1)
-        out: Tensor = self.linear(torch.cat([h, *messages], dim=-1))
-        if self.symbols is not None:
-            out = out + self.symbols(h.mean(2, keepdim=True))
-        return out
-
-    def norm_bound(self) -> Tensor:
-        """Sum of the spectral norms of the W; every averaging has norm at most 1."""
-        blocks = list(self.linear.weight.chunk(1 + len(self.relations), dim=1))
-        if self.symbols is not None:
-            blocks.append(self.symbols.weight)
-        return torch.stack([torch.linalg.matrix_norm(block, ord=2) for block in blocks]).sum()
-
-    def scale_(self, factor: float) -> None:
-        """Scale all W."""
-        self.linear.weight.mul_(factor)
-        if self.symbols is not None:
-            self.symbols.weight.mul_(factor)
-
-
-def averaging(relations: Mapping[str, NDArray[np.bool_]]) -> Tensor:
-    """Relation matrices divided by their largest degree, shape (n_relations, n_cells, n_cells), float32.
-
-    They are symmetric with row sums at most 1, so the operator norm of each is at most 1.
-    """
-    return torch.stack([torch.from_numpy(links / links.sum(1).max()).float() for links in relations.values()])
-
-
-class TokenCore(RecursiveCore):
-    """Message passing over (cell, symbol) tokens; latents of shape (B, n_cells, n_symbols, d)."""
-
-    def __init__(
-        self,
-        width: int,
-        relations: Mapping[str, NDArray[np.bool_]],
-        n_symbols: int,
-        contraction: Contraction,
-        lipschitz: float,
-    ) -> None:
-        super().__init__(contraction, lipschitz)
-        matrices = averaging(relations)
-        self.expand, self.contract = (TokenMap(width, matrices, n_symbols) for _ in range(2))
-
-    def maps(self) -> tuple[LatentMap, LatentMap]:
-        """The linear maps A and B."""
-        return self.expand, self.contract
-
-
-class VectorCore(RecursiveCore):
-    """Dense layers on a vector; latents of shape (B, d)."""
-
-    def __init__(self, width: int, contraction: Contraction, lipschitz: float) -> None:
-        super().__init__(contraction, lipschitz)
-        self.expand, self.contract = DenseMap(width), DenseMap(width)
-
-    def maps(self) -> tuple[LatentMap, LatentMap]:
-        """The linear maps A and B."""
-        return self.expand, self.contract
+        """Scale A and B back to norms of at most sqrt(L), with `clamp` alone."""
+        if self.contraction == "clamp" and self.contract is not None:
+            for weight in (self.expand.weight, self.contract.weight):
+                weight.mul_(sqrt(self.lipschitz) / spectral_norm(weight).clamp_min(sqrt(self.lipschitz)))

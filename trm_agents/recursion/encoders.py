@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -18,28 +20,45 @@ def token_table(task: PlanTask) -> Tensor:
     return torch.from_numpy(types.reshape(task.instance_high + 1, task.plan_high + 1, task.n_symbols).astype(np.int64))
 
 
-class TokenEncoder(nn.Module):
-    """Plan-edit observations -> injections of shape (B, n_cells, n_symbols, 2 d).
+class TokenInjection(NamedTuple):
+    """What the tokens of a batch are: a category each, and what every category injects."""
 
-    A token is a (cell, symbol) pair; it carries its category and the share of the edit budget that is left.
+    types: Tensor
+    """Category of each token, (B, T), uint8."""
+    table: Tensor
+    """Hidden channels that each category injects (I), (B, n_types, H)."""
+    shift: Tensor
+    """Latent channels that each category injects (J), (B, n_types, d)."""
+
+
+class CategoryEncoder(nn.Module):
+    """Plan-edit observations -> `TokenInjection`: an embedding a category, shifted by the edits that are left.
+
+    Args:
+        mdp: the task and its edit budget.
+        width: latent channels d.
+        hidden: hidden channels H.
+        shifts: whether categories inject into the latent as well.
     """
 
     table: Tensor
 
-    def __init__(self, mdp: PlanEditMDP, width: int) -> None:
+    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool) -> None:
         super().__init__()
-        self.max_edits = mdp.max_edits
-        self.register_buffer("table", token_table(mdp.task), persistent=False)
-        self.category = nn.Embedding(mdp.task.n_token_types, width)
-        self.remaining = nn.Linear(1, width)
-        self.project = nn.Linear(width, 2 * width)
+        self.max_edits, self.width = mdp.max_edits, width
+        self.register_buffer("table", token_table(mdp.task).to(torch.uint8), persistent=False)
+        self.category = nn.Parameter(torch.randn(mdp.task.n_token_types, hidden) / 2)
+        self.remaining = nn.Parameter(torch.zeros(hidden))
+        self.shift = nn.Parameter(torch.randn(mdp.task.n_token_types, width) * 0.3) if shifts else None
 
-    def forward(self, observation: dict[str, Tensor]) -> Tensor:
+    def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
         """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
-        tokens = self.table[observation["instance"].long(), observation["plan"].long()]
-        clock = self.remaining(observation["remaining_edits"].to(self.remaining.weight.dtype) / self.max_edits)
-        out: Tensor = self.project(torch.relu(self.category(tokens) + clock[:, None, None, :]))
-        return out
+        types = self.table[observation["instance"].long(), observation["plan"].long()].flatten(1)
+        clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits
+        shift = self.category.new_zeros(len(self.category), self.width) if self.shift is None else self.shift
+        return TokenInjection(
+            types, self.category + (clock * self.remaining)[:, None, :], shift.expand(len(types), -1, -1)
+        )
 
 
 class VectorEncoder(nn.Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,60 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trm_agents.recursion import compiled
-from trm_agents.recursion.cores import Contraction, Core, Unrolled, unrolled
-from trm_agents.recursion.encoders import token_table
+from trm_agents.recursion.cores import Contraction, Core, Unrolled, at_most_one, spectral_norm, unrolled
+from trm_agents.recursion.encoders import TokenInjection
 from trm_agents.recursion.loops import BLOCK, Layout, layout
 from trm_agents.recursion.modes import modes, operator_norm
-from trm_envs.plan_edit.mdp import PlanEditMDP
-
-SLACK = 1e-5
-"""Relative room between |A| and 1 that the certified step leaves: a hundred roundings of float32.
-
-It covers what float32 may get wrong in the norm, in the division by it and in the units of the radius, so that the
-step's exact function is L-Lipschitz. What evaluating that function in float32 adds is no property of it: the outputs
-of two nearby latents are rounded each for itself.
-"""
-
-
-class TokenInjection(NamedTuple):
-    """What the tokens of a batch are: a category each, and what every category injects."""
-
-    types: Tensor
-    """Category of each token, (B, T), uint8."""
-    table: Tensor
-    """Hidden channels that each category injects (I), (B, n_types, H)."""
-    shift: Tensor
-    """Latent channels that each category injects (J), (B, n_types, d)."""
-
-
-class CategoryEncoder(nn.Module):
-    """Plan-edit observations -> `TokenInjection`: an embedding a category, shifted by the edits that are left.
-
-    Args:
-        mdp: the task and its edit budget.
-        width: latent channels d.
-        hidden: hidden channels H.
-        shifts: whether categories inject into the latent as well.
-    """
-
-    table: Tensor
-
-    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool) -> None:
-        super().__init__()
-        self.max_edits, self.width = mdp.max_edits, width
-        self.register_buffer("table", token_table(mdp.task).to(torch.uint8), persistent=False)
-        self.category = nn.Parameter(torch.randn(mdp.task.n_token_types, hidden) / 2)
-        self.remaining = nn.Parameter(torch.zeros(hidden))
-        self.shift = nn.Parameter(torch.randn(mdp.task.n_token_types, width) * 0.3) if shifts else None
-
-    def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
-        """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
-        types = self.table[observation["instance"].long(), observation["plan"].long()].flatten(1)
-        clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits
-        shift = self.category.new_zeros(len(self.category), self.width) if self.shift is None else self.shift
-        return TokenInjection(
-            types, self.category + (clock * self.remaining)[:, None, :], shift.expand(len(types), -1, -1)
-        )
+from trm_envs.plan_edit.task import PlanTask
 
 
 class ExactCoverCore(Core):
@@ -135,7 +85,7 @@ class ExactCoverCore(Core):
             norm = float(operator_norm(own.double(), maps.double(), self.modes))
             if self.certified:
                 return keep * max(1.0, 2.0 * norm**2 - 1.0)
-            return norm * float(torch.linalg.matrix_norm(out.double(), ord=2))
+            return norm * float(spectral_norm(out.double()))
 
     @torch.no_grad()
     def clamp_(self) -> None:
@@ -145,7 +95,7 @@ class ExactCoverCore(Core):
             back = most / operator_norm(self.own, self.maps, self.modes).clamp_min(most)
             self.own.mul_(back)
             self.maps.mul_(back)
-            self.out.mul_(most / torch.linalg.matrix_norm(self.out, ord=2).clamp_min(most))
+            self.out.mul_(most / spectral_norm(self.out).clamp_min(most))
 
     def weights(self) -> tuple[float, Tensor, Tensor, Tensor, Tensor]:
         """The step z' = keep z + B relu(A z + I) + J + b: keep, then A's and B's map of the token and of the sums."""
@@ -158,13 +108,17 @@ class ExactCoverCore(Core):
                 self.maps.new_zeros(0, *self.out.shape),
             )
         norm = operator_norm(self.own, self.maps, self.modes)
-        back = 1.0 / (norm * (1.0 + SLACK)).clamp_min(1.0)
-        own, maps = self.own * back, self.maps * back
+        own, maps = at_most_one(self.own, norm), at_most_one(self.maps, norm)
         return self.lipschitz, own, maps, -2.0 * self.lipschitz * own.T, -2.0 * self.lipschitz * maps.transpose(1, 2)
 
-    def gain(self, radius: float | None) -> float:
-        """Factor from a latent to units in which one on the sphere has entries of size one, whatever R is."""
-        return 1.0 if radius is None else sqrt(len(self.bias) * self.n_cells * self.n_symbols) / radius
+    @property
+    def size(self) -> int:
+        """Entries of a latent."""
+        return len(self.bias) * self.n_cells * self.n_symbols
+
+    def take(self, injection: TokenInjection, rows: Tensor) -> TokenInjection:
+        """The injections of some states of a batch."""
+        return TokenInjection(*(part[rows] for part in injection))
 
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents token by token: (B, d, T) -> (B, n_cells, n_symbols, d)."""
@@ -173,13 +127,14 @@ class ExactCoverCore(Core):
     def unroll(
         self, injection: TokenInjection, latent: Tensor | None, steps: int, radius: float | None, kept: int
     ) -> Unrolled:
-        """Take inner steps, compiled where that is possible: on the CPU, in float32, from z_0 = 0."""
-        if latent is None and self.own.device.type == "cpu" and self.own.dtype == torch.float32:
+        """Take inner steps, compiled where that is possible: on the CPU, in float32, with no gradient for `latent`."""
+        given = latent is not None and latent.requires_grad
+        if not given and self.own.device.type == "cpu" and self.own.dtype == torch.float32:
             gain, (keep, own, maps, out, back) = self.gain(radius), self.weights()
             shift = (injection.shift + self.bias) / gain
             weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
             cells = Layout(self.members.numpy(), self.groups_of.numpy(), self.ends.numpy())
-            return compiled.unroll(injection.types.numpy(), cells, keep, radius, steps, kept, weights)
+            return compiled.unroll(injection.types.numpy(), latent, cells, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
@@ -217,3 +172,11 @@ def _of_types(table: Tensor, types: Tensor) -> Tensor:
     """What each token's category holds: table (B, n_types, K), types (B, T) -> (B, K, T)."""
     index = types.long()[:, :, None].expand(-1, -1, table.shape[2])
     return table.gather(1, index).transpose(1, 2)
+
+
+def exact_cover_core(
+    task: PlanTask, width: int, hidden: int | None, contraction: Contraction, lipschitz: float
+) -> ExactCoverCore:
+    """The core for a task, with 2 d hidden channels by default."""
+    wide = 2 * width if hidden is None else hidden
+    return ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from trm_agents.recursion import loops
 from trm_agents.recursion.loops import Floats, Layout
 
-ZERO, HALF = np.float32(0.0), np.float32(0.5)
-
 
 class Weights(NamedTuple):
     """What a step does to a state, or the gradient of it."""
@@ -42,6 +40,7 @@ class Weights(NamedTuple):
 @njit(cache=True, fastmath=True, error_model="numpy")
 def forward(
     types: NDArray[np.uint8],
+    start: Floats,
     keep: float,
     weights: Weights,
     cells: Layout,
@@ -51,10 +50,11 @@ def forward(
     hidden: Floats,
     norms: Floats,
 ) -> None:
-    """Unroll from z_0 = 0.
+    """Unroll n inner steps.
 
     Args:
         types: category of each token, (B, T).
+        start: z_0, (B, d, T), or (0, d, T) for zero.
         keep: factor of z in the step.
         weights: of the step.
         cells: how cells are grouped.
@@ -73,15 +73,17 @@ def forward(
     injected, h_tokens = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
     sums, sums_t = np.empty((n_sums, width), np.float32), np.empty((width, n_sums), np.float32)
     told, told_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
-    first_kept, saved, kept = steps - len(latents), len(hidden) == steps, np.float32(keep)
+    first_kept, saved = steps - len(latents), hidden.shape[:2] == (steps, batch)
     for b in range(batch):
         z_tokens[:] = 0.0
+        if len(start):
+            z[:] = start[b]
         for t in range(tokens):
             injected[t] = weights.table[b, types[b, t]]
             shifted[t] = weights.shift[b, types[b, t]]
         for step in range(steps):
             h = hidden[step, b] if saved else hidden[0, 0]
-            if step == 0:
+            if step == 0 and not len(start):
                 loops.transpose(injected, h)
             else:
                 loops.transpose(z, z_tokens)
@@ -89,15 +91,8 @@ def forward(
                 loops.send(z_tokens, weights.maps, cells, n_symbols, sums, sums_t, told_t, told, h_tokens)
                 loops.transpose(h_tokens, h)
                 loops.add_product(weights.own, z, h, 0, tokens)
-            for j in range(wide):
-                row = h[j]
-                for t in range(tokens):
-                    # A rectifier without a comparison, which would not be vectorised.
-                    row[t] = HALF * (row[t] + abs(row[t]))
-            for t in range(tokens):
-                row, more = z_tokens[t], shifted[t]
-                for k in range(width):
-                    row[k] = kept * row[k] + more[k]
+            loops.rectify(h)
+            loops.scale_add(z_tokens, keep, shifted)
             if len(weights.back):
                 loops.transpose(h, h_tokens)
                 loops.send(h_tokens, weights.back, cells, n_symbols, told, told_t, sums_t, sums, z_tokens)
@@ -111,6 +106,7 @@ def forward(
 @njit(cache=True, fastmath=True, error_model="numpy")
 def backward(
     types: NDArray[np.uint8],
+    start: Floats,
     keep: float,
     weights: Weights,
     cells: Layout,
@@ -134,7 +130,6 @@ def backward(
     sums, sums_t = np.empty((n_sums, width), np.float32), np.empty((width, n_sums), np.float32)
     told, told_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
     more, more_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
-    kept = np.float32(keep)
     for b in range(batch):
         g[:] = 0.0
         g_total[:] = 0.0
@@ -155,19 +150,16 @@ def backward(
                 loops.add_outers(sums_t, more_t, cells.ends, grads.back)
                 loops.transpose(gh_tokens, gh)
             loops.add_product(out_t, g, gh, 0, tokens)
-            for j in range(wide):
-                row, active = gh[j], h[j]
-                for t in range(tokens):
-                    row[t] = row[t] if active[t] > ZERO else ZERO
+            loops.mask(gh, h)
             gh_total += gh
-            if step == 0:
+            if step == 0 and not len(start):
                 break
-            before = latents[step - 1, b]
+            before = latents[step - 1, b] if step else start[b]
             loops.add_outer(gh, before, grads.own, 0, tokens)
             loops.transpose(before, g_tokens)
             loops.gather(g_tokens, cells.members, n_symbols, sums)
             loops.transpose(sums, sums_t)
-            g *= kept
+            g *= np.float32(keep)
             loops.add_product(own_t, gh, g, 0, tokens)
             loops.transpose(g, g_tokens)
             loops.transpose(gh, gh_tokens)

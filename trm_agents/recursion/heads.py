@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import prod, sqrt
 
 import torch
 from torch import Tensor, nn
 
+from trm_agents.recursion.cores import spectral_norm
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 
@@ -16,6 +18,13 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), last)
+
+
+@torch.no_grad()
+def norms(layers: nn.Module) -> float:
+    """Product of the spectral norms of all linear layers."""
+    linear = [module.weight for module in layers.modules() if isinstance(module, nn.Linear)]
+    return prod(float(spectral_norm(weight.double())) for weight in linear)
 
 
 class ActionHead(nn.Module, ABC):
@@ -32,6 +41,10 @@ class ValueHead(nn.Module, ABC):
     @abstractmethod
     def forward(self, h: Tensor) -> Tensor:
         """Read the value."""
+
+    @abstractmethod
+    def lipschitz_bound(self) -> float:
+        """Bound on |V(h) - V(h')| / |h - h'| in the Euclidean norm over all entries, from the weights; in float64."""
 
 
 class TokenActionHead(ActionHead):
@@ -59,18 +72,31 @@ class TokenActionHead(ActionHead):
 
 
 class TokenValueHead(ValueHead):
-    """Mean and maximum over tokens, then a hidden layer."""
+    """A hidden layer for each token, their mean, then another hidden layer.
 
-    def __init__(self, width: int, hidden: int = 64) -> None:
+    A mean over T tokens is 1 / sqrt(T)-Lipschitz and a rectifier is 1-Lipschitz, so the head is Lipschitz with the
+    product of the three spectral norms over sqrt(T).
+
+    Args:
+        width: d.
+        n_tokens: T.
+        hidden: channels of the layer after the mean.
+    """
+
+    def __init__(self, width: int, n_tokens: int, hidden: int = 64) -> None:
         super().__init__()
-        self.token = nn.Linear(width, width)
+        self.n_tokens = n_tokens
+        self.token = nn.Linear(width, 2 * width)
         self.grid = mlp(2 * width, hidden, 1)
 
     def forward(self, h: Tensor) -> Tensor:
         """(B, n_cells, n_symbols, d) -> (B,)."""
-        tokens = torch.relu(self.token(h)).flatten(1, 2)
-        out: Tensor = self.grid(torch.cat([tokens.mean(1), tokens.amax(1)], dim=1)).squeeze(1)
+        out: Tensor = self.grid(torch.relu(self.token(h)).mean((1, 2))).squeeze(1)
         return out
+
+    def lipschitz_bound(self) -> float:
+        """See `ValueHead`."""
+        return norms(self) / sqrt(self.n_tokens)
 
 
 class VectorActionHead(ActionHead):
@@ -97,3 +123,7 @@ class VectorValueHead(ValueHead):
         """(B, d) -> (B,)."""
         out: Tensor = self.read(h).squeeze(1)
         return out
+
+    def lipschitz_bound(self) -> float:
+        """See `ValueHead`."""
+        return norms(self)

@@ -19,7 +19,7 @@ Indices = NDArray[np.int64]
 BLOCK = 4
 """Rows and columns of a tile that a product keeps in registers: numbers of channels must be multiples of it."""
 
-ZERO = np.float32(0.0)
+ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
 
 class Layout(NamedTuple):
@@ -235,3 +235,31 @@ def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
     for i in range(len(out)):
         add_outer(y, x, out[i], start, ends[i])
         start = ends[i]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def rectify(h: Floats) -> None:
+    """Set negative entries to zero, without a comparison, which would not be vectorised."""
+    for j in range(len(h)):
+        row = h[j]
+        for t in range(len(row)):
+            row[t] = HALF * (row[t] + abs(row[t]))
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def mask(grad: Floats, h: Floats) -> None:
+    """Drop the gradient where h, which has been rectified, is not positive."""
+    for j in range(len(h)):
+        row, active = grad[j], h[j]
+        for t in range(len(row)):
+            row[t] = row[t] if active[t] > ZERO else ZERO
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def scale_add(x: Floats, factor: float, more: Floats) -> None:
+    """X <- factor x + more."""
+    scale = np.float32(factor)
+    for j in range(len(x)):
+        row, other = x[j], more[j]
+        for t in range(len(row)):
+            row[t] = scale * row[t] + other[t]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import ceil, log
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Contraction, Core, TokenCore, Unrolled, VectorCore
-from trm_agents.recursion.encoders import TokenEncoder, VectorEncoder
+from trm_agents.recursion.cores import Contraction, Core, Unrolled, VectorCore
+from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
+from trm_agents.recursion.exact_cover import exact_cover_core
 from trm_agents.recursion.heads import (
     ActionHead,
     TokenActionHead,
@@ -33,6 +35,13 @@ class NetworkOutput(NamedTuple):
     """z_n, shape (B, ...)."""
 
 
+class Settled(NamedTuple):
+    """How many states were unrolled until they settled, and the inner steps that this took."""
+
+    states: int
+    steps: int
+
+
 class Recursion(nn.Module):
     """z_0 = 0, z_{k+1} = Pi_R(f(z_k, x)), n times; what reads z_n is up to the subclass.
 
@@ -53,21 +62,47 @@ class Recursion(nn.Module):
         self.core = core
         self.unroll = unroll
         self.radius = radius
+        self.stop_below: float | None = None
+        """Where a pass without gradient that is given no depth stops: once a step moves a state by less than this."""
+        self.settled = Settled(0, 0)
+        """What such passes have taken so far."""
 
     def run(
         self, observation: Any, latent: Tensor | None = None, unroll: int | None = None, kept: int | None = None
     ) -> Unrolled:
-        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps; keep the last latents, or all."""
+        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps; keep the last latents, or all.
+
+        With `stop_below` set, no depth given and no gradient asked for, each state takes as many steps as it needs, and
+        its last latent alone is kept.
+        """
+        if unroll is None and self.stop_below is not None and not torch.is_grad_enabled():
+            return self._settle(self.encoder(observation), latent, self.stop_below)
         steps = self.unroll if unroll is None else unroll
         kept = steps if kept is None else min(kept, steps)
         return self.core.unroll(self.encoder(observation), latent, steps, self.radius, kept)
 
+    def _settle(self, injection: Any, latent: Tensor | None, stop_below: float) -> Unrolled:
+        """Let each state take inner steps until one moves it by less than `stop_below`; needs a contraction."""
+        z, projected = self.core.unroll(injection, latent, 1, self.radius, 1)
+        z, ratio = z[0], self.core.lipschitz_bound()
+        moved = (z if latent is None else z - latent).flatten(1).norm(dim=1)
+        depths = torch.ones(len(z), dtype=torch.int64)
+        # |z_{k+1} - z_k| <= L^k |z_1 - z_0|: a state that rounding keeps moving stops where it has to.
+        left = ceil(max(0.0, log(float(moved.max()) / stop_below) / -log(ratio))) if moved.any() else 0
+        rows = torch.nonzero(moved >= stop_below).squeeze(1)
+        while left > 0 and len(rows):
+            before = z[rows]
+            z[rows], outside = self.core.unroll(self.core.take(injection, rows), before, 1, self.radius, 1)
+            projected[rows] += outside
+            depths[rows] += 1
+            rows = rows[(z[rows] - before).flatten(1).norm(dim=1) >= stop_below]
+            left -= 1
+        self.settled = Settled(self.settled.states + len(z), self.settled.steps + int(depths.sum()))
+        return Unrolled(z[None], projected / depths.to(projected))
+
     def scaled(self, latent: Tensor) -> Tensor:
         """Latents in units in which a latent on the sphere has entries of size one, whatever R is."""
-        tokens = self.core.tokens(latent)
-        if self.radius is None:
-            return tokens
-        return tokens * (sqrt(latent[0].numel()) / self.radius)
+        return self.core.tokens(latent) * self.core.gain(self.radius)
 
 
 class RecursiveNetwork(Recursion):
@@ -104,6 +139,10 @@ class RecursiveNetwork(Recursion):
         out: Tensor = self.value_head(self.scaled(latent))
         return out
 
+    def value_lipschitz(self) -> float:
+        """Bound on |V(z) - V(z')| / |z - z'| of the value head over all latents, from the weights as they are."""
+        return self.value_head.lipschitz_bound() * self.core.gain(self.radius)
+
     def forward(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> NetworkOutput:
         """Unroll and read the last latent."""
         return self.read(self.run(observation, latent, unroll, kept=1).latents[-1])
@@ -113,6 +152,7 @@ def token_network(
     mdp: PlanEditMDP,
     *,
     width: int = 16,
+    hidden: int | None = None,
     unroll: int = 2,
     radius: float | None = 10.0,
     contraction: Contraction = "none",
@@ -123,19 +163,21 @@ def token_network(
 
     Args:
         mdp: the task and its actions.
-        width: d, channels of a token.
+        width: d, latent channels of a token.
+        hidden: H, hidden channels of a token; 2 d by default.
         unroll: n.
         radius: R; None leaves the projection out.
-        contraction: `none` or `clamp`.
-        lipschitz: L_z, for `clamp`.
+        contraction: see `Core`.
+        lipschitz: see `Core`.
         advantage_head: read advantages of all actions as well.
     """
     task = mdp.task
+    core = exact_cover_core(task, width, hidden, contraction, lipschitz)
     return RecursiveNetwork(
-        TokenEncoder(mdp, width),
-        TokenCore(width, task.relations, task.n_symbols, contraction, lipschitz),
+        CategoryEncoder(mdp, width, len(core.own), core.certified),
+        core,
         TokenActionHead(mdp, width),
-        TokenValueHead(width),
+        TokenValueHead(width, task.n_cells * task.n_symbols),
         TokenActionHead(mdp, width) if advantage_head else None,
         unroll,
         radius,

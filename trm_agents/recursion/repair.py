@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trm_agents.recursion.cores import Contraction
-from trm_agents.recursion.exact_cover import CategoryEncoder, ExactCoverCore
+from trm_agents.recursion.encoders import CategoryEncoder
+from trm_agents.recursion.exact_cover import ExactCoverCore, exact_cover_core
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -38,30 +39,35 @@ class RepairNetwork(Recursion):
         weight: Tensor = self.weight * self.core.gain(self.radius)
         return weight if self.steepness is None else weight * torch.exp(STEEPNESS * self.steepness)
 
-    def logits_of(self, latents: Tensor) -> Tensor:
-        """Logits read from latents, (k, B, ...) -> (k, B, n_cells, n_symbols)."""
-        logits = torch.matmul(self.readout(), latents) + self.bias
-        return logits.view(*logits.shape[:2], self.core.n_cells, self.core.n_symbols)
+    def logit_lipschitz(self) -> float:
+        """Bound on |logits(z) - logits(z')| / |z - z'|, both Euclidean over all entries, from the weights."""
+        with torch.no_grad():
+            return float(self.readout().double().norm())
+
+    def logits(self, latents: Tensor) -> Tensor:
+        """Logit of each edit, from latents (kept, B, d, T): (kept, B, n_cells, n_symbols)."""
+        out = torch.matmul(self.readout(), latents) + self.bias
+        return out.view(*out.shape[:2], self.core.n_cells, self.core.n_symbols)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """What logits say: the symbols of a cell share one, a single symbol has a probability of its own."""
+        """Probability that each edit writes what belongs into its cell, of the shape of its logits.
+
+        Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
+        a probability of its own.
+        """
         return torch.softmax(logits, dim=-1) if self.core.n_symbols > 1 else torch.sigmoid(logits)
 
     def hit_logits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
         """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
         latents, projected = self.run(observation, None, unroll, kept)
-        return self.logits_of(latents), projected
+        return self.logits(latents), projected
 
     def hits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
-        """Probability that each edit writes what belongs into its cell, (B, n_cells, n_symbols).
-
-        Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
-        a probability of its own. Averaged over the last `kept` inner steps.
-        """
+        """`probabilities`, averaged over the last `kept` inner steps, (B, n_cells, n_symbols)."""
         return self.hits_by_depth(observation, unroll, kept).mean(0)
 
     def hits_by_depth(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
-        """The same for each of the last `kept` inner steps, (kept, B, n_cells, n_symbols)."""
+        """`probabilities` of each of the last `kept` inner steps, (kept, B, n_cells, n_symbols)."""
         return self.probabilities(self.hit_logits(observation, unroll, kept)[0])
 
 
@@ -86,7 +92,5 @@ def repair_network(
         contraction: see `Core`.
         lipschitz: see `Core`.
     """
-    task = mdp.task
-    wide = 2 * width if hidden is None else hidden
-    core = ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)
-    return RepairNetwork(CategoryEncoder(mdp, width, wide, core.certified), core, unroll, radius)
+    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz)
+    return RepairNetwork(CategoryEncoder(mdp, width, len(core.own), core.certified), core, unroll, radius)

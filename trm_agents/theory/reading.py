@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from math import inf
 
 import numpy as np
 import torch
@@ -79,11 +78,10 @@ class Reader:
         return values.cpu().numpy(), norms.cpu().numpy(), float(unrolled.projected.sum())
 
     def evaluator(self, closure: Closure, depth: int) -> Evaluator:
-        """U at all depths, with what is certified of it."""
-        network = self.exact.evaluator
-        return Evaluator(
-            self.depths(closure, depth), network.unroll, self.lipschitz(), self.lipschitz_value(), network.radius
-        )
+        """U at all depths, with what is certified of it in the joint L2 norm; Pi_R does not add to L_z."""
+        policy, network = self.exact, self.exact.evaluator
+        moduli = policy.core.lipschitz_bound(), policy.value_lipschitz()
+        return Evaluator(self.depths(closure, depth), network.unroll, *moduli, network.radius)
 
     @torch.no_grad()
     def deployed_values(self, closure: Closure) -> Floats:
@@ -95,21 +93,6 @@ class Reader:
             latent = self.policy.carried(None if closure.carried is None else closure.carried[part], None)
             out[part] = self.policy.values(observation, potential, latent).double().cpu().numpy()
         return out
-
-    def lipschitz(self) -> float:
-        """Certified L_z of an inner step in the joint L2 norm; Pi_R does not add to it. Inf: nothing is certified."""
-        return certified_lipschitz(self.exact)
-
-    def lipschitz_value(self) -> float:
-        """Certified L_V of U in z, in the units of U; inf where nothing is certified."""
-        bound = getattr(self.exact, "value_lipschitz", None)
-        return inf if bound is None else float(bound())
-
-
-def certified_lipschitz(policy: RecursivePolicy) -> float:
-    """L_z of the network that values are read from; inf where nothing is certified."""
-    bound = getattr(policy.evaluator.core, "lipschitz_bound", None)
-    return inf if bound is None else float(bound())
 
 
 def _parts(count: int) -> list[slice]:

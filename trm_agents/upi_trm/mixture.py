@@ -45,11 +45,11 @@ class SnapshotMixture(nn.Module):
         self.weights[slot] = alpha + expired
         return expired
 
-    def probabilities(self, observation: Any, mask: Tensor, unroll: int | None = None) -> Tensor:
+    def probabilities(self, observation: Any, mask: Tensor) -> Tensor:
         """The mixture's action probabilities, shape (B, n_actions); exactly zero on illegal actions."""
         total = torch.zeros(mask.shape, dtype=torch.float64, device=mask.device)
         for weight, component in zip(self.weights, self.components, strict=True):
             if weight > 0:
-                logits = component(observation, unroll=unroll).logits
+                logits = component(observation).logits
                 total += weight * masked_log_softmax(logits, mask).exp().double()
         return torch.where(mask, total, 0.0).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,15 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from trm_agents.recursion import Contraction, Core, Recursion, RecursiveNetwork, token_network, vector_network
+from trm_agents.recursion import (
+    Contraction,
+    Core,
+    Recursion,
+    RecursiveNetwork,
+    Settled,
+    token_network,
+    vector_network,
+)
 from trm_agents.upi_trm.improvement import masked_log_softmax
 from trm_agents.upi_trm.mixture import SnapshotMixture
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -122,7 +131,7 @@ class RecursivePolicy(BasePolicy):
         mask = self.action_mask(observation)
         output = self.network(self.inputs(observation), latent)
         if self.mixture is not None:
-            return self.mixture.probabilities(self.inputs(observation), mask, self.network.unroll), output.latent
+            return self.mixture.probabilities(self.inputs(observation), mask), output.latent
         policy = masked_log_softmax(output.logits, mask).exp()
         return torch.where(mask, policy, 0.0), output.latent
 
@@ -151,6 +160,61 @@ class RecursivePolicy(BasePolicy):
         """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
         latents = self.evaluator.run(self.inputs(observation), latent, unroll).latents
         return self.values_of(latents, observation, potential)
+
+    def value_lipschitz(self) -> float:
+        """L_V: bound on |U(z) - U(z')| / |z - z'| over all latents of any state, from the weights as they are.
+
+        So |U_n(s) - U_m(s)| <= L_V sum_{j=n}^{m-1} |z_{j+1} - z_j| (path bound of the paper): Phi is the same at every
+        depth.
+        """
+        return self._lipschitz_of(self.network)
+
+    def set_unroll(self, unroll: int | Literal["auto"], tolerance: float = 0.01) -> None:
+        """Choose how many inner steps predictions and values take from now on; `learn` goes back to its own n.
+
+        `auto` gives each state as many as it needs: |U_m(s) - U_k(s)| <= L_V L |z_k - z_{k-1}| / (1 - L) for all m > k,
+        and the steps stop when that is below `tolerance`. `mean_depth` tells how many it took.
+
+        Args:
+            unroll: n, or `auto`.
+            tolerance: for `auto`: how much U may still change, in units of the reward.
+
+        Raises:
+            ValueError: n is below 1, the tolerance is not positive, or `auto` is asked of a core that is no certified
+                contraction.
+        """
+        if unroll != "auto" and unroll < 1:
+            raise ValueError(f"unroll must be at least 1 or 'auto', got {unroll}")
+        if tolerance <= 0.0:
+            raise ValueError(f"tolerance must be positive, got {tolerance}")
+        for network in self._networks():
+            network.settled = Settled(0, 0)
+            if unroll != "auto":
+                network.unroll, network.stop_below = unroll, None
+                continue
+            ratio = network.core.lipschitz_bound()
+            if not (network.core.certified and ratio < 1.0):
+                raise ValueError(
+                    "unroll='auto' needs contraction='certified' and lipschitz < 1, "
+                    f"not contraction={network.core.contraction!r} and lipschitz={network.core.lipschitz}"
+                )
+            # A value that is the same everywhere settles at once.
+            network.stop_below = tolerance * (1.0 - ratio) / (ratio * max(self._lipschitz_of(network), 1e-12))
+
+    @property
+    def mean_depth(self) -> float:
+        """Inner steps a state that passes have taken with `auto`, since it was set; nan before the first."""
+        settled = [network.settled for network in self._networks()]
+        states = sum(count.states for count in settled)
+        return sum(count.steps for count in settled) / states if states else nan
+
+    def _networks(self) -> list[Recursion]:
+        return [module for module in self.modules() if isinstance(module, Recursion)]
+
+    def _lipschitz_of(self, network: Any) -> float:
+        """`value_lipschitz` with this network in place of the deployed one."""
+        lipschitz: float = self.value_scale * network.value_lipschitz()
+        return lipschitz
 
     def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
         """The value head's output at which U(s) equals `values`."""

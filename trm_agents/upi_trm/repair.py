@@ -165,23 +165,29 @@ class RepairPolicy(TRMPolicy):
     def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
         """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
         states = self._states(observation)
-        depths = self.averaged.probabilities(self.averaged.logits_of(latents))
+        depths = self.averaged.probabilities(self.averaged.logits(latents))
         return torch.stack([self._values_of(hits, states) for hits in depths]) - potential
 
     def value_lipschitz(self) -> float:
-        """L_V: bound on |U(z) - U(z')| / |z - z'| for all latents, from the weights.
+        """L_V of U = gamma^(m - 1) - Phi, by the chain rule.
 
-        U = gamma^(m - 1) - Phi moves by at most |ln gamma| with m; m by the sum over cells of the probability of what
-        stands in each, whose gradient in the cell's logits has norm sqrt(2) / 4 at most (1 / 4 for a single symbol);
-        each logit moves by the readout's norm with its token.
+        |dU/dm| <= |ln gamma|, as m >= 1 there. m sums 1 - q(c) over editable cells, and q(c) is a softmax's probability
+        of one symbol, whose gradient p (e - p) is no longer than sqrt(2) / 4, or one minus a sigmoid, whose slope is at
+        most 1/4. Logits read each token with the same weights w, so those of all cells move by at most |w| |z - z'| in
+        the Euclidean norm, and a sum over cells is sqrt(n_cells)-Lipschitz in what it sums. Holds for the value read
+        from one inner step; with `readout_steps` > 1 the hits are averaged, and the bound holds for the mean of
+        |z_{n-i} - z_{m-i}| over these.
         """
+        return self._lipschitz_of(self.averaged)
+
+    def _lipschitz_of(self, network: Any) -> float:
         assert self.mdp is not None
         if self.mdp.gamma == 0.0:
             return inf
         task = self.mdp.task
-        of_cell = sqrt(2.0) / 4.0 if task.n_symbols > 1 else 0.25
-        readout = float(torch.linalg.vector_norm(self.averaged.readout().detach().double()))
-        return -log(self.mdp.gamma) * sqrt(task.n_cells) * of_cell * readout
+        slope = (sqrt(2.0) if task.n_symbols > 1 else 1.0) / 4.0
+        steepness: float = network.logit_lipschitz()
+        return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * steepness
 
     def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""

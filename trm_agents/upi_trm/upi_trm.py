@@ -280,6 +280,7 @@ class UPITRM(BaseAlgorithm):
         progress_bar: bool = False,
     ) -> SelfUPITRM:
         """Train for this many environment steps; arguments as for any SB3 algorithm."""
+        self.policy.set_unroll(self.unroll)
         if reset_num_timesteps or self._last_obs is None:
             self._restart()
         total_timesteps, callback = self._setup_learn(

@@ -88,13 +88,6 @@ class MazeTask(PlanTask):
         self.dead_end_weight = float(dead_end_weight)
 
     @cached_property
-    def relations(self) -> Mapping[str, NDArray[np.bool_]]:
-        """`horizontal`: side by side; `vertical`: one above the other. Walls are cells like any other here."""
-        row, column = np.divmod(np.arange(self.n_cells), self.size)
-        down, right = np.abs(row[:, None] - row), np.abs(column[:, None] - column)
-        return {"horizontal": (down == 0) & (right == 1), "vertical": (down == 1) & (right == 0)}
-
-    @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`edge`: pairs of neighbours."""
         cells = np.arange(self.n_cells).reshape(self.shape)

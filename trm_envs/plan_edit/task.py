@@ -87,18 +87,10 @@ class PlanTask(ABC):
 
     @property
     @abstractmethod
-    def relations(self) -> Mapping[str, NDArray[np.bool_]]:
-        """Which cells bear on which: name -> symmetric matrix, shape (n_cells, n_cells), zero diagonal.
-
-        Networks pass messages along them, so that an agent needs to know no puzzle.
-        """
-
-    @property
-    @abstractmethod
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """Groups of cells that bear on each other, by kind: cells of each group, shape (n_groups, cells), -1 pads.
 
-        Networks sum messages over them: the sparse counterpart of `relations`.
+        Networks sum messages over them, so that an agent needs to know no puzzle.
         """
 
     @abstractmethod

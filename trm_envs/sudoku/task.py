@@ -192,14 +192,6 @@ class SudokuTask(PlanTask):
         self.can_erase = bool(can_erase)
 
     @cached_property
-    def relations(self) -> Mapping[str, NDArray[np.bool_]]:
-        """`line`: same row or column; `box`: same box."""
-        row, column, box = self._units.T
-        others = ~np.eye(self.n_cells, dtype=np.bool_)
-        line = (row[:, None] == row) | (column[:, None] == column)
-        return {"line": line & others, "box": (box[:, None] == box) & others}
-
-    @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`line`: rows, then columns; `box`: boxes."""
         return {"line": units(self.size)[: 2 * self.size], "box": units(self.size)[2 * self.size :]}
