@@ -85,7 +85,7 @@ def evaluate(policy: RecursivePolicy, rollout: Rollout, last_values: NDArray[np.
     output = policy.network.read(latents_out)
     values = policy.value_offset + policy.value_scale * output.value - phi
     states = None if policy.mdp is None else states_of(flat)
-    q, queries = action_values(policy, dials, states, checks, latents_out, output.advantages)
+    q, queries = _action_values(policy, dials, states, checks, latents_out, output.advantages)
     return Evaluation(
         observation,
         latent,
@@ -111,7 +111,7 @@ def _targets(rollout: Rollout, values: Tensor, last_values: NDArray[np.float64],
     return rollout.flat(targets)
 
 
-def action_values(
+def _action_values(
     policy: RecursivePolicy,
     dials: Dials,
     states: PlanStates | None,
@@ -137,7 +137,16 @@ def action_values(
         checker = enumerated(mdp, states, checks, None, dials.prior)
         prior = torch.as_tensor(checker.q, device=policy.device)
         return (1.0 - dials.prior) * readout + dials.prior * prior, checker.queries
-    assert mdp is not None and states is not None and checks is not None
+    assert states is not None and checks is not None
+    return enumerated_values(policy, states, checks, latents, dials.prior)
+
+
+def enumerated_values(
+    policy: RecursivePolicy, states: PlanStates, checks: Checks, latents: Tensor, prior: float
+) -> tuple[Tensor, int]:
+    """Q of every legal action with U of the policy, (B, n_actions), zero on illegal ones, and how many successors."""
+    mdp = policy.mdp
+    assert mdp is not None
 
     def state_values(states: PlanStates, score: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.empty(len(rows), np.float32)
@@ -150,5 +159,5 @@ def action_values(
             out[part] = policy.values(batch, phi, carried).cpu().numpy()
         return out
 
-    values = enumerated(mdp, states, checks, state_values, dials.prior)
+    values = enumerated(mdp, states, checks, state_values, prior)
     return torch.as_tensor(values.q, device=policy.device), values.queries

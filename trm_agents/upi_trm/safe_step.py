@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from trm_agents.theory.improvement_bounds import ALPHAS, safe
 from trm_agents.theory.tabular import Floats
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials
-from trm_agents.upi_trm.evaluation import Evaluation, action_values
+from trm_agents.upi_trm.evaluation import Evaluation, enumerated_values
 from trm_agents.upi_trm.policies import RecursivePolicy
 from trm_envs.plan_edit.spaces import states_of
 
@@ -68,8 +67,7 @@ def sampled_step(policy: RecursivePolicy, evaluation: Evaluation, dials: Dials) 
     output = policy.network(policy.inputs(evaluation.observation), evaluation.latent)
     candidate = improvement.masked_log_softmax(output.logits, evaluation.mask).exp()
     states = states_of({key: value.cpu().numpy() for key, value in evaluation.observation.items()})
-    plain = replace(dials, prior=0.0)
-    q, queries = action_values(policy, plain, states, mdp.check(states), output.latent, output.advantages)
+    q, queries = enumerated_values(policy, states, mdp.check(states), output.latent, 0.0)
     advantages = improvement.centred(q, evaluation.policy, evaluation.mask)
     gain = torch.where(evaluation.mask, candidate * advantages, 0.0).double().sum(1)
     clock = (mdp.max_edits - states.remaining_edits).astype(np.int64)
