@@ -153,7 +153,8 @@ def kl(policy: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.fl
     """KL(policy || other) of each state; 0 log 0 counts as 0, and a probability that underflowed as the least float."""
     floor = float(np.finfo(np.float32).tiny)
     ratio = np.log(np.maximum(policy, floor)) - np.log(np.maximum(other, floor))
-    out: NDArray[np.float64] = np.where(policy > 0.0, policy * ratio, 0.0).sum(1)
+    # Rounding may leave less than nothing.
+    out: NDArray[np.float64] = np.maximum(np.where(policy > 0.0, policy * ratio, 0.0).sum(1), 0.0)
     return out
 
 
@@ -175,7 +176,8 @@ def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) ->
         at_depths = []
         for m in depths:
             with unrolled(model, m):
-                at_depths.append(policy.action_probabilities(seen)[0].double().numpy())
+                chances = policy.action_probabilities(seen)[0].double()
+                at_depths.append((chances / chances.sum(1, keepdim=True)).numpy())
         policies.append(np.stack(at_depths))
     joined = np.concatenate(values, 1), np.concatenate(policies, 1), np.concatenate(distances, 1)
     return Read(*joined, first, potential)

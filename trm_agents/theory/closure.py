@@ -164,7 +164,7 @@ def _expand(
 
 
 def _bytes(latents: NDArray[np.float32]) -> NDArray[np.int8]:
-    return np.ascontiguousarray(latents.reshape(len(latents), -1)).view(np.int8)
+    return np.ascontiguousarray(latents.reshape(len(latents), int(np.prod(latents.shape[1:])))).view(np.int8)
 
 
 def _unique_rows(keys: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
