@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from benchmarks.commands import (
+    audit,
     cell,
     certify,
     compare,
@@ -33,6 +34,7 @@ COMMANDS: dict[str, ModuleType] = {
     "evaluate": evaluate,
     "compute": compute,
     "certify": certify,
+    "audit": audit,
     "depth": depth,
     "watch": watch,
     "zoo": zoo,
