@@ -214,7 +214,10 @@ def make(
 
     Args:
         name: row of `METHODS`.
-        env_id, env_kwargs, seed, device: as `build`.
+        env_id: as `build`.
+        env_kwargs: as `build`.
+        seed: as `build`.
+        device: as `build`.
         settings: what replaces settings of the row, named as in `baselines.spaces`.
 
     Raises:
