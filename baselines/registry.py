@@ -210,22 +210,36 @@ def make(
     device: str = "cpu",
     settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> BaseAlgorithm:
-    """A new model of a row of `METHODS`, ready to `learn`.
+    """A new model of a row of `METHODS`, ready to `learn`; see `build`.
 
     Args:
         name: row of `METHODS`.
-        env_id: a plan-editing environment, `SudokuPlanEdit-4x4-v0`.
-        env_kwargs: its keywords (blanks, split, ...).
-        seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
-        device: torch device.
+        env_id: as `build`.
+        env_kwargs: as `build`.
+        seed: as `build`.
+        device: as `build`.
         settings: what replaces settings of the row, named as in `baselines.spaces`.
 
     Raises:
         ValueError: there is no such row.
     """
+    return build(method(name).with_settings(settings), env_id, env_kwargs, seed, device)
+
+
+def build(
+    row: Method, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None, device: str = "cpu"
+) -> BaseAlgorithm:
+    """A new model of a row, ready to `learn`.
+
+    Args:
+        row: a row of `METHODS`, or one like them.
+        env_id: a plan-editing environment, `SudokuPlanEdit-4x4-v0`.
+        env_kwargs: its keywords (blanks, split, ...).
+        seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
+        device: torch device.
+    """
     from stable_baselines3.common.utils import LinearSchedule
 
-    row = method(name).with_settings(settings)
     env, mdp = make_vec_env(row, env_id, env_kwargs)
     keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
     if isinstance(keywords.get("learning_rate"), list):
@@ -256,7 +270,11 @@ def load(name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any], devic
     Raises:
         ValueError: there is no such row.
     """
-    row = method(name)
+    return restore(method(name), path, env_id, env_kwargs, device)
+
+
+def restore(row: Method, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu") -> BaseAlgorithm:
+    """A saved model of a row, as `load`."""
     env, _ = make_vec_env(row, env_id, env_kwargs)
     model: BaseAlgorithm = resolve_name(row.algorithm).load(
         path, env=env, device=device, force_reset=not row.resumes_exactly

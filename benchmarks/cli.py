@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from benchmarks.commands import (
+    audit,
     cell,
+    certify,
     compare,
     compute,
+    depth,
     evaluate,
     readme,
     report,
@@ -32,6 +35,9 @@ COMMANDS: dict[str, ModuleType] = {
     "compare": compare,
     "evaluate": evaluate,
     "compute": compute,
+    "certify": certify,
+    "audit": audit,
+    "depth": depth,
     "watch": watch,
     "zoo": zoo,
     "speed": speed,

@@ -1,7 +1,8 @@
 """Tables of the README and of pages like it, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: a suite's name,
-`speed`, `paired:SUITE:A:B` for the difference of two rows on the same puzzles, or `zoo`.
+`speed`, `paired:SUITE:A:B` for the difference of two rows on the same puzzles, `zoo`, or `theory:NAME` for those of
+docs/theory.md.
 """
 
 from __future__ import annotations
@@ -42,6 +43,11 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = tables.markdown_speed(published(SpeedRow, folder))
     elif name == "zoo":
         content = _zoo()
+    elif name.startswith("theory:"):
+        # Loads torch.
+        from benchmarks import theory_tables
+
+        content = theory_tables.table(name, folder / "theory")
     elif name.startswith("paired:"):
         content = _paired(name, folder)
     else:

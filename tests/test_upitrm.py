@@ -58,6 +58,7 @@ VARIANTS = {
     "readout": {"advantage": "readout"},
     "readout-no-prior": {"advantage": "readout", "prior": 0.0},
     "exact": {"conservative": "exact", "mixture_capacity": 3, "mixture_alpha": 0.3},
+    "safe": {"conservative": "exact", "mixture_capacity": 3, "mixture_alpha": "safe"},
     "persistent": {"latent": "persistent"},
     "clamp": {"contraction": "clamp", "radius": None},
     "stage0": {"prior": 1.0},
@@ -126,7 +127,7 @@ def test_policy_saves_and_loads_alone(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["default", "exact", "persistent", "readout", "hindsight", "hindsight-search"])
+@pytest.mark.parametrize("name", ["default", "exact", "safe", "persistent", "readout", "hindsight", "hindsight-search"])
 @pytest.mark.parametrize("stop_at", [64, 100])
 def test_killed_and_resumed_run_equals_an_uninterrupted_one(name, stop_at, tmp_path):
     """Stopped at the end of a rollout (64) and in the middle of one (100), with episodes under way."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Target = Literal["k_step", "hindsight"]
 Advantage = Literal["enumerate", "readout"]
 Conservative = Literal["distill", "exact"]
+StepSize = float | Literal["safe"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Dials:
     advantage: Advantage
     prior: float
     beta: float
-    mixture_alpha: float
+    mixture_alpha: StepSize
     conservative: Conservative
     value_coef: float
     deep_supervision: bool
@@ -72,7 +73,10 @@ def dials_of(model: UPITRM) -> Dials:
         "n_steps must be at least 1": model.n_steps >= 1,
         "batch_size must be at least 1": model.batch_size >= 1,
         "bootstrap_horizon must be at least 1": model.bootstrap_horizon >= 1,
-        "mixture_alpha must be within [0, 1]": 0.0 <= model.mixture_alpha <= 1.0,
+        "mixture_alpha must be within [0, 1] or 'safe'": model.mixture_alpha == "safe"
+        or (not isinstance(model.mixture_alpha, str) and 0.0 <= model.mixture_alpha <= 1.0),
+        "mixture_alpha='safe' needs conservative='exact' and advantage='enumerate'": model.mixture_alpha != "safe"
+        or (model.conservative, advantage) == ("exact", "enumerate"),
         "prior must be within [0, 1]": 0.0 <= prior <= 1.0,
         "beta must be positive": beta > 0.0,
         "prior_steps must be at least 1": model.prior_steps >= 1,

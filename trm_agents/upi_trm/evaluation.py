@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -84,7 +84,8 @@ def evaluate(policy: RecursivePolicy, rollout: Rollout, last_values: NDArray[np.
     pi, latents_out = policy.action_probabilities(observation, latent)
     output = policy.network.read(latents_out)
     values = policy.value_offset + policy.value_scale * output.value - phi
-    q, queries = _action_values(policy, dials, flat, checks, latents_out, output.advantages)
+    states = None if policy.mdp is None else states_of(flat)
+    q, queries = _action_values(policy, dials, states, checks, latents_out, output.advantages)
     return Evaluation(
         observation,
         latent,
@@ -113,21 +114,39 @@ def _targets(rollout: Rollout, values: Tensor, last_values: NDArray[np.float64],
 def _action_values(
     policy: RecursivePolicy,
     dials: Dials,
-    observation: dict[str, NDArray[Any]],
+    states: PlanStates | None,
     checks: Checks | None,
     latents: Tensor,
     readout: Tensor | None,
 ) -> tuple[Tensor, int]:
-    """Q of every legal action up to a constant a state, which centring removes, and how many successors it took."""
+    """Q of every legal action up to a constant a state, which centring removes, and how many successors it took.
+
+    Args:
+        policy: gives U.
+        dials: hyperparameters: how values are had, and the prior.
+        states: B states; None without a model.
+        checks: the checker's word on them; None without a model.
+        latents: z_n of the states, where a persistent latent goes on from.
+        readout: advantages read from them; None where they are enumerated.
+    """
     mdp = policy.mdp
     if dials.advantage == "readout":
         assert readout is not None
-        if mdp is None or checks is None or dials.prior == 0.0:
+        if mdp is None or states is None or checks is None or dials.prior == 0.0:
             return readout, 0
-        checker = enumerated(mdp, states_of(observation), checks, None, dials.prior)
+        checker = enumerated(mdp, states, checks, None, dials.prior)
         prior = torch.as_tensor(checker.q, device=policy.device)
         return (1.0 - dials.prior) * readout + dials.prior * prior, checker.queries
-    assert mdp is not None and checks is not None
+    assert states is not None and checks is not None
+    return enumerated_values(policy, states, checks, latents, dials.prior)
+
+
+def enumerated_values(
+    policy: RecursivePolicy, states: PlanStates, checks: Checks, latents: Tensor, prior: float
+) -> tuple[Tensor, int]:
+    """Q of every legal action with U of the policy, (B, n_actions), zero on illegal ones, and how many successors."""
+    mdp = policy.mdp
+    assert mdp is not None
 
     def state_values(states: PlanStates, score: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         out = np.empty(len(rows), np.float32)
@@ -140,5 +159,5 @@ def _action_values(
             out[part] = policy.values(batch, phi, carried).cpu().numpy()
         return out
 
-    values = enumerated(mdp, states_of(observation), checks, state_values, dials.prior)
+    values = enumerated(mdp, states, checks, state_values, prior)
     return torch.as_tensor(values.q, device=policy.device), values.queries

@@ -23,7 +23,10 @@ def policy_targets(evaluation: Evaluation, scale: float, dials: Dials) -> Tensor
     _, _, mask, policy, *_ = evaluation
     scaled = improvement.clipped(evaluation.advantages / scale, policy, mask, ADVANTAGE_LIMIT)
     better = improvement.candidate(policy, scaled, mask, dials.beta)
-    return better if dials.conservative == "exact" else improvement.mixture(policy, better, dials.mixture_alpha)
+    if dials.conservative == "exact":
+        return better
+    assert not isinstance(dials.mixture_alpha, str)
+    return improvement.mixture(policy, better, dials.mixture_alpha)
 
 
 class Losses(NamedTuple):

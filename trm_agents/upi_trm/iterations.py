@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from trm_agents.upi_trm.hit_fitting import fit_hits
 from trm_agents.upi_trm.policies import RecursivePolicy
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
+from trm_agents.upi_trm.safe_step import sampled_step
 
 SCALE_MEMORY = 0.9
 """Share of the running advantage scale that an iteration keeps."""
@@ -32,6 +34,10 @@ class Iteration:
     """Successors enumerated through the model."""
     advantage_scale: float | None = None
     """Running root mean square of the advantages, for the next iteration."""
+    step_size: float = 1.0
+    """alpha of the conservative step."""
+    step_bound: float = nan
+    """Estimated lower bound on what it gains, where that chose it."""
     log: dict[str, float] = field(default_factory=dict)
 
 
@@ -58,9 +64,11 @@ def improve_by_k_steps(
     scale = SCALE_MEMORY * (rms if scale is None else scale) + (1.0 - SCALE_MEMORY) * rms
     target = policy_targets(evaluation, scale + 1e-6, dials)
     fitted = fit(policy, evaluation, target, dials, rng)
+    alpha, bound, queries = _step_size(policy, evaluation, dials)
     expired = 0.0
-    if policy.mixture is not None:
-        expired = policy.mixture.promote(policy.network, dials.mixture_alpha)
+    # A step of length zero would still make a snapshot expire.
+    if policy.mixture is not None and alpha > 0.0:
+        expired = policy.mixture.promote(policy.network, alpha)
     log = {
         "train/policy_loss": fitted.policy_loss,
         "train/value_loss": fitted.value_loss,
@@ -69,11 +77,21 @@ def improve_by_k_steps(
         "train/value_max": float(evaluation.values.max()),
         "train/centring_defect": float(improvement.centring_defect(evaluation.advantages, evaluation.policy)),
         "mixture/distillation_kl": _kl_left(policy, evaluation, target),
-        "mixture/base_weight": 1.0 - dials.mixture_alpha,
+        "mixture/base_weight": 1.0 - alpha,
         "mixture/expired_weight": expired,
         "recursion/projection_active": fitted.projected,
     }
-    return Iteration(fitted.gradient_steps, evaluation.queries, scale, log)
+    if dials.mixture_alpha == "safe":
+        log["mixture/safe_bound"] = bound
+    return Iteration(fitted.gradient_steps, evaluation.queries + queries, scale, alpha, bound, log)
+
+
+def _step_size(policy: RecursivePolicy, evaluation: Evaluation, dials: Dials) -> tuple[float, float, int]:
+    """Alpha, the estimated bound that chose it (nan: nothing did), and successors enumerated for that."""
+    if dials.mixture_alpha != "safe":
+        return float(dials.mixture_alpha), nan, 0
+    step, queries = sampled_step(policy, evaluation, dials)
+    return *step.best(), queries
 
 
 @torch.no_grad()

@@ -144,13 +144,22 @@ class RecursivePolicy(BasePolicy):
         last = self.network.run(self.inputs(observation), latent, kept=1).latents[-1]
         return self.value_offset + self.value_scale * self.network.read_value(last) - potential
 
+    @property
+    def evaluator(self) -> Recursion:
+        """The network that U_n is read from."""
+        return self.network
+
+    def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
+        """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
+        heads = torch.stack([self.network.read_value(z) for z in latents])
+        return self.value_offset + self.value_scale * heads - potential
+
     def values_by_depth(
         self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
     ) -> Tensor:
         """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
-        latents = self.network.run(self.inputs(observation), latent, unroll).latents
-        heads = torch.stack([self.network.read_value(z) for z in latents])
-        return self.value_offset + self.value_scale * heads - potential
+        latents = self.evaluator.run(self.inputs(observation), latent, unroll).latents
+        return self.values_of(latents, observation, potential)
 
     def value_lipschitz(self) -> float:
         """L_V: bound on |U(z) - U(z')| / |z - z'| over all latents of any state, from the weights as they are.

@@ -163,12 +163,15 @@ class RepairPolicy(TRMPolicy):
         """U_n(s) = gamma^(m - 1) - Phi(s), with m the expected number of cells that are not right, shape (B,)."""
         return self._values_of(self.hit_probabilities(observation), self._states(observation)) - potential
 
-    def values_by_depth(
-        self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
-    ) -> Tensor:
-        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
+    @property
+    def evaluator(self) -> RepairNetwork:
+        """The deployed average."""
+        return self.averaged
+
+    def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
+        """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
         states = self._states(observation)
-        depths = self.averaged.hits_by_depth(observation, unroll, unroll)
+        depths = self.averaged.probabilities(self.averaged.logits(latents))
         return torch.stack([self._values_of(hits, states) for hits in depths]) - potential
 
     def value_lipschitz(self) -> float:

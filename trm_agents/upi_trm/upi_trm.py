@@ -7,6 +7,7 @@ import pathlib
 import sys
 import time
 from collections.abc import Iterable
+from math import nan
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -23,7 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from trm_agents.recursion import Contraction
 from trm_agents.upi_trm.collection import act, state_values, truncation_values
-from trm_agents.upi_trm.dials import Advantage, Conservative, Target, dials_of, hindsight_dials_of
+from trm_agents.upi_trm.dials import Advantage, Conservative, StepSize, Target, dials_of, hindsight_dials_of
 from trm_agents.upi_trm.hindsight import HindsightMemory
 from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_steps
 from trm_agents.upi_trm.policies import (
@@ -72,7 +73,9 @@ class UPITRM(BaseAlgorithm):
             default the first with `TRMPolicy`, the second elsewhere.
         beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
             values are enumerated, 1 where they are read out and therefore noisier.
-        mixture_alpha: alpha of the conservative step, within [0, 1].
+        mixture_alpha: alpha of the conservative step, within [0, 1]; or `safe`: where a lower bound on the improvement,
+            estimated from the rollout's enumerated advantages, is largest (`upi_trm.safe_step`; docs/theory.md says
+            what of it is certain). It needs `conservative="exact"` and doubles the enumeration.
         conservative: `distill` fits the network to the mixture; `exact` deploys the mixture itself, as weighted
             snapshots.
         mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest.
@@ -108,6 +111,7 @@ class UPITRM(BaseAlgorithm):
         `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
         `mixture/base_weight`: weight that the policy before the step has after it.
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
+        `mixture/safe_bound`: with `safe`: the estimated bound on the rise of the expected return at the step taken.
         `mixture/expired_weight`: weight that an expiring snapshot handed to the newest (`exact`).
         `train/hit_loss`, `train/hit_accuracy`: `hindsight`: weighted cross-entropy, and share of the cells in need of
             an edit whose likeliest symbol is the right one; means over the iteration's gradient steps.
@@ -144,7 +148,7 @@ class UPITRM(BaseAlgorithm):
         latent: Latent = "episodic",
         advantage: Advantage | None = None,
         beta: float | None = None,
-        mixture_alpha: float = 0.5,
+        mixture_alpha: StepSize = 0.5,
         conservative: Conservative = "distill",
         mixture_capacity: int = 16,
         prior: float | None = None,
@@ -219,6 +223,7 @@ class UPITRM(BaseAlgorithm):
         self.ema_decay = ema_decay
         self.model_queries = 0
         self.gradient_steps_done = 0
+        self.step_size, self.step_bound = 1.0, nan
         self.mdp: PlanEditMDP | None = None
         self.rng: np.random.Generator | None = None
         self.rollout: Rollout | None = None
@@ -373,6 +378,7 @@ class UPITRM(BaseAlgorithm):
             self.model_queries += done.queries
         self.rollout.clear()
         self.gradient_steps_done += done.gradient_steps
+        self.step_size, self.step_bound = done.step_size, done.step_bound
         self._n_updates += done.gradient_steps
         for name, value in done.log.items():
             self.logger.record(name, value)

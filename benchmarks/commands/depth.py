@@ -1,0 +1,87 @@
+"""Train at n = 2 with each contraction, evaluate at 1 to 32 inner steps, and draw what theory predicts beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import records
+from benchmarks.commands import arguments
+from benchmarks.folder import Cell, Folder
+from benchmarks.launcher import LocalLauncher
+from benchmarks.provenance import provenance
+from benchmarks.runner import Runner, plan
+from benchmarks.suites import pool, suite
+
+CONTESTANTS = "benchmarks.depth_agents"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    arguments.add_out(parser)
+    parser.add_argument("--suite", default="sudoku-4x4-hard", help="a suite (default: sudoku-4x4-hard)")
+    parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
+    parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
+    parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the rows to a file too")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="where the figure goes (default: OUT/depth.png)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and measure what is missing in the folder, then show all of it; 1 where a cell failed."""
+    from benchmarks import depth_agents
+
+    console = Console(soft_wrap=True)
+    folder = Folder(options.out)
+    cells = plan(depth_agents, [options.suite], list(depth_agents.METHODS), options.seeds, options.steps, stage0=False)
+    about = {**provenance()._asdict(), "workers": options.workers, "threads": 1}
+    folder.save_plan(cells, {"command": options.command_line, **about})
+    arguments_of_cells = ["--threads", "1", "--contestants", CONTESTANTS]
+    failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers)
+    _measure(folder, cells, console)
+    _show(folder, options, console)
+    return 1 if failed else 0
+
+
+def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
+    """Rows of every trained model that has none yet."""
+    import torch
+
+    from benchmarks import depth_agents
+    from benchmarks.depth import DepthRow, measure
+    from trm_agents import UPITRM
+
+    torch.set_num_threads(1)
+    file = folder.root / "depth.jsonl"
+    done = {(row.suite, row.algo, row.seed, row.steps) for row in records.read(file, DepthRow)}
+    origin = provenance()
+    for cell in cells:
+        path = folder.of_cell(cell) / "model.zip"
+        if cell.key in done or not path.exists():
+            continue
+        row = suite(cell.suite)
+        puzzles = pool(row.env_id, row.env_kwargs, "test")
+        model = depth_agents.load(cell.algo, str(path), row.env_id, row.env_kwargs)
+        assert isinstance(model, UPITRM)
+        commit = origin.commit + ("+" if origin.dirty else "")
+        for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit)):
+            records.append(file, found)
+        console.print(f"[green]measured[/] {cell}")
+
+
+def _show(folder: Folder, options: argparse.Namespace, console: Console) -> None:
+    from benchmarks.depth import DepthRow
+    from benchmarks.depth_report import figure, table
+    from benchmarks.plots import as_png
+
+    rows = records.latest(records.read(folder.root / "depth.jsonl", DepthRow))
+    if len({row.seed for row in rows}) < 2:
+        console.print("intervals need two seeds at least: no table yet")
+        return
+    console.print(table(rows), markup=False)
+    records.write_atomically(options.figure or folder.root / "depth.png", as_png(figure(rows)))
+    if options.csv is not None:
+        records.write_atomically(options.csv, records.to_csv(rows, DepthRow))

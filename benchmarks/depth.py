@@ -1,0 +1,189 @@
+"""What happens to an agent that is evaluated at another depth than it was trained at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baselines.agents import facing, unrolled
+from benchmarks.depth_agents import METHODS, agent_of
+from benchmarks.protocol import evaluate
+from benchmarks.suites import Pool
+from trm_agents import UPITRM
+from trm_agents.theory.value_bounds import envelope
+from trm_agents.upi_trm.collection import as_tensors
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe
+
+DEPTHS = (1, 2, 4, 8, 16, 32)
+START_PUZZLES = 64
+"""Puzzles whose successors make up B1; B0 takes the whole pool."""
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class DepthRow:
+    """One model at one depth m, against the depth n that it was trained at, on one set of states."""
+
+    suite: str
+    algo: str
+    contraction: str
+    projection: bool
+    seed: int
+    steps: int
+    states_set: str
+    """`B0`: first states of the test puzzles; `B1`: successors of some of them."""
+    states: int
+    n: int
+    m: int
+    delta_value: float
+    """Mean |U_n - U_m|."""
+    value_spread: float
+    """Standard deviation of U_n + Phi over the set: what there is to tell apart."""
+    delta_policy: float
+    """Mean KL(pi_n || pi_m) over legal actions."""
+    delta_latent: float
+    """Mean |z_n - z_m|, joint L2."""
+    agreement: float
+    """Share of states with the same greedy action."""
+    success: float
+    """Test puzzles solved greedily at depth m."""
+    puzzles: int
+    lipschitz: float
+    """Certified L_z; inf where there is none."""
+    lipschitz_value: float
+    """Certified L_V."""
+    first_move: float
+    """C_z, the largest on the set."""
+    envelope: float
+    """L_V C_z L_z^n (1 - L_z^(m-n)) / (1 - L_z), with the smaller depth as n."""
+    commit: str
+    schema: str = "depth/1"
+
+    @property
+    def key(self) -> tuple[str, str, int, int, str, int]:
+        """What the row is the measurement of."""
+        return self.suite, self.algo, self.seed, self.steps, self.states_set, self.m
+
+    @property
+    def relative(self) -> float:
+        """Delta_V in units of the spread of V."""
+        return self.delta_value / self.value_spread if self.value_spread > 0.0 else 0.0
+
+
+class Read(NamedTuple):
+    """A set of states at all depths."""
+
+    values: NDArray[np.float64]
+    """(depths, S)."""
+    policies: NDArray[np.float64]
+    """(depths, S, A)."""
+    distances: NDArray[np.float64]
+    """|z_n - z_m|, (depths, S)."""
+    first_move: float
+    potential: NDArray[np.float64]
+
+
+def sets_of_states(mdp: PlanEditMDP, puzzles: Pool) -> Mapping[str, PlanStates]:
+    """B0 and B1."""
+    first = mdp.initial(puzzles.instances)
+    made = mdp.successors(first.at(slice(0, START_PUZZLES))).transition
+    return {"B0": first, "B1": made.successors.at(~made.terminated)}
+
+
+def measure(
+    model: UPITRM, algo: str, puzzles: Pool, about: tuple[str, int, int, str], depths: tuple[int, ...] = DEPTHS
+) -> list[DepthRow]:
+    """Rows of one model.
+
+    Args:
+        model: trained at depth n.
+        algo: its row of `depth_agents.METHODS`.
+        puzzles: test pool.
+        about: suite, seed, steps, commit.
+        depths: m, each.
+    """
+    suite, seed, steps, commit = about
+    mdp, policy, n = puzzles.mdp, model.policy, model.unroll
+    success = {m: evaluate(agent_of(algo, model, mdp, np.random.default_rng(0), m), *puzzles).success for m in depths}
+    rows = []
+    moduli = policy.core.lipschitz_bound(), policy.value_lipschitz()
+    dials = METHODS[algo].hyperparameters
+    for name, states in sets_of_states(mdp, puzzles).items():
+        with facing(model, mdp):
+            read = _read(model, states, depths, n)
+        own = depths.index(n)
+        for index, m in enumerate(depths):
+            rows.append(
+                DepthRow(
+                    suite=suite,
+                    algo=algo,
+                    contraction=str(dials.get("contraction", "none")),
+                    projection=dials["radius"] is not None,
+                    seed=seed,
+                    steps=steps,
+                    states_set=name,
+                    states=len(states.plans),
+                    n=n,
+                    m=m,
+                    delta_value=float(np.abs(read.values[own] - read.values[index]).mean()),
+                    value_spread=float((read.values[own] + read.potential).std()),
+                    delta_policy=float(kl(read.policies[own], read.policies[index]).mean()),
+                    delta_latent=float(read.distances[index].mean()),
+                    agreement=float((read.policies[own].argmax(1) == read.policies[index].argmax(1)).mean()),
+                    success=success[m],
+                    puzzles=len(puzzles.instances),
+                    lipschitz=moduli[0],
+                    lipschitz_value=moduli[1],
+                    first_move=read.first_move,
+                    envelope=envelope(moduli[1], read.first_move, moduli[0], min(n, m), max(n, m)),
+                    commit=commit,
+                )
+            )
+    return rows
+
+
+def kl(policy: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """KL(policy || other) of each state; 0 log 0 counts as 0, and a probability that underflowed as the least float."""
+    floor = float(np.finfo(np.float32).tiny)
+    ratio = np.log(np.maximum(policy, floor)) - np.log(np.maximum(other, floor))
+    # Rounding may leave less than nothing.
+    out: NDArray[np.float64] = np.maximum(np.where(policy > 0.0, policy * ratio, 0.0).sum(1), 0.0)
+    return out
+
+
+@torch.no_grad()
+def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) -> Read:
+    policy, mdp = model.policy, model.policy.mdp
+    assert mdp is not None
+    potential = mdp.check(states).score if mdp.shaping else np.zeros(len(states.plans))
+    rows = np.array(depths) - 1
+    values, distances, policies, first = [], [], [], 0.0
+    for begin in range(0, len(potential), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        seen = as_tensors(dict(observe(states.at(part))), policy.device)
+        latents = policy.evaluator.run(policy.inputs(seen), None, max(depths)).latents
+        chosen = latents[rows]
+        values.append(policy.values_of(chosen, seen, torch.from_numpy(potential[part])).double().numpy())
+        distances.append(_norm(chosen - latents[n - 1]).numpy())
+        first = max(first, float(_norm(latents[:1]).max()))
+        at_depths = []
+        for m in depths:
+            with unrolled(model, m):
+                chances = policy.action_probabilities(seen)[0].double()
+                at_depths.append((chances / chances.sum(1, keepdim=True)).numpy())
+        policies.append(np.stack(at_depths))
+    joined = np.concatenate(values, 1), np.concatenate(policies, 1), np.concatenate(distances, 1)
+    return Read(*joined, first, potential)
+
+
+def _norm(latents: Tensor) -> Tensor:
+    """Joint L2 norm, (k, B, ...) -> (k, B)."""
+    out: Tensor = torch.linalg.vector_norm(latents.double().flatten(2), dim=2)
+    return out

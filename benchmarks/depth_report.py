@@ -1,0 +1,105 @@
+"""The depth study in a table and a figure, with t intervals over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.depth import DepthRow
+from benchmarks.stats import Interval, t_interval
+
+COLOURS = {"none": "#d1495b", "clamp": "#edae49", "certified": "#0b6e4f"}
+Quantity = Callable[[DepthRow], float]
+QUANTITIES: dict[str, Quantity] = {
+    "Delta_V": lambda row: row.delta_value,
+    "relative": lambda row: row.relative,
+    "Delta_pi": lambda row: row.delta_policy,
+    "Delta_z": lambda row: row.delta_latent,
+    "argmax": lambda row: row.agreement,
+    "success": lambda row: row.success,
+}
+FLOOR = 1e-9
+"""What a logarithmic axis shows of zero."""
+
+
+def over_seeds(rows: Sequence[DepthRow], quantity: Quantity) -> Interval:
+    """Mean and t interval."""
+    return t_interval([quantity(row) for row in rows])
+
+
+def groups(rows: Sequence[DepthRow]) -> list[tuple[tuple[str, str, bool, int], list[DepthRow]]]:
+    """Rows of all seeds by (set, contraction, projection, m), in this order."""
+
+    def key(row: DepthRow) -> tuple[str, str, bool, int]:
+        return row.states_set, row.contraction, row.projection, row.m
+
+    order = list(COLOURS)
+    ordered = sorted(rows, key=lambda r: (r.states_set, order.index(r.contraction), not r.projection, r.m))
+    return [(name, list(group)) for name, group in groupby(ordered, key=key)]
+
+
+def table(rows: Sequence[DepthRow], depths: Sequence[int] | None = None) -> str:
+    """Markdown, one line a set, variant and depth."""
+    heads = ["states", "contraction", "projection", "m", *QUANTITIES, "envelope", "seeds"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " :--- |" * 3 + " ---: |" * (len(heads) - 3)]
+    for (name, contraction, projection, m), group in groups(rows):
+        if depths is None or m in depths:
+            cells = [_cell(over_seeds(group, quantity)) for quantity in QUANTITIES.values()]
+            bound = float(np.mean([row.envelope for row in group]))
+            last = [f"{bound:.3g}" if np.isfinite(bound) else "none", str(len(group))]
+            words = [name, contraction, "on" if projection else "off", str(m), *cells, *last]
+            lines.append("| " + " | ".join(words) + " |")
+    return "\n".join(lines)
+
+
+def _cell(interval: Interval) -> str:
+    return f"{interval.mean:.3g} ± {interval.hi - interval.mean:.2g}"
+
+
+def figure(rows: Sequence[DepthRow]) -> Figure:
+    """Four panels for B1: Delta_V under its envelope, relative Delta_V, Delta_pi, success; bands are t intervals."""
+    drawn = Figure(figsize=(13.0, 3.9), layout="constrained")
+    panels: Any = drawn.subplots(1, 4)
+    shown = [row for row in rows if row.states_set == "B1"]
+    for axes, name in zip(panels, ("Delta_V", "relative", "Delta_pi", "success"), strict=True):
+        for (contraction, projection), group in groupby(groups(shown), key=lambda item: item[0][1:3]):
+            _curve(axes, name, contraction, projection, [rows for _, rows in group])
+        _finish(axes, name, shown[0])
+    panels[-1].legend(loc="lower left", fontsize=7.5, frameon=False)
+    return drawn
+
+
+def _curve(axes: Any, name: str, contraction: str, projection: bool, found: list[list[DepthRow]]) -> None:
+    """One variant: its mean, its band and, for Delta_V, what was predicted."""
+    depths = [group[0].m for group in found]
+    intervals = [over_seeds(group, QUANTITIES[name]) for group in found]
+    style = "-" if projection else "--"
+    label = f"{contraction}, projection {'on' if projection else 'off'}"
+    least = 0.0 if name == "success" else FLOOR
+    mean, lo, hi = (np.maximum([getattr(i, end) for i in intervals], least) for end in ("mean", "lo", "hi"))
+    axes.plot(depths, mean, style, color=COLOURS[contraction], marker="o", markersize=3.5, linewidth=1.8, label=label)
+    axes.fill_between(depths, np.maximum(lo, mean / 10 if least else 0.0), hi, color=COLOURS[contraction], alpha=0.12)
+    bound = np.array([np.mean([row.envelope for row in group]) for group in found])
+    if name == "Delta_V" and np.isfinite(bound).all():
+        dots = (0, (1, 1.5)) if projection else (0, (1, 3))
+        axes.plot(depths, np.maximum(bound, FLOOR), color=COLOURS[contraction], linestyle=dots, linewidth=1.4)
+
+
+def _finish(axes: Any, name: str, row: DepthRow) -> None:
+    titles = {
+        "Delta_V": "mean |U_n - U_m|, dotted: envelope",
+        "relative": "the same / spread of V",
+        "Delta_pi": "KL(pi_n || pi_m)",
+        "success": "test puzzles solved",
+    }
+    axes.set_title(titles[name], fontsize=10, loc="left")
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel(f"inner steps m (trained at n = {row.n})")
+    if name != "success":
+        axes.set_yscale("log")
+    axes.grid(True, color="#e6e8eb", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)

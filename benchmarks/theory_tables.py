@@ -1,0 +1,113 @@
+"""Tables of docs/theory.md, from the rows under published/theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import records
+from benchmarks.audits import AuditRow
+from benchmarks.certificate_tables import PAIRS, SAFE, STEPS, number
+from benchmarks.certificates import CertificateRow
+from benchmarks.depth import DepthRow
+from benchmarks.depth_report import table as depth_table
+from benchmarks.published import PUBLISHED
+from trm_agents.theory.ledger import ROUNDINGS
+
+FOLDER = PUBLISHED / "theory"
+BOUNDS = ("published", "clocked", "one_deviation", "two_deviations", "exact", "exact_one")
+"""Fields of `AuditRow` that are certain."""
+SURELY = 1e-9
+"""A rise that is more than rounding."""
+SHOWN_DEPTHS = (1, 4, 16, 32)
+
+
+def certificates(rows: Sequence[CertificateRow]) -> str:
+    """One column an agent: how much was checked, and medians of bound / actual and of shares."""
+    agents = {name: list(group) for name, group in groupby(rows, key=lambda row: row.model)}
+    lines = [_line(["", *agents]), "| :--- |" + " ---: |" * len(agents)]
+
+    def add(words: str, of: Callable[[list[CertificateRow]], str]) -> None:
+        lines.append(_line([words, *(of(group) for group in agents.values())]))
+
+    add("instances, states", lambda g: f"{len(g)}, {sum(r.states for r in g):,}")
+    add("checks", lambda g: f"{sum(r.checks for r in g):,}")
+    add("**violations**", lambda g: f"**{sum(r.violations for r in g)}**")
+    add("n, m, K", lambda g: f"{g[0].n}, {g[0].m}, {g[0].bootstrap_horizon}")
+    for words, field in (("L_z", "lipschitz"), ("L_V", "lipschitz_value"), ("C_z", "first_move")):
+        add(words, partial(_median, field=field))
+    for pair in PAIRS:
+        add(f"{pair.words}: bound / actual, {pair.equation}", partial(_ratio, actual=pair.actual, bound=pair.bound))
+    for step in STEPS:
+        add(f"rise at alpha = 0.1: certified > 0, {step.equation}", partial(_share, field=step.bound))
+    for words, name, equation in SAFE:
+        add(f"rise {words}: certified > 0, {equation}", partial(_share, field=f"{name}_rise"))
+    lines.append(f"\nTolerance: {ROUNDINGS} roundings of float64, fixed beforehand.")
+    return "\n".join(lines)
+
+
+def _median(rows: list[CertificateRow], field: str) -> str:
+    return number([getattr(row, field) for row in rows])
+
+
+def _ratio(rows: list[CertificateRow], actual: str, bound: str) -> str:
+    pairs = [(getattr(row, actual), getattr(row, bound)) for row in rows]
+    ratios = [b / a for a, b in pairs if a > SURELY]
+    return number(ratios) if ratios else "-"
+
+
+def _share(rows: list[CertificateRow], field: str) -> str:
+    return f"{np.mean([getattr(row, field) > SURELY for row in rows]):.0%}"
+
+
+def violated(row: AuditRow) -> bool:
+    """Whether a certain bound did not hold, as far as the digits of a row tell."""
+    scale = max(1.0, abs(row.eta))
+    return any(getattr(row, name) > row.rise + 1e-5 * scale for name in BOUNDS)
+
+
+def steps(rows: Sequence[AuditRow]) -> str:
+    """One line a setting: shares of the steps whose rise is certain, what rose, and what expiry did."""
+    heads = ["mixture_alpha", "seeds", "steps", "violations", "eta rose", *(f"{name} > 0" for name in BOUNDS)]
+    heads += ["estimated > 0", "median alpha", "expiry TV", "expiry eta"]
+    lines = [_line(heads), "| :--- |" + " ---: |" * (len(heads) - 1)]
+    ordered = sorted(rows, key=lambda row: (row.suite, row.setting, row.capacity, row.steps))
+    for key, found in groupby(ordered, key=lambda row: (row.suite, row.setting, row.capacity, row.steps)):
+        group = list(found)
+        shares = [f"{np.mean([getattr(row, name) > SURELY for row in group]):.0%}" for name in ("rise", *BOUNDS)]
+        estimated = [row.estimated for row in group if not np.isnan(row.estimated)]
+        believed = f"{np.mean(np.array(estimated) > SURELY):.0%}" if estimated else "-"
+        last = [row for row in group if not np.isnan(row.expiry_tv)]
+        cells = [key[1], str(len({row.seed for row in group})), str(len(group)), str(sum(map(violated, group)))]
+        cells += [*shares, believed, f"{np.median([row.alpha for row in group]):.3g}"]
+        cells += [f"{max(row.expiry_tv for row in last):.1e}", f"{max(row.expiry_eta for row in last):.1e}"]
+        lines.append(_line(cells))
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def table(name: str, folder: Path = FOLDER) -> str:
+    """A block's table: `theory:certificates`, `theory:steps` or `theory:depth`; empty without rows.
+
+    Raises:
+        ValueError: there is no such table.
+    """
+    kind = name.removeprefix("theory:")
+    if kind == "certificates":
+        files = sorted(folder.glob("certificates-*.csv"))
+        rows = [row for path in files for row in records.read(path, CertificateRow)]
+        return certificates(rows) if rows else ""
+    if kind == "steps":
+        audited = records.read(folder / "audits.csv", AuditRow)
+        return steps(audited) if audited else ""
+    if kind == "depth":
+        measured = records.read(folder / "depth.csv", DepthRow)
+        return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""
+    raise ValueError(f"there is no table {name!r}")

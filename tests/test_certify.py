@@ -1,0 +1,121 @@
+"""`python -m benchmarks certify`: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from test_theory import puzzle
+from test_upitrm import HINDSIGHT, agent
+
+from benchmarks import certificates, cli, models, records
+from benchmarks.certificates import CertificateRow
+from benchmarks.models import Label
+from trm_agents.theory import enumerate_closure, exact
+from trm_agents.theory.reading import Reader
+
+ENV = "SudokuPlanEdit-4x4-v0"
+EXACT = {"conservative": "exact", "mixture_capacity": 3}
+CERTIFIED = {**HINDSIGHT, "contraction": "certified", "lipschitz": 0.7}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Saved models by kind, trained for a moment."""
+    folder = tmp_path_factory.mktemp("models")
+    found = {}
+    for name, algo, kwargs in (
+        ("k_step", "upi_trm-k_step", {}),
+        ("exact", "upi_trm-exact", EXACT),
+        ("certified", "upi_trm-certified", CERTIFIED),
+    ):
+        found[name] = folder / f"{name}.zip"
+        models.save(agent(**kwargs).learn(64), found[name], Label(algo, ENV, {"blanks": (1, 4)}))
+    return found
+
+
+@pytest.fixture
+def puzzles(tmp_path):
+    np.save(tmp_path / "puzzles.npy", np.stack([puzzle(0), puzzle(0, 6), puzzle(0, 6, 9)]))
+    return str(tmp_path / "puzzles.npy")
+
+
+def run(capsys, *words):
+    code = cli.main(["certify", *map(str, words)])
+    return code, capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["k_step", "exact", "certified"])
+def test_json_of_every_kind_of_agent(name, saved, puzzles, capsys, tmp_path):
+    words = (saved[name], "--puzzles", puzzles, "--max-edits", "4", "--max-states", "99", "--json")
+    code, out = run(capsys, *words, "--csv", tmp_path / "rows.csv", "--name", name)
+    found = json.loads(out.out)
+    assert code == 0 and found["violations"] == 0 and found["checks"] > 100 and found["tolerance_roundings"] == 4096
+    rows = found["rows"]
+    # The puzzle with three blanks reaches more than 99 states.
+    assert [row["instance"] for row in rows] == [0, 1] and {row["model"] for row in rows} == {name}
+    for row in rows:
+        assert row["value_error"] <= row["error_bound_horizon"] <= row["error_bound"]
+        assert row["rise_published"] <= row["rise_deviations_2"] <= row["rise"] + 1e-5
+        assert row["float32_error"] < 1e-3
+        assert (row["lipschitz"] is None) == (name != "certified")
+    if name == "certified":
+        assert all(row["lipschitz"] <= 0.7 and row["depth_gap"] <= row["path_bound"] <= row["envelope"] for row in rows)
+    written = records.read(tmp_path / "rows.csv", CertificateRow)
+    assert [row.eta for row in written] == [row["eta"] for row in rows] and written[0].lipschitz == (
+        np.inf if rows[0]["lipschitz"] is None else rows[0]["lipschitz"]
+    )
+
+
+def test_the_table_and_a_violation(saved, puzzles, capsys, monkeypatch):
+    words = (saved["certified"], "--puzzles", puzzles, "--max-edits", "3", "--instances", "1")
+    code, out = run(capsys, *words)
+    assert code == 0 and "0 violations" in out.out and "not certified" not in out.out
+    honest = certificates.certify
+
+    def claiming(closure, policy, evaluator, *rest):
+        return honest(closure, policy, evaluator._replace(lipschitz=1e-3), *rest)
+
+    monkeypatch.setattr(certificates, "certify", claiming)
+    code, out = run(capsys, *words)
+    assert code == 1 and "VIOLATED" in out.out and "L_z" in out.out
+
+
+def test_what_is_asked_wrongly(saved, puzzles, capsys):
+    assert run(capsys, saved["k_step"], "--puzzles", puzzles, "--max-states", "2")[0] == 2
+    assert run(capsys, saved["k_step"], "--puzzles", "none.npy")[0] == 2
+    assert run(capsys, saved["k_step"], "--alpha", "2")[0] == 2
+
+
+def test_synthetic(capsys):
+    code, out = run(capsys, "synthetic", "--json")
+    found = json.loads(out.out)
+    assert code == 0 and found["violations"] == 0 and len(found["rows"]) == 101
+
+
+def test_the_policy_is_read_as_it_is_deployed_and_left_alone():
+    model = agent(**EXACT).learn(64)
+    reader = Reader(model.policy, model.mdp)
+    closure, policy = enumerate_closure(model.mdp, puzzle(0), reader.table)
+    from trm_agents.theory.audit import deployed
+
+    assert np.allclose(policy, deployed(model.policy, closure), atol=1e-7)
+    assert np.allclose(reader.deployed_values(closure), reader.depths(closure, 2).values[1], atol=1e-4)
+    assert next(model.policy.parameters()).dtype.itemsize == 4
+
+
+def test_a_persistent_latent_is_part_of_the_state():
+    model = agent(latent="persistent").learn(64)
+    mdp = type(model.mdp)(model.mdp.task, max_edits=3)
+    reader = Reader(model.policy, mdp)
+    closure, policy = enumerate_closure(mdp, puzzle(0, 6), reader.table)
+    plain, _ = enumerate_closure(mdp, puzzle(0, 6), lambda s, _: (mdp.action_mask(s) / 8.0, None))
+    # The same plan after other edits is another state (x, y, z).
+    assert closure.carried is not None and len(closure.start) > len(plain.start)
+    assert not closure.carried[0].any() and closure.carried[1:].any(axis=(1, 2)).all()
+    found, violations = certificates.certify(
+        closure, policy, reader.evaluator(closure, 4), certificates.Improvement(2.0, 0.2), 2
+    )
+    assert violations == [] and found.centring_defect < 1e-12
+    assert exact.performance(closure, policy) == found.eta

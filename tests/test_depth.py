@@ -1,0 +1,88 @@
+"""The depth study: what is measured, predicted and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_theory import puzzle
+
+from baselines.registry import METHODS as ALL
+from benchmarks import cli, depth_agents, records
+from benchmarks.depth import DepthRow, kl, measure
+from benchmarks.depth_report import figure, table
+from benchmarks.plots import as_png
+from benchmarks.suites import pool
+
+ENV = "SudokuPlanEdit-4x4-v0"
+
+
+@pytest.fixture(scope="module")
+def puzzles(tmp_path_factory):
+    file = tmp_path_factory.mktemp("puzzles") / "puzzles.npy"
+    np.save(file, np.stack([puzzle(0, 6), puzzle(3, 9), puzzle(1, 2, 12)]))
+    return pool(ENV, {"puzzles": str(file)})
+
+
+def rows_of(algo: str, puzzles) -> list[DepthRow]:
+    torch.set_num_threads(1)
+    model = depth_agents.make(algo, ENV, {"blanks": (1, 4)}, seed=0)
+    model.learning_starts = 1
+    model.hindsight_dials = replace(model.hindsight_dials, learning_starts=1)
+    model.learn(500)
+    return measure(model, algo, puzzles, ("sudoku-4x4-hard", 0, 500, "c0ffee"), (1, 2, 4, 8))
+
+
+def test_variants_differ_in_two_dials_only():
+    assert len(depth_agents.METHODS) == 6
+    for row in depth_agents.METHODS.values():
+        keys = {key for key, value in row.hyperparameters.items() if ALL["upi_trm"].hyperparameters.get(key) != value}
+        assert keys - {"unroll", "radius", "contraction", "lipschitz"} == set()
+        assert row.hyperparameters["unroll"] == 2
+
+
+@pytest.mark.parametrize("algo", ["depth-certified-ball", "depth-clamp-free", "depth-none-ball"])
+def test_measurements_of_one_model(algo, puzzles):
+    rows = rows_of(algo, puzzles)
+    assert [(row.states_set, row.m) for row in rows] == [(name, m) for name in ("B0", "B1") for m in (1, 2, 4, 8)]
+    for row in rows:
+        certified = algo != "depth-none-ball"
+        assert np.isfinite(row.envelope) == certified and row.states == {"B0": 3, "B1": 7 * 4}[row.states_set]
+        if row.m == 2:
+            assert row.delta_value == row.delta_latent == row.delta_policy == 0.0 and row.agreement == 1.0
+        else:
+            assert row.delta_latent > 0.0 and row.delta_policy >= 0.0
+        # A mean is below a supremum, up to float32.
+        assert row.delta_value <= row.envelope + 1e-6
+
+
+def test_kl_by_hand():
+    policy, other = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]), np.array([[0.25, 0.75, 0.0], [1.0, 0.0, 0.0]])
+    assert kl(policy, other).tolist() == pytest.approx([0.5 * np.log(2.0) + 0.5 * np.log(2 / 3), 0.0])
+    assert np.isfinite(kl(other, np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))).all()
+
+
+def fake(seed: int, contraction: str, projection: bool, m: int) -> DepthRow:
+    return DepthRow(
+        suite="sudoku-4x4-hard", algo="a", contraction=contraction, projection=projection, seed=seed, steps=9,
+        states_set="B1", states=5, n=2, m=m, delta_value=0.1 * m * (1 + seed), value_spread=0.5, delta_policy=0.0,
+        delta_latent=1.0, agreement=1.0, success=1.0, puzzles=3, lipschitz=0.9, lipschitz_value=2.0, first_move=1.0,
+        envelope=np.inf if contraction == "none" else 3.0, commit="c",
+    )  # fmt: skip
+
+
+def test_report(tmp_path):
+    rows = [fake(s, kind, True, m) for s in (0, 1) for kind in ("none", "certified") for m in (1, 2, 4)]
+    lines = table(rows, depths=(4,)).splitlines()
+    assert len(lines) == 2 + 2 and "| none | on | 4 | 0.6 ± " in lines[2] and lines[2].endswith("| none | 2 |")
+    assert lines[3].endswith("| 3 | 2 |")
+    assert as_png(figure(rows)).startswith(b"\x89PNG")
+    records.write_atomically(tmp_path / "rows.csv", records.to_csv(rows, DepthRow))
+    assert records.read(tmp_path / "rows.csv", DepthRow) == rows
+
+
+def test_command_line_names_the_mistake(tmp_path, capsys):
+    assert cli.main(["depth", str(tmp_path), "--suite", "none"]) == 2
+    assert "unknown suite" in capsys.readouterr().err
