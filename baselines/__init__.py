@@ -7,13 +7,16 @@ from baselines.agents import Agent, Unroll, agent_of, line
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.proposers import proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
+from baselines.spaces import SPACES, Space
 
 __all__ = [
     "LINES",
     "METHODS",
+    "SPACES",
     "Agent",
     "Line",
     "Method",
+    "Space",
     "Unroll",
     "agent_of",
     "gradient_steps",

@@ -21,6 +21,7 @@ from benchmarks.commands import (
     run,
     speed,
     status,
+    tune,
     watch,
     zoo,
 )
@@ -30,6 +31,7 @@ COMMANDS: dict[str, ModuleType] = {
     "run": run,
     "status": status,
     "report": report,
+    "tune": tune,
     "compare": compare,
     "evaluate": evaluate,
     "compute": compute,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from baselines import Line, Method, gradient_steps, line, model_queries, parameters, proposer_of
+from baselines import Line, Method, Space, gradient_steps, line, model_queries, parameters, proposer_of
 from baselines.agents import TOLERANCE, ModelAgent, Unroll
 from baselines.registry import METHODS as ALL
 from baselines.registry import build, restore
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LINES",
     "METHODS",
+    "SPACES",
     "VARIANTS",
     "agent_of",
     "gradient_steps",
@@ -64,11 +66,20 @@ def _row(variant: Variant) -> Method:
 
 METHODS: dict[str, Method] = {variant.name: _row(variant) for variant in VARIANTS}
 LINES: dict[str, Line] = {}
+SPACES: dict[str, Space] = {}
+"""Nothing is tuned."""
 
 
-def make(name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None) -> BaseAlgorithm:
+def make(
+    name: str,
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    seed: int | None,
+    *,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> BaseAlgorithm:
     """A new model."""
-    return build(METHODS[name], env_id, env_kwargs, seed)
+    return build(METHODS[name].with_settings(settings), env_id, env_kwargs, seed)
 
 
 def load(name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import Agent, Line, Method, Unroll
+from baselines import Agent, Line, Method, Space, Unroll
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import Grids
 
@@ -33,7 +33,19 @@ class Contestants(Protocol):
     def LINES(self) -> Mapping[str, Line]:  # noqa: N802
         """Reference lines, which are not."""
 
-    def make(self, name: str, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None) -> BaseAlgorithm:
+    @property
+    def SPACES(self) -> Mapping[str, Space]:  # noqa: N802
+        """What methods are tuned over."""
+
+    def make(
+        self,
+        name: str,
+        env_id: str,
+        env_kwargs: Mapping[str, Any],
+        seed: int | None,
+        *,
+        settings: Mapping[str, Any] = ...,
+    ) -> BaseAlgorithm:
         """A new model."""
 
     def load(self, name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
@@ -76,6 +88,8 @@ class Result:
     """Edits spent until the episode ended, shape (n,)."""
     returns: NDArray[np.float64]
     """Sum of discounted rewards of the episode, shape (n,)."""
+    scores: NDArray[np.float64]
+    """The highest score that the checker gave to a plan of the episode, shape (n,)."""
 
     @property
     def n(self) -> int:
@@ -122,19 +136,21 @@ def evaluate(agent: Agent, mdp: PlanEditMDP, instances: Grids, *, deterministic:
 
 def _play(
     agent: Agent, mdp: PlanEditMDP, instances: Grids, deterministic: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """The fields of `Result` of one batch; episodes that have ended leave it."""
     solved = np.zeros(len(instances), np.bool_)
     edits = np.zeros(len(instances), np.int64)
     returns = np.zeros(len(instances))
     alive = np.arange(len(instances))
     states, discount = mdp.initial(instances), 1.0
+    scores = mdp.check(states).score
     while len(alive):
         transition = mdp.transition(states, agent.act(states, deterministic))
         edits[alive] += 1
         returns[alive] += discount * transition.rewards
         solved[alive] = transition.checks.solved
+        scores[alive] = np.maximum(scores[alive], transition.checks.score)
         discount *= mdp.gamma
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
-    return solved, edits, returns
+    return solved, edits, returns, scores

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from benchmarks import records
 from benchmarks.folder import Folder
-from benchmarks.rows import ComputeRow, CurveRow, ResultRow, SpeedRow
+from benchmarks.rows import ComputeRow, CurveRow, ResultRow, SpeedRow, TuningRow
 
 PUBLISHED = Path(__file__).resolve().parent / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, SpeedRow)}
+SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, SpeedRow, TuningRow)}
 
 Record = TypeVar("Record")
 

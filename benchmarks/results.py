@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,13 +17,14 @@ from benchmarks.ablations import compared
 from benchmarks.provenance import ROOT
 from benchmarks.published import PUBLISHED, ablations, published
 from benchmarks.rendering import environment
-from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow
-from benchmarks.shipped import beyond_mask, shipped_pool
+from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow, TuningRow
+from benchmarks.shipped import PARTS, parts, shipped_pool
 from benchmarks.stats import LEVEL
 from benchmarks.suites import SUITES, suite
 from benchmarks.summary import Summary, best_against, success_on, summarise
 from benchmarks.tables import COLUMNS, Column
 from benchmarks.targets import TARGETS, Target, Verdict, greedy, judge, searched
+from benchmarks.tuning import trials
 from trm_envs.plan_edit.task import Grids
 
 TRIED = ROOT / "docs" / "tried.md"
@@ -77,6 +78,7 @@ def page(folder: Path = PUBLISHED, tried: Path = TRIED, targets: Sequence[Target
             suites=[_suite(name, rows, figures) for name in SUITES if any(row.suite == name for row in rows.results)],
             searches=_searches(rows.compute, figures),
             ablations=tables.markdown_ablations(found) if (found := compared(rows.ablations, rows.results)) else "",
+            tuning=_tuning(published(TuningRow, folder)),
             algos=" and ".join(sorted({target.algo for target in targets})),
             targets=tables.markdown_targets([_verdict(target, rows) for target in targets]),
             tried=tried.read_text(encoding="utf-8").strip(),
@@ -100,7 +102,7 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
     """What the template says of one suite."""
     mine = [row for row in rows.results if row.suite == name]
     points = [point for point in rows.curves if point.suite == name]
-    lines, beyond = summarise(mine), beyond_mask(name, rows.pools[name])
+    lines, masks = summarise(mine), parts(name, rows.pools[name])
     if points:
         figures[f"{FIGURES}/{name}.png"] = partial(_learning_curves, name, points, lines)
     budgets = sorted({line.steps for line in lines if line.steps}) or [0]
@@ -108,22 +110,23 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
         "suite": suite(name),
         "keywords": [f"{key}={value!r}" for key, value in suite(name).env_kwargs.items()],
         "n": len(rows.pools[name]),
-        "beyond": None if beyond is None else int(beyond.sum()),
+        "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
         "figure": f"{FIGURES}/{name}.png" if points else "",
         "digest": _digest(points, CurveRow),
-        "budgets": [_budget(steps, mine, lines, beyond) for steps in budgets],
+        "budgets": [_budget(steps, mine, lines, masks) for steps in budgets],
         "origins": sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in mine}),
     }
 
 
 def _budget(
-    steps: int, rows: Sequence[ResultRow], lines: Sequence[Summary], beyond: NDArray[np.bool_] | None
+    steps: int, rows: Sequence[ResultRow], lines: Sequence[Summary], masks: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, Any]:
     """The tables of one training budget, reference lines included, and the best contestant's differences."""
     here = [line for line in lines if line.steps in (0, steps)]
     success, cost = ([column for column in COLUMNS if column.head in heads] for heads in (SUCCESS, COST))
-    if beyond is not None and beyond.any() and not beyond.all():
-        success.insert(3, _beyond_column(rows, beyond))
+    for place, (part, mask) in enumerate(masks.items(), start=3):
+        if mask.any() and not mask.all():
+            success.insert(place, _part_column(rows, part, mask))
     return {
         "steps": f"{steps:,}",
         "success": tables.markdown_summaries(here, success),
@@ -132,13 +135,13 @@ def _budget(
     }
 
 
-def _beyond_column(rows: Sequence[ResultRow], beyond: NDArray[np.bool_]) -> Column:
-    """Success on the test puzzles that naked and hidden singles do not solve."""
+def _part_column(rows: Sequence[ResultRow], part: str, mask: NDArray[np.bool_]) -> Column:
+    """Success on the test puzzles of one part."""
 
     def cell(line: Summary) -> str:
-        return tables.rate(success_on(rows, line, beyond))
+        return tables.rate(success_on(rows, line, mask))
 
-    return Column("beyond singles", "The same on puzzles that naked and hidden singles do not solve.", cell)
+    return Column(part, f"The same on puzzles that are {PARTS[part]}.", cell)
 
 
 def _searches(rows: Sequence[ComputeRow], figures: dict[str, Callable[[], bytes]]) -> list[dict[str, Any]]:
@@ -159,13 +162,28 @@ def _searches(rows: Sequence[ComputeRow], figures: dict[str, Callable[[], bytes]
     return out
 
 
+def _tuning(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
+    """What the template says of tuning: a part for each suite, budget and seed."""
+    out = []
+    for (name, steps, seed), group in groupby(
+        sorted(rows, key=lambda row: (row.suite, row.steps, row.seed, row.algo, row.trial)),
+        key=lambda row: (row.suite, row.steps, row.seed),
+    ):
+        found = trials(list(group))
+        content = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n}
+        counts = {sum(other.row.algo == one.row.algo for other in found) for one in found}
+        used, every = tables.markdown_tuning([one for one in found if one.used]), tables.markdown_tuning(found)
+        out.append({**content, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
+    return out
+
+
 def _verdict(target: Target, rows: Rows) -> Verdict:
     if target.suite not in rows.pools:
         return judge(target, [])
     instances = rows.pools[target.suite]
     if target.calls:
         return judge(target, searched(target, rows.compute, _zoo_steps() if rows.compute else {}, len(instances)))
-    return judge(target, greedy(target, rows.results, beyond_mask(target.suite, instances)))
+    return judge(target, greedy(target, rows.results, parts(target.suite, instances)))
 
 
 def _zoo_steps() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What a row means: the schemas of results, learning curves and failures."""
+"""What a row means: the schemas of results, learning curves, trials and failures."""
 
 from __future__ import annotations
 
@@ -140,6 +140,47 @@ class ComputeRow:
     def key(self) -> tuple[str, str, int | None, int, str]:
         """What the row is the measurement of."""
         return self.suite, self.guide, self.unroll, self.budget, self.pool_sha256
+
+
+@dataclass(frozen=True)
+class TuningRow:
+    """One trial of a method's tuning, scored on the whole validation pool."""
+
+    suite: str
+    algo: str
+    seed: int
+    """Of the model, and of what draws the trials."""
+    steps: int
+    trial: int
+    settings: str
+    """What was tried, as JSON: setting -> value, named as in `baselines.spaces`."""
+    n: int
+    """Validation puzzles."""
+    solved: int
+    success: float
+    score: float
+    """The checker's score of the best plan of a greedy episode, mean over puzzles, as a share of a solved plan's."""
+    success_sampled: float
+    """Fraction solved when actions are sampled; chooses nothing."""
+    env_steps: int
+    model_queries: int
+    gradient_steps: int
+    wall_s: float
+    """Seconds spent training."""
+    threads: int
+    pool_sha256: str
+    """Hash of the validation pool."""
+    commit: str
+    dirty: bool
+    cpu: str
+    versions: str
+    command: str
+    schema: str = "tuning/1"
+
+    @property
+    def key(self) -> tuple[str, str, int, int, int]:
+        """What the row is the trial of."""
+        return self.suite, self.algo, self.seed, self.steps, self.trial
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from baselines import LINES
 from benchmarks.provenance import pool_hash
 from benchmarks.rows import ComputeRow, ResultRow
 from benchmarks.suites import pool, suite
+from trm_envs.maze.generator import has_loops
 from trm_envs.plan_edit.task import Grids
 from trm_envs.sudoku.solver import beyond_singles
 
@@ -40,6 +41,19 @@ def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> Grids:
     return instances
 
 
-def beyond_mask(name: str, instances: Grids) -> NDArray[np.bool_] | None:
-    """Which puzzles naked and hidden singles do not solve, shape (n,); None where the suite is no Sudoku."""
-    return beyond_singles(instances) if LINES["singles"].supports(suite(name).env_id) else None
+PARTS = {
+    "beyond singles": "beyond naked and hidden singles",
+    "perfect": "perfect mazes",
+    "braided": "mazes with loops",
+}
+"""What the parts of a suite are called, and what the puzzles in them are."""
+
+
+def parts(name: str, instances: Grids) -> dict[str, NDArray[np.bool_]]:
+    """Which puzzles of a suite are of which part, shape (n,) each; the parts are those of the suite's puzzle."""
+    if LINES["singles"].supports(suite(name).env_id):
+        return {"beyond singles": beyond_singles(instances)}
+    if suite(name).env_id.startswith("MazePlanEdit"):
+        looped = has_loops(instances)
+        return {"perfect": ~looped, "braided": looped}
+    return {}

@@ -16,6 +16,7 @@ from benchmarks.summary import Summary
 if TYPE_CHECKING:
     from benchmarks.ablations import Ablation
     from benchmarks.targets import Verdict
+    from benchmarks.tuning import Trial
     from trm_agents.zoo import Card
 
 
@@ -132,6 +133,18 @@ ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
 }
 """Columns of the table of ablations: head -> what it says of one."""
 
+TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
+    "method": lambda one: one.row.algo,
+    "trial": lambda one: str(one.row.trial),
+    "solved": lambda one: percent(one.row.success),
+    "score": lambda one: f"{one.row.score:.3f}",
+    "sampled": lambda one: percent(one.row.success_sampled),
+    "used": lambda one: "yes" if one.used else "",
+    "train time": lambda one: _seconds(one.row.wall_s),
+    "settings": lambda one: ", ".join(f"{key}={value}" for key, value in one.changes.items()) or "as before tuning",
+}
+"""Columns of the table of tuning trials: head -> what it says of one."""
+
 TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
     "suite": lambda one: one.target.suite,
     "play": lambda one: one.target.what,
@@ -202,6 +215,11 @@ def markdown_ablations(found: Sequence[Ablation]) -> str:
 def markdown_targets(found: Sequence[Verdict]) -> str:
     """Targets and what became of them as a Markdown table."""
     return markdown(list(TARGET_COLUMNS), [[cell(one) for cell in TARGET_COLUMNS.values()] for one in found])
+
+
+def markdown_tuning(found: Sequence[Trial]) -> str:
+    """Trials of tuning as a Markdown table."""
+    return markdown(list(TUNING_COLUMNS), [[cell(one) for cell in TUNING_COLUMNS.values()] for one in found])
 
 
 def markdown_speed(rows: Sequence[SpeedRow]) -> str:

@@ -21,8 +21,8 @@ class Target(NamedTuple):
     suite: str
     steps: int
     success: float
-    part: Literal["all", "beyond singles"] = "all"
-    """Which test puzzles count."""
+    part: str = "all"
+    """Which test puzzles count: all, or one of `shipped.PARTS`."""
     calls: int = 0
     """Network calls that a search of all test puzzles may make on each; 0 = greedy play, mean over seeds."""
     algo: str = "upi_trm"
@@ -44,7 +44,8 @@ TARGETS = (
     Target("sudoku-9x9-hard", 3_000_000, 0.85),
     Target("sudoku-9x9-hard", 3_000_000, 0.98, calls=200),
     Target("sudoku-16x16", 200_000, 0.80),
-    Target("maze-9x9", 200_000, 0.99),
+    Target("maze-9x9", 200_000, 0.99, "perfect"),
+    Target("maze-9x9", 200_000, 0.99, "braided"),
     Target("maze-15x15", 500_000, 0.95),
 )
 
@@ -81,24 +82,25 @@ def judge(target: Target, known: Iterable[Measured]) -> Verdict:
     return Verdict(target, longest, "not reached" if longest.steps == target.steps else "not run yet")
 
 
-def greedy(target: Target, rows: Sequence[ResultRow], beyond: NDArray[np.bool_] | None) -> list[Measured]:
+def greedy(target: Target, rows: Sequence[ResultRow], parts: Mapping[str, NDArray[np.bool_]]) -> list[Measured]:
     """Success of greedy play at every budget that rows were published for.
 
     Args:
         target: for its suite, method and part.
         rows: published results.
-        beyond: which test puzzles are beyond singles, shape (n,).
+        parts: which test puzzles are of which part, shape (n,) each.
 
     Raises:
-        ValueError: the target asks for puzzles beyond singles, of which the suite has none.
+        ValueError: the target asks for a part of which the suite has no puzzles.
     """
     mine = [row for row in rows if (row.suite, row.algo) == (target.suite, target.algo)]
-    if mine and target.part != "all" and (beyond is None or not beyond.any()):
-        raise ValueError(f"target {target.what} on {target.suite}: the suite has no test puzzles beyond singles")
+    chosen = parts.get(target.part)
+    if mine and target.part != "all" and (chosen is None or not chosen.any()):
+        raise ValueError(f"target {target.what} on {target.suite}: the suite has no test puzzles {target.part}")
     return [
         Measured(
             line.steps,
-            line.success if target.part == "all" or beyond is None else success_on(mine, line, beyond),
+            line.success if target.part == "all" or chosen is None else success_on(mine, line, chosen),
             "1 seed" if line.seeds == 1 else f"{line.seeds} seeds",
         )
         for line in summarise(mine)

@@ -114,6 +114,18 @@ class CellCallback(BaseCallback):
         self.since = time.perf_counter()
 
 
+class Told(BaseCallback):
+    """Says how many environment steps have been made, once a step of the environments."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def _on_step(self) -> bool:
+        self.progress(self.num_timesteps)
+        return True
+
+
 def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contestants) -> tuple[BaseAlgorithm, float]:
     """The model to train, and seconds that it has been trained already.
 

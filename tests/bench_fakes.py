@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 
 import baselines
-from baselines import Method, line
+from baselines import Method, Space, line
 from benchmarks import cli
 from benchmarks.launcher import Process
 from trm_agents.search import policy_proposer, uniform_proposer
@@ -22,6 +22,7 @@ from trm_agents.search import policy_proposer, uniform_proposer
 __all__ = [
     "LINES",
     "METHODS",
+    "SPACES",
     "agent_of",
     "gradient_steps",
     "line",
@@ -38,6 +39,11 @@ METHODS = {
     for name in ("mine", "ppo", "broken")
 }
 LINES = {name: baselines.LINES[name] for name in ("random", "singles")}
+# `mine` plays the line that its settings name; `ppo` plays at random whatever its settings are.
+SPACES = {
+    "mine": Space({"line": ["checker_greedy", "random", "random_consistent"]}, [{"line": "random"}]),
+    "ppo": Space({"learning_rate": [1e-3, 1e-4], "net_arch": [[64], [64, 64], [8]]}),
+}
 
 ROLLOUT = 10
 
@@ -45,8 +51,9 @@ ROLLOUT = 10
 class FakeModel:
     """Counts steps and draws a number a step, so that two runs can be told apart."""
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, settings: dict | None = None) -> None:
         self.name = name
+        self.settings = settings or {}
         self.num_timesteps = 0
         self.rng = np.random.default_rng(seed)
         self.trace = 0.0
@@ -75,8 +82,8 @@ class FakeModel:
             archive.writestr("data", json.dumps(state))
 
 
-def make(name, env_id, env_kwargs, seed):
-    return FakeModel(name, seed)
+def make(name, env_id, env_kwargs, seed, settings=None):
+    return FakeModel(name, seed, settings)
 
 
 def load(name, path, env_id, env_kwargs):
@@ -89,7 +96,7 @@ def load(name, path, env_id, env_kwargs):
 
 
 def agent_of(name, model, mdp, rng, unroll=None, tolerance=None):
-    return line("checker_greedy" if name == "mine" else "random", mdp, rng)
+    return line(model.settings.get("line", "checker_greedy") if name == "mine" else "random", mdp, rng)
 
 
 def proposer_of(name, model, mdp, unroll=None):

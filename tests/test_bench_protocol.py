@@ -58,6 +58,29 @@ def test_returns_telescope(hard):
     assert np.allclose(result.returns, hard.mdp.gamma ** (result.edits - 1) * end - filled)
 
 
+def test_scores_are_of_the_best_plan_of_an_episode(hard):
+    result = evaluate(Scripted(), hard.mdp, hard.instances)
+    # Solved plans score one a cell; where only a given is edited, the first plan stays.
+    first = hard.mdp.check(hard.mdp.initial(hard.instances)).score
+    assert result.scores.tolist() == np.where(result.solved, hard.mdp.task.max_score, first).tolist()
+
+    class Spoiler:
+        """Writes the right digit into the first blank, then a wrong one, and so on."""
+
+        def __init__(self):
+            self.steps = 0
+
+        def act(self, states, deterministic=True):
+            blank = (states.instances == 0).argmax(axis=1)
+            right = solve(states.instances)[0][np.arange(len(blank)), blank] - 1
+            self.steps += 1
+            return blank * 4 + (right + self.steps - 1) % 4
+
+    few = hard.instances[:20]
+    spoiled = evaluate(Spoiler(), hard.mdp, few)
+    assert not spoiled.solved.any() and (spoiled.scores >= first[:20] + 1).all()
+
+
 def test_evaluating_draws_from_no_global_generator_and_repeats_itself(hard):
     def states():
         return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()

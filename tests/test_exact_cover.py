@@ -166,6 +166,27 @@ def test_the_layout_lists_every_group_of_every_cell():
     assert found.ends.tolist() == [8 * 4, 12 * 4, 12 * 4 + 16]
 
 
+def test_cells_of_pairs_hear_their_neighbours_and_not_themselves():
+    """A grid graph has degrees 2 to 4: heard sums must not depend on how many pairs the cell itself is in."""
+    task = MazeTask(3)
+    found = layout(task.groups, 9, 1)
+    assert found.members[[0, 1, 4]].tolist() == [[1, 3, -1, -1], [2, 4, 0, -1], [5, 7, 3, 1]]
+    assert found.hearers.tolist() == found.groups_of.tolist() == [[cell] for cell in range(9)]
+    assert [sorted(row) for row in found.parts_of.tolist()] == [sorted(row) for row in found.members.tolist()]
+    assert found.ends.tolist() == [9]
+    core, z = network(task).core, torch.randn(2, 8, 9)
+    row, column = np.divmod(np.arange(9), 3)
+    beside = torch.from_numpy(np.abs(row[:, None] - row) + np.abs(column[:, None] - column) == 1).float()
+    expected = torch.einsum("jk,bkt->bjt", core.own, z) + core.maps[0] @ z @ beside
+    assert torch.allclose(core._mix(core.own, core.maps, z), expected, atol=1e-5)
+
+
+def test_larger_groups_are_heard_by_their_members():
+    task = SudokuTask(4)
+    found = layout(task.groups, 16, 4)
+    assert np.array_equal(found.members, found.hearers) and np.array_equal(found.groups_of, found.parts_of)
+
+
 @pytest.mark.parametrize("keywords", [{"width": 6}, {"hidden": 10}])
 def test_channels_must_fill_the_tiles(keywords):
     with pytest.raises(ValueError, match="multiples of 4"):

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from trm_agents.recursion import repair_network
 from trm_agents.search import uniform_proposer
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
-from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, hit_loss
+from trm_agents.upi_trm.dials import HindsightDials
+from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
+from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, fit_hits, hit_loss
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.maze.env import maze_problem
@@ -150,10 +151,50 @@ def test_the_oldest_states_give_way():
     mdp = PlanEditMDP(SudokuTask(4))
     memory = HindsightMemory(mdp, 1, 5)
     for value in range(1, 5):
-        memory.keep(PUZZLE, np.full((3, 16), value, np.int8), GOAL)
+        memory.keep(PUZZLE, np.full((3, 16), value, np.int8), GOAL[None])
     assert memory.size == 5
     plans = memory.sample(500, np.random.default_rng(0)).states.plans[:, 0]
     assert {value: (plans == value).mean() > 0.5 for value in set(plans)} == {3: False, 4: True}
+
+
+LOOP = np.array([2, 0, 0, 0, 1, 0, 0, 0, 3], np.int8)
+"""A 3x3 maze with start and goal in opposite corners and a wall in the middle: two ways round it."""
+WAYS = np.array([[1, 1, 1, 0, 0, 1, 0, 0, 1], [1, 0, 0, 1, 0, 0, 1, 1, 1]], np.int8)
+
+
+def test_plans_are_repaired_to_the_nearest_goal():
+    """Half way round the loop, the way that was begun is nearer."""
+    plans = np.repeat((LOOP >= 2).astype(np.int8)[None], 3, axis=0)
+    plans[1, 1] = plans[2, 3] = 1
+    assert np.array_equal(nearest(plans, WAYS), WAYS[[0, 0, 1]])
+    assert np.array_equal(nearest(plans, WAYS[::-1]), WAYS[[1, 0, 1]])
+
+
+def test_goals_found_earlier_are_remembered():
+    memory = HindsightMemory(PlanEditMDP(MazeTask(3)), 1, 100)
+    plan = (LOOP >= 2).astype(np.int8)
+    plan[1] = 1
+    memory.keep(LOOP, plan[None], WAYS[:1])
+    memory.keep(LOOP, plan[None], WAYS[1:])
+    sample = memory.sample(50, np.random.default_rng(0))
+    assert np.array_equal(sample.goals, np.repeat(WAYS[:1], 50, axis=0))
+    many = np.unique(np.random.default_rng(0).integers(0, 2, (3 * GOALS_KEPT, 9), np.int8), axis=0)
+    assert np.array_equal(memory._known(LOOP, many), many[:GOALS_KEPT])
+    assert np.array_equal(memory._known(LOOP, many[:3]), many[:GOALS_KEPT])
+
+
+def test_a_search_may_look_for_several_solutions():
+    mdp = PlanEditMDP(MazeTask(3))
+    for solutions, known in ((1, 1), (5, 2)):
+        memory, rng = HindsightMemory(mdp, 1, 100), np.random.default_rng(0)
+        memory._wait(LOOP, mdp.initial(LOOP[None]).plans, rng)
+        assert memory.plan(uniform_proposer(mdp), 1, 50, solutions) == 1.0
+        assert len(memory._goals[LOOP.tobytes()]) == known
+        sample = memory.sample(200, rng)
+        assert mdp.task.check(sample.states.instances, sample.goals).solved.all()
+        differing = (sample.states.plans[:, None] != WAYS).sum(2)
+        if known == 2:
+            assert np.array_equal((sample.states.plans != sample.goals).sum(1), differing.min(1))
 
 
 def test_memory_pickles_with_all_it_knows():
@@ -167,6 +208,7 @@ def test_memory_pickles_with_all_it_knows():
         m.add(rollout_of(mdp, [right_actions()]), np.random.default_rng(5))
     assert memory.size == again.size and memory.next == again.next
     assert np.array_equal(memory._kept, again._kept)
+    assert {k: v.tolist() for k, v in memory._goals.items()} == {k: v.tolist() for k, v in again._goals.items()}
 
 
 def test_failed_instances_are_searched_in_the_model():
@@ -303,14 +345,16 @@ def test_losses_by_hand():
     assert depth_weights(3, False).tolist() == [1.0]
 
 
-def test_locked_cells_have_no_weight_and_right_ones_little():
+@pytest.mark.parametrize("right_weight", [0.3, 1.0])
+def test_locked_cells_have_no_weight_and_right_ones_their_own(right_weight):
     mdp = PlanEditMDP(SudokuTask(4))
     plan = PUZZLE.copy()
     plan[1] = GOAL[1]
-    weights = cell_weights(mdp, Sample(PlanStates(PUZZLE[None], plan[None], np.array([9], np.int32)), GOAL[None]))[0]
+    sample = Sample(PlanStates(PUZZLE[None], plan[None], np.array([9], np.int32)), GOAL[None])
+    weights = cell_weights(mdp, sample, right_weight)[0]
     assert float(weights.sum()) == pytest.approx(1.0)
     assert (weights[torch.from_numpy(PUZZLE > 0)] == 0).all()
-    assert float(weights[1] / weights[2]) == pytest.approx(0.3)
+    assert float(weights[1] / weights[2]) == pytest.approx(right_weight)
 
 
 def test_a_network_learns_what_it_is_shown():
@@ -328,3 +372,17 @@ def test_a_network_learns_what_it_is_shown():
         loss.backward()
         optimizer.step()
     assert torch.equal(net.hits(seen)[0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
+
+
+def test_training_depths_are_drawn_from_their_range(monkeypatch):
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy, memory, rng = policy_of(mdp, unroll=3), HindsightMemory(mdp, 1, 10), np.random.default_rng(0)
+    memory.keep(PUZZLE, PUZZLE[None], GOAL[None])
+    dials = HindsightDials(
+        batch_size=2, min_unroll=2, max_unroll=5, deep_supervision=True, ema_decay=0.9, max_grad_norm=1.0,
+        replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0, search_budget=0, search_solutions=1,
+    )  # fmt: skip
+    depths, forward = [], policy.network.hit_logits
+    monkeypatch.setattr(policy.network, "hit_logits", lambda seen, n, kept: depths.append(n) or forward(seen, n, kept))
+    fit_hits(policy, memory, 60, 0, dials, rng)
+    assert set(depths) == {2, 3, 4, 5}

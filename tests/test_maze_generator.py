@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from trm_envs.maze.generator import BRAID, generate, shortest_path_length
+from trm_envs.maze.generator import BRAID, generate, has_loops, shortest_path_length
 from trm_envs.maze.symmetry import orbit_keys, variants
 from trm_envs.maze.task import flaw
 
@@ -119,3 +119,11 @@ def test_how_many_5x5_mazes_there_are(braid, mazes, orbits):
     drawn = np.unique(generate(5, 200_000, np.random.default_rng(11), braid), axis=0)
     assert len(drawn) == mazes
     assert len(set(orbit_keys(drawn))) == orbits
+
+
+def test_braided_mazes_have_loops_and_perfect_ones_have_none():
+    rng = np.random.default_rng(0)
+    assert not has_loops(generate(9, 20, rng)).any()
+    assert has_loops(generate(9, 20, rng, braid=0.5)).all()
+    ring, corridor = [2, 0, 0, 0, 1, 0, 0, 0, 3], [2, 0, 0, 1, 1, 0, 3, 0, 0]
+    assert has_loops(np.array([ring, corridor], np.int8)).tolist() == [True, False]

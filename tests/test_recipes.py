@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import models
-from benchmarks.recipes import sudoku_9x9
+from benchmarks.recipes import maze_15x15, staged, sudoku_9x9
 from trm_agents import UPITRM
 
 
@@ -27,7 +28,27 @@ def test_stages_follow_each_other_and_finished_ones_are_kept(tmp_path, monkeypat
 
 def test_a_mixture_draws_by_its_shares():
     pools = [np.full((3, 81), value, np.int8) for value in (1, 2)]
-    source = sudoku_9x9.Mixture([0.8, 0.2], pools)
+    source = staged.Mixture([0.8, 0.2], pools)
     rng = np.random.default_rng(0)
     drawn = [int(source.sample(rng)[0]) for _ in range(500)]
     assert drawn.count(1) / 500 == pytest.approx(0.8, abs=0.06)
+
+
+def test_a_stage_on_larger_puzzles_goes_on_with_the_weights(tmp_path, monkeypatch):
+    """The core has no size: nothing is learned anew, and what the weights have cost is counted on."""
+    monkeypatch.setattr(maze_15x15, "N_ENVS", 4)
+    small = {"n_steps": 8, "unroll": 2, "min_unroll": 1, "max_unroll": 3, "search_instances": 0, "learning_starts": 1}
+    stages = tuple(
+        dataclasses.replace(stage, steps=steps, settings={**stage.settings, **small, "policy_kwargs": {"width": 4}})
+        for stage, steps in zip(maze_15x15.STAGES, (64, 32), strict=True)
+    )
+    first = maze_15x15.train(tmp_path, stages[:1])
+    large = staged.begin(stages[1], 4, first, seed=0)
+    before = UPITRM.load(first, device="cpu")
+    assert large.policy.mdp.task.size == 15 and large.memory.size == 0
+    assert large.num_timesteps == before.num_timesteps == 64
+    for name, weight in before.policy.state_dict().items():
+        assert torch.equal(weight, large.policy.state_dict()[name]), name
+    last = maze_15x15.train(tmp_path, stages)
+    label = models.label_of(last)
+    assert label.env_id == maze_15x15.LARGE and label.cost.env_steps == 96

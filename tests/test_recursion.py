@@ -142,3 +142,11 @@ def test_bad_dials_are_named():
     for keyword, value in (("unroll", 0), ("radius", -1.0), ("contraction", "tight"), ("lipschitz", 1.5)):
         with pytest.raises(ValueError, match=keyword):
             token_network(mdp, **{keyword: value})
+
+
+def test_an_edit_is_read_from_its_token_and_the_mean_of_its_cell():
+    network = randomised(token_network(PlanEditMDP(SudokuTask(4))))
+    h = torch.randn(2, 16, 4, 16)
+    both = torch.cat([h, h.mean(2, keepdim=True).expand_as(h)], dim=-1)
+    with torch.no_grad():
+        assert torch.allclose(network.policy_head(h), network.policy_head.edit(both).flatten(1), atol=1e-5)

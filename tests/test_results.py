@@ -17,6 +17,7 @@ from benchmarks.stats import t_interval, wilson_interval
 from benchmarks.suites import Pool
 from benchmarks.summary import summarise
 from benchmarks.targets import TARGETS, Measured, Target, judge, searched
+from trm_envs.maze.generator import generate
 
 DOCS = Path(__file__).parent.parent / "docs"
 SUITE = "sudoku-4x4-hard"
@@ -130,6 +131,20 @@ def test_a_suite_with_all_or_none_beyond_singles_says_so(hand_made, chosen, word
     text = results.page(hand_made([row(0, [1, 0], instances=instances)], instances=instances)).text
     assert f"{words} beyond naked and hidden singles." in text
     assert " beyond singles |" not in text[: text.index("## Targets")]
+
+
+def test_the_two_kinds_of_mazes_are_told_apart(hand_made):
+    kinds = [generate(9, 2, np.random.default_rng(0), braid) for braid in (0.0, 0.5)]
+    instances = np.concatenate(kinds)
+    maze = {"suite": "maze-9x9", "env_id": "MazePlanEdit-9x9-v0", "instances": instances}
+    rows = [row(0, [1, 1, 1, 0], **maze), row(1, [1, 1, 0, 1], **maze)]
+    targets = [Target("maze-9x9", 200, 1.0, "perfect"), Target("maze-9x9", 200, 1.0, "braided")]
+    text = results.page(hand_made(rows, instances=instances), targets=targets).text
+    assert "2 of them are perfect mazes.\n2 of them are mazes with loops." in text
+    assert column(text, "perfect", "upi_trm") == tables.rate(t_interval([1.0, 1.0]).within(0, 1))
+    assert column(text, "braided", "upi_trm") == tables.rate(t_interval([0.5, 0.5]).within(0, 1))
+    judged = [line.split("|")[-2].strip() for line in text[text.index("## Targets") :].splitlines() if "| maze" in line]
+    assert judged == ["reached", "not reached"]
 
 
 def test_every_budget_has_its_table_with_the_lines(hand_made):

@@ -326,3 +326,22 @@ def test_a_policy_guides_through_its_hit_probabilities():
 def test_a_policy_without_them_is_refused(policy):
     with pytest.raises(ValueError, match=r"has no hit_probabilities .* hindsight"):
         policy_proposer(policy)
+
+
+def test_a_search_for_all_solutions_finds_all_solutions():
+    task, found = MazeTask(5), []
+    mdp, instances = PlanEditMDP(task), mazes(5, 12, braid=1.0)
+    result = search(mdp, instances, uniform_proposer(mdp), 100_000, solutions=100_000, **FREE_OF_LIMITS)
+    for instance, plans in zip(instances, result.found, strict=True):
+        expected = {plan.tobytes() for plan in maze_solutions(task, instance)}
+        assert {plan.tobytes() for plan in plans} == expected and len(plans) == len(expected)
+        found.append(len(plans))
+    assert max(found) > 2
+    first = search(mdp, instances, uniform_proposer(mdp), 100_000, **FREE_OF_LIMITS)
+    assert [len(plans) for plans in first.found] == [1] * len(instances)
+    assert np.array_equal(first.plans, result.plans) and (first.calls <= result.calls).all()
+
+
+def test_the_number_of_solutions_must_be_positive():
+    with pytest.raises(ValueError, match="solutions at least 1"):
+        search(SMALL, sudokus(4, 1), uniform_proposer(SMALL), solutions=0)

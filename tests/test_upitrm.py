@@ -66,7 +66,14 @@ VARIANTS = {
     "hindsight": {**HINDSIGHT},
     "hindsight-clamp": {**HINDSIGHT, "contraction": "clamp"},
     "hindsight-certified": {**HINDSIGHT, "contraction": "certified"},
-    "hindsight-search": {**HINDSIGHT, "search_instances": 2, "search_budget": 5, "min_unroll": 1},
+    "hindsight-search": {
+        **HINDSIGHT,
+        "search_instances": 2,
+        "search_budget": 5,
+        "search_solutions": 2,
+        "min_unroll": 1,
+        "max_unroll": 3,
+    },
 }
 
 

@@ -21,7 +21,8 @@ from trm_envs.plan_edit.task import PlanTask
 class ExactCoverCore(Core):
     """Messages between the candidates (cell, symbol) of a puzzle seen as exact cover.
 
-    A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over the symbols of the cell), and a step is
+    A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over the symbols of the cell, if it has several),
+    where a kind of pairs is a graph, and its sums are those over the neighbours of a cell. A step is
 
     - without contraction, z' = Pi_R(z + W_2 relu(A z + I) + J + b);
     - with `clamp`, z' = Pi_R(W_2 relu(A z + I) + J + b), see `Core`;
@@ -50,6 +51,8 @@ class ExactCoverCore(Core):
     members: Tensor
     groups_of: Tensor
     ends: Tensor
+    hearers: Tensor
+    parts_of: Tensor
     modes: Tensor
 
     def __init__(
@@ -71,7 +74,7 @@ class ExactCoverCore(Core):
         if contraction != "none":
             self.register_buffer("modes", torch.from_numpy(modes(groups, n_cells, n_symbols)), persistent=False)
         self.own = nn.Parameter(torch.randn(hidden, width) / sqrt(width))
-        self.maps = nn.Parameter(torch.randn(len(groups) + 1, hidden, width) * (0.35 / sqrt(width)))
+        self.maps = nn.Parameter(torch.randn(len(self.ends), hidden, width) * (0.35 / sqrt(width)))
         self.out = None if self.certified else nn.Parameter(torch.randn(width, hidden) * (0.5 / sqrt(hidden)))
         self.bias = nn.Parameter(torch.zeros(width))
         self.prove()
@@ -133,7 +136,7 @@ class ExactCoverCore(Core):
             gain, (keep, own, maps, out, back) = self.gain(radius), self.weights()
             shift = (injection.shift + self.bias) / gain
             weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
-            cells = Layout(self.members.numpy(), self.groups_of.numpy(), self.ends.numpy())
+            cells = Layout(*(getattr(self, name).numpy() for name in Layout._fields))
             return compiled.unroll(injection.types.numpy(), latent, cells, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
@@ -152,19 +155,23 @@ class ExactCoverCore(Core):
         if not len(maps):
             return mixed
         cells = x.view(*x.shape[:2], self.n_cells, self.n_symbols)
-        mixed = mixed + torch.einsum("jk,bkc->bjc", maps[-1], cells.sum(3)).repeat_interleave(self.n_symbols, dim=2)
-        for weight, incidence in zip(maps[:-1], self._incidence(x), strict=True):
-            sums = torch.einsum("gc,bkcs->bkgs", incidence, cells)
+        if self.n_symbols > 1:
+            of_cell = torch.einsum("jk,bkc->bjc", maps[-1], cells.sum(3))
+            mixed = mixed + of_cell.repeat_interleave(self.n_symbols, dim=2)
+        # With several symbols the last map is that of the cell sums.
+        for weight, summed, heard in zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)):  # noqa: B905
+            sums = torch.einsum("gc,bkcs->bkgs", summed, cells)
             told = torch.einsum("jk,bkgs->bjgs", weight, sums)
-            mixed = mixed + torch.einsum("gc,bjgs->bjcs", incidence, told).flatten(2)
+            mixed = mixed + torch.einsum("gc,bjgs->bjcs", heard, told).flatten(2)
         return mixed
 
-    def _incidence(self, like: Tensor) -> list[Tensor]:
-        """Which cells each group of a kind holds, (groups of the kind, n_cells) each."""
+    def _incidence(self, rows: Tensor, like: Tensor) -> list[Tensor]:
+        """Which cells each row of a kind holds, (groups of the kind, n_cells) each."""
         # The last column takes the padding.
-        table = torch.zeros(len(self.members), self.n_cells + 1).to(like)
-        table.scatter_(1, torch.where(self.members < 0, self.n_cells, self.members), 1.0)
-        counts = torch.diff(self.ends[:-1], prepend=self.ends.new_zeros(1)) // self.n_symbols
+        table = torch.zeros(len(rows), self.n_cells + 1).to(like)
+        table.scatter_(1, torch.where(rows < 0, self.n_cells, rows), 1.0)
+        ends = self.ends[:-1] if self.n_symbols > 1 else self.ends
+        counts = torch.diff(ends, prepend=self.ends.new_zeros(1)) // self.n_symbols
         return list(torch.split(table[:, :-1], counts.tolist()))
 
 

@@ -30,11 +30,11 @@ class Weights(NamedTuple):
     own: Floats
     """A's map of the token itself, (H, d)."""
     maps: Floats
-    """A's maps of the group sums, a kind each, and last that of the cell sums, (n_kinds + 1, H, d)."""
+    """A's maps of the group sums, a kind each, and last, with several symbols, that of the cell sums, (kinds, H, d)."""
     out: Floats
     """B's map of the token itself, (d, H)."""
     back: Floats
-    """B's maps of the sums, (n_kinds + 1, d, H), or none, (0, d, H)."""
+    """B's maps of the sums, (kinds, d, H), or none, (0, d, H)."""
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -121,7 +121,7 @@ def backward(
     steps, batch, width, tokens = latents.shape
     wide = len(weights.own)
     n_sums = cells.ends[-1]
-    n_symbols = tokens // len(cells.groups_of)
+    n_symbols, heard = tokens // len(cells.groups_of), loops.transposed(cells)
     own_t, out_t = weights.own.T.copy(), weights.out.T.copy()
     maps_t, back_t = weights.maps.transpose(0, 2, 1).copy(), weights.back.transpose(0, 2, 1).copy()
     g, g_tokens = np.empty((width, tokens), np.float32), np.empty((tokens, width), np.float32)
@@ -146,7 +146,7 @@ def backward(
                 loops.transpose(more, more_t)
                 loops.transpose(g, g_tokens)
                 gh_tokens[:] = 0.0
-                loops.send(g_tokens, back_t, cells, n_symbols, sums, sums_t, told_t, told, gh_tokens)
+                loops.send(g_tokens, back_t, heard, n_symbols, sums, sums_t, told_t, told, gh_tokens)
                 loops.add_outers(sums_t, more_t, cells.ends, grads.back)
                 loops.transpose(gh_tokens, gh)
             loops.add_product(out_t, g, gh, 0, tokens)
@@ -163,12 +163,12 @@ def backward(
             loops.add_product(own_t, gh, g, 0, tokens)
             loops.transpose(g, g_tokens)
             loops.transpose(gh, gh_tokens)
-            loops.gather(gh_tokens, cells.members, n_symbols, told)
+            loops.gather(gh_tokens, heard.members, n_symbols, told)
             loops.transpose(told, told_t)
             loops.add_outers(told_t, sums_t, cells.ends, grads.maps)
             loops.map_sums(maps_t, cells.ends, told_t, sums_t)
             loops.transpose(sums_t, sums)
-            loops.scatter(sums, cells.groups_of, n_symbols, g_tokens)
+            loops.scatter(sums, heard.groups_of, n_symbols, g_tokens)
             loops.transpose(g_tokens, g)
         loops.transpose(g_total, g_tokens)
         loops.transpose(gh_total, gh_tokens)

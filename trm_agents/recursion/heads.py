@@ -7,6 +7,7 @@ from math import prod, sqrt
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trm_agents.recursion.cores import spectral_norm
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -62,13 +63,21 @@ class TokenActionHead(ActionHead):
     def forward(self, h: Tensor) -> Tensor:
         """(B, n_cells, n_symbols, d) -> (B, n_actions)."""
         cell = h.mean(2)
-        per_symbol = torch.cat([h, cell.unsqueeze(2).expand_as(h)], dim=-1)
-        blocks = [self.edit(per_symbol).flatten(1)]
+        blocks = [self._edits(h, cell).flatten(1)]
         if self.erase is not None:
             blocks.append(self.erase(cell).flatten(1))
         if self.stop is not None:
             blocks.append(self.stop(cell.mean(1)))
         return torch.cat(blocks, dim=1)
+
+    def _edits(self, h: Tensor, cell: Tensor) -> Tensor:
+        """`edit` of each token beside the mean of its cell, whose share of the first layer is computed once a cell."""
+        first, rectify, last = self.edit
+        assert isinstance(first, nn.Linear)
+        of_token, of_cell = first.weight.chunk(2, dim=1)
+        hidden = functional.linear(h, of_token, first.bias) + functional.linear(cell, of_cell).unsqueeze(2)
+        out: Tensor = last(rectify(hidden))
+        return out
 
 
 class TokenValueHead(ValueHead):

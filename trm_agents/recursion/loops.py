@@ -6,7 +6,7 @@ products run over tokens and token-major (T, K) where sums over groups do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,25 +26,55 @@ class Layout(NamedTuple):
     """How cells are grouped; the same for every state."""
 
     members: Indices
-    """Cells of each group, kind after kind, padded with -1, shape (G, largest group)."""
+    """Cells that each sum adds up, kind after kind, padded with -1, shape (G, largest sum)."""
     groups_of: Indices
-    """Groups of each cell, padded with -1, shape (n_cells, most groups of a cell)."""
+    """Sums that each cell hears, padded with -1, shape (n_cells, most sums of a cell)."""
     ends: Indices
-    """Where each kind's sums (one a group and symbol) end, and last the cell sums; shape (n_kinds + 1,)."""
+    """Where each kind's sums (one a group and symbol) end, and last, with several symbols, the cell sums."""
+    hearers: Indices
+    """Cells that hear each sum, padded with -1; with groups of three or more these are its members."""
+    parts_of: Indices
+    """Sums that each cell is a part of, padded with -1; with groups of three or more these are those it hears."""
 
 
 def layout(groups: Mapping[str, Indices], n_cells: int, n_symbols: int) -> Layout:
     """The layout of `PlanTask.groups`."""
-    largest = max(kind.shape[1] for kind in groups.values())
-    members = np.concatenate(
-        [np.pad(kind, ((0, 0), (0, largest - kind.shape[1])), constant_values=-1) for kind in groups.values()]
-    ).astype(np.int64)
-    holding = [np.flatnonzero((members == cell).any(1)) for cell in range(n_cells)]
-    groups_of = np.full((n_cells, max(map(len, holding))), -1, np.int64)
-    for cell, of_cell in enumerate(holding):
-        groups_of[cell, : len(of_cell)] = of_cell
-    counts = [len(kind) * n_symbols for kind in groups.values()]
-    return Layout(members, groups_of, np.cumsum([*counts, n_cells]))
+    summed, heard = zip(*(sums_of(kind, n_cells) for kind in groups.values()), strict=True)
+    members, hearers = _padded(row for kind in summed for row in kind), _padded(row for kind in heard for row in kind)
+    counts = [len(kind) * n_symbols for kind in summed]
+    ends = np.cumsum([*counts, n_cells] if n_symbols > 1 else counts)
+    return Layout(members, _holding(hearers, n_cells), ends, hearers, _holding(members, n_cells))
+
+
+def sums_of(kind: Indices, n_cells: int) -> tuple[Indices, Indices]:
+    """Which cells each sum of a kind of groups adds up, and which cells hear it, a row a sum, -1 pads.
+
+    A cell hears the sums over its groups, itself included, which its own map can take back as long as all cells are in
+    equally many. Pairs are a graph, where they need not be: there a cell hears the sum over its neighbours.
+    """
+    if kind.shape[1] != 2:
+        return kind, kind
+    pairs = np.concatenate([kind, kind[:, ::-1]])
+    return _padded(pairs[pairs[:, 0] == cell, 1] for cell in range(n_cells)), np.arange(n_cells)[:, None]
+
+
+@njit(cache=True)
+def transposed(cells: Layout) -> Layout:
+    """Sums the other way: over the cells that hear, for those that are parts."""
+    return Layout(cells.hearers, cells.parts_of, cells.ends, cells.members, cells.groups_of)
+
+
+def _padded(rows: Iterable[Indices]) -> Indices:
+    listed = list(rows)
+    out = np.full((len(listed), max(1, *map(len, listed))), -1, np.int64)
+    for row, values in zip(out, listed, strict=True):
+        row[: len(values)] = values
+    return out
+
+
+def _holding(members: Indices, n_cells: int) -> Indices:
+    """Rows that hold each cell."""
+    return _padded(np.flatnonzero((members == cell).any(1)) for cell in range(n_cells))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -113,7 +143,7 @@ def transpose(x: Floats, out: Floats) -> None:
 def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
     """Sum tokens over the cells of each group, symbol by symbol, then over the symbols of each cell.
 
-    Token-major: x (T, K), sums (G * n_symbols + n_cells, K), groups first.
+    Token-major: x (T, K), sums (G * n_symbols + n_cells, K), groups first; with one symbol there are no cell sums.
     """
     n_groups, width = len(members), x.shape[1]
     n_cells = len(x) // n_symbols
@@ -128,7 +158,7 @@ def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
             row = cells[members[g, i]]
             for s in range(len(total)):
                 total[s] += row[s]
-    for c in range(n_cells):
+    for c in range(n_cells if n_symbols > 1 else 0):
         total = sums[n_groups * n_symbols + c]
         total[:] = 0.0
         for s in range(n_symbols):
@@ -141,7 +171,7 @@ def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
 def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> None:
     """Add to each token what its cell and the groups of its cell hold: the transpose of `gather`."""
     n_cells, width = len(groups_of), out.shape[1]
-    n_groups = (len(sums) - n_cells) // n_symbols
+    n_groups = (len(sums) - n_cells) // n_symbols if n_symbols > 1 else len(sums)
     cells = out.reshape(n_cells, n_symbols * width)
     groups = sums[: n_groups * n_symbols].reshape(n_groups, n_symbols * width)
     for c in range(n_cells):
@@ -152,11 +182,12 @@ def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> No
             row = groups[groups_of[c, i]]
             for s in range(len(into)):
                 into[s] += row[s]
-        own = sums[n_groups * n_symbols + c]
-        for s in range(n_symbols):
-            token = out[c * n_symbols + s]
-            for k in range(width):
-                token[k] += own[k]
+        if n_symbols > 1:
+            own = sums[n_groups * n_symbols + c]
+            for s in range(n_symbols):
+                token = out[c * n_symbols + s]
+                for k in range(width):
+                    token[k] += own[k]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")

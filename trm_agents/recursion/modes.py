@@ -16,12 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trm_agents.recursion.loops import sums_of
+
 DIGITS = 9
 """Decimals at which two eigenvalues are taken for the same."""
 
 
 def modes(groups: Mapping[str, NDArray[np.int64]], n_cells: int, n_symbols: int) -> NDArray[np.float64]:
-    """Joint eigenvalues of the sums over the groups of each kind and, last, over symbols; shape (n_modes, n_kinds + 1).
+    """Joint eigenvalues of the sums over the groups of each kind and, last, over symbols.
+
+    Shape (n_modes, kinds of sums).
 
     A norm is convex, so along a line of modes it is largest at an end: those in between are left out.
 
@@ -42,14 +46,17 @@ def modes(groups: Mapping[str, NDArray[np.int64]], n_cells: int, n_symbols: int)
     for column, s in enumerate(sums.values()):
         assert np.allclose(s @ basis, basis * of_cells[:, column], atol=1e-8), "the eigenbasis is not a common one"
     found = np.unique(of_cells.round(DIGITS) + 0.0, axis=0)
-    of_symbols = [0.0, float(n_symbols)] if n_symbols > 1 else [1.0]
-    return np.array(_ends([(*mode, own) for mode in found.tolist() for own in of_symbols]))
+    # With one symbol there is no sum over symbols.
+    of_symbols = [(0.0,), (float(n_symbols),)] if n_symbols > 1 else [()]
+    return np.array(_ends([(*mode, *own) for mode in found.tolist() for own in of_symbols]))
 
 
 def _sums(kind: NDArray[np.int64], n_cells: int) -> NDArray[np.int64]:
-    """S of one kind, shape (n_cells, n_cells): how many groups hold both cells."""
-    incidence = (kind[:, :, None] == np.arange(n_cells)).any(1).astype(np.int64)
-    sums: NDArray[np.int64] = incidence.T @ incidence
+    """S of one kind, shape (n_cells, n_cells): how many sums the row's cell hears that add up the column's."""
+    summed, heard = (
+        (cells[:, :, None] == np.arange(n_cells)).any(1).astype(np.int64) for cells in sums_of(kind, n_cells)
+    )
+    sums: NDArray[np.int64] = heard.T @ summed
     return sums
 
 
@@ -69,8 +76,8 @@ def operator_norm(own: Tensor, maps: Tensor, of_modes: Tensor) -> Tensor:
 
     Args:
         own: W_0, shape (H, d).
-        maps: W_k, the cell sums' W_s last, shape (n_kinds + 1, H, d).
-        of_modes: from `modes`, shape (n_modes, n_kinds + 1).
+        maps: W_k, the cell sums' W_s last, shape (kinds, H, d).
+        of_modes: from `modes`, shape (n_modes, kinds).
     """
     blocks = own + torch.einsum("mk,khd->mhd", of_modes.to(own), maps)
     norms: Tensor = torch.linalg.matrix_norm(blocks, ord=2)

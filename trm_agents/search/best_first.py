@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -34,6 +34,8 @@ class SearchResult:
     """Plans that the rules judged on the way, shape (n,)."""
     visits: tuple[Grids, ...] | None
     """The plans expanded, in order, shape (calls, n_cells) an instance; None where they were not asked for."""
+    found: tuple[Grids, ...]
+    """All solved plans found, in order, shape (k, n_cells) an instance."""
 
     def solved_within(self, budget: int) -> NDArray[np.bool_]:
         """What a search with this smaller budget would have solved, shape (n,)."""
@@ -46,16 +48,21 @@ class _Tree:
     def __init__(self, instance: NDArray[np.int8], start: NDArray[np.int8], solved: bool) -> None:
         self.instance = instance
         self.start = start
-        self.solution = start if solved else None
+        self.solutions = [start] if solved else []
         self.calls = 0
         self.queries = 0
         self.visits: list[NDArray[np.int8]] = []
         self._heap: list[Node] = []
         self._seen: set[tuple[bytes, bytes, float]] = set()
 
-    def grows(self, budget: int) -> bool:
-        """Whether there is a node to expand and a call left to do it with."""
-        return self.solution is None and bool(self._heap) and self.calls < budget
+    def grows(self, budget: int, solutions: int) -> bool:
+        """Whether there is something to look for, a node to expand and a call left to do it with."""
+        return len(self.solutions) < solutions and bool(self._heap) and self.calls < budget
+
+    def solve(self, plan: NDArray[np.int8]) -> None:
+        """Add a solved plan, unless it was found before."""
+        if not any(np.array_equal(plan, known) for known in self.solutions):
+            self.solutions.append(plan)
 
     def push(self, plan: NDArray[np.int8], decided: NDArray[np.bool_], log_probability: float, doubt: float) -> None:
         """Add a node, unless it has been added before."""
@@ -79,6 +86,7 @@ def search(
     log_floor: float = -9.0,
     width: int = 128,
     keep_visits: bool = False,
+    solutions: int = 1,
 ) -> SearchResult:
     """Search for a solved plan of every instance.
 
@@ -87,9 +95,9 @@ def search(
     renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
     surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
     stays as well, with the probability left over and a tenth of the doubt, 1 - threshold. Where no cell is certain,
-    the surest one is branched on, one child a value. The search of an instance ends when the checker finds a child
-    solved, when the budget is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a
-    search that ends by itself proves that no plan can be solved.
+    the surest one is branched on, one child a value. The search of an instance ends when the checker has found as many
+    solved plans as asked for, when the budget is used up, or when no node is left. With `log_floor=-inf` nothing is
+    left out, and a search that ends by itself has found all solved plans.
 
     A solved plan can be reached from the first one by single edits within `mdp.max_edits`: longer ways are cut off.
     Given the proposer, the result is deterministic, and an instance's does not depend on the others.
@@ -103,18 +111,21 @@ def search(
         log_floor: children of a lower log probability, given their parent, are left out.
         width: instances searched side by side.
         keep_visits: keep the plans expanded.
+        solutions: how many solved plans of an instance are looked for.
 
     Raises:
         ValueError: an argument is outside its range, or the proposer's answer has a wrong shape or is no probability.
     """
-    if budget < 0 or width < 1:
-        raise ValueError(f"budget must be at least 0 and width at least 1, got {budget} and {width}")
+    if budget < 0 or min(width, solutions) < 1:
+        raise ValueError(
+            f"budget must be at least 0, width and solutions at least 1, got {budget}, {width} and {solutions}"
+        )
     if not 0.5 < threshold <= 1.0 or log_floor > 0:
         raise ValueError(f"threshold must be within (0.5, 1] and log_floor at most 0, got {threshold} and {log_floor}")
     doubt = 1.0 - threshold
     trees = _plant(mdp, instances, doubt)
     waiting, growing = iter(trees), list[_Tree]()
-    while growing := _refill(growing, waiting, budget, width):
+    while growing := _refill(growing, waiting, lambda tree: tree.grows(budget, solutions), width):
         _grow(mdp, growing, proposer, doubt, log_floor, keep_visits)
     return _result(trees, keep_visits)
 
@@ -133,10 +144,10 @@ def _plant(mdp: PlanEditMDP, instances: Grids, doubt: float) -> list[_Tree]:
     return trees
 
 
-def _refill(growing: list[_Tree], waiting: Iterator[_Tree], budget: int, width: int) -> list[_Tree]:
+def _refill(growing: list[_Tree], waiting: Iterator[_Tree], grows: Callable[[_Tree], bool], width: int) -> list[_Tree]:
     """The trees that still grow, and new ones in the places of those that do not."""
-    left = [tree for tree in growing if tree.grows(budget)]
-    return left + list(islice((tree for tree in waiting if tree.grows(budget)), width - len(left)))
+    left = [tree for tree in growing if grows(tree)]
+    return left + list(islice(filter(grows, waiting), width - len(left)))
 
 
 def _grow(
@@ -156,12 +167,11 @@ def _grow(
             tree.visits.append(plan)
     edits = (children.nodes.plans != starts[children.parents]).sum(axis=1)
     solved = mdp.task.check(children.nodes.instances, children.nodes.plans).solved & (edits <= mdp.max_edits)
-    # An unsolved plan needs one more edit at least.
-    kept = np.flatnonzero(solved | ((edits < mdp.max_edits) & ~children.nodes.decided.all(axis=1)))
-    for i in kept:
+    for i in np.flatnonzero(solved):
+        trees[children.parents[i]].solve(children.nodes.plans[i])
+    # Another plan needs one more edit at least.
+    for i in np.flatnonzero((edits < mdp.max_edits) & ~children.nodes.decided.all(axis=1)):
         tree = trees[children.parents[i]]
-        if solved[i] and tree.solution is None:
-            tree.solution = children.nodes.plans[i]
         _, plan, decided_cells, log_probability, node_doubt = (field[i] for field in children.nodes)
         tree.push(plan, decided_cells, float(log_probability), float(node_doubt))
 
@@ -178,13 +188,14 @@ def _ask(mdp: PlanEditMDP, proposer: Proposer, states: PlanStates) -> NDArray[np
 
 
 def _result(trees: list[_Tree], keep_visits: bool) -> SearchResult:
-    plans = [tree.start if tree.solution is None else tree.solution for tree in trees]
+    plans = [(*tree.solutions, tree.start)[0] for tree in trees]
     shape = (-1, len(trees[0].start)) if trees else (0, 0)
     return SearchResult(
-        solved=np.array([tree.solution is not None for tree in trees], np.bool_),
+        solved=np.array([bool(tree.solutions) for tree in trees], np.bool_),
         calls=np.array([tree.calls for tree in trees], np.int64),
         plans=np.array(plans, np.int8).reshape(shape),
         edits=np.array([(p != t.start).sum() for p, t in zip(plans, trees, strict=True)], np.int64),
         queries=np.array([tree.queries for tree in trees], np.int64),
         visits=tuple(np.array(t.visits, np.int8).reshape(shape) for t in trees) if keep_visits else None,
+        found=tuple(np.array(t.solutions, np.int8).reshape(shape) for t in trees),
     )

@@ -41,13 +41,16 @@ class HindsightDials:
 
     batch_size: int
     min_unroll: int
+    max_unroll: int
     deep_supervision: bool
     ema_decay: float
     max_grad_norm: float
     replay_ratio: float
+    right_weight: float
     learning_starts: int
     search_instances: int
     search_budget: int
+    search_solutions: int
 
 
 def dials_of(model: UPITRM) -> Dials:
@@ -78,10 +81,13 @@ def dials_of(model: UPITRM) -> Dials:
         "beta must be positive": beta > 0.0,
         "prior_steps must be at least 1": model.prior_steps >= 1,
         "replay_ratio must be positive": model.replay_ratio > 0.0,
+        "right_weight must be positive": model.right_weight > 0.0,
         "learning_starts must be within [1, buffer_size]": 1 <= model.learning_starts <= model.buffer_size,
         "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= model.unroll,
+        "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= model.unroll,
         "search_instances and search_budget must not be negative": min(model.search_instances, model.search_budget)
         >= 0,
+        "search_solutions must be at least 1": model.search_solutions >= 1,
         "ema_decay must be within [0, 1)": 0.0 <= model.ema_decay < 1.0,
         "advantage must be None, 'enumerate' or 'readout'": advantage in ("enumerate", "readout"),
         "conservative must be 'distill' or 'exact'": model.conservative in ("distill", "exact"),
@@ -116,11 +122,14 @@ def hindsight_dials_of(model: UPITRM) -> HindsightDials:
     return HindsightDials(
         model.batch_size,
         model.unroll if model.min_unroll is None else model.min_unroll,
+        model.unroll if model.max_unroll is None else model.max_unroll,
         model.deep_supervision,
         model.ema_decay,
         model.max_grad_norm,
         model.replay_ratio,
+        model.right_weight,
         model.learning_starts,
         model.search_instances,
         model.search_budget,
+        model.search_solutions,
     )

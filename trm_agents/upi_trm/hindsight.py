@@ -20,6 +20,24 @@ WAITING_INSTANCES = 4_000
 """Failed instances whose plans wait; the longest waiting gives way."""
 WAITING_PLANS = 100
 """Plans that wait for one instance."""
+GOALS_KEPT = 8
+"""Solved plans known of one instance."""
+GOAL_INSTANCES = 4_000
+"""Instances of which solved plans are known; the one that was solved longest ago gives way."""
+
+
+def nearest(plans: Grids, goals: Grids) -> Grids:
+    """The goal that differs from each plan in the fewest cells, the first of equals, (B, n_cells).
+
+    Each goal bounds Q* from below by the return of repairing the plan to it, and the nearest one the most tightly: on
+    the first plan this is the solution of fewest edits, on a plan that is half way to one it is that one.
+
+    Args:
+        plans: shape (B, n_cells).
+        goals: solved plans of the same instance, shape (k, n_cells).
+    """
+    labels: Grids = goals[(plans[:, None] != goals).sum(axis=2).argmin(axis=1)]
+    return labels
 
 
 def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
@@ -45,7 +63,7 @@ class Sample(NamedTuple):
 
 
 class HindsightMemory:
-    """The newest states of instances that the agent has solved, each with the plan that solved it.
+    """The newest states of instances that the agent has solved, each with the nearest of the plans known to solve it.
 
     Fed with rollouts, it follows every episode. Plans visited in an episode that failed wait for a later success on
     the same instance. All randomness comes from the generators handed over, and the whole of it pickles.
@@ -65,6 +83,7 @@ class HindsightMemory:
         cells = mdp.task.n_cells
         self._kept = np.zeros((3, capacity, cells), np.int8)
         self._waiting: dict[bytes, Grids] = {}
+        self._goals: dict[bytes, Grids] = {}
         self.restart(n_envs)
 
     def restart(self, n_envs: int) -> None:
@@ -95,9 +114,9 @@ class HindsightMemory:
             self._lengths[env] = 0
             if last.checks.solved[i]:
                 waited = self._waiting.pop(instance.tobytes(), None)
-                self.keep(instance, visited, last.successors.plans[i])
+                self.keep(instance, visited, last.successors.plans[i : i + 1])
                 if waited is not None:
-                    self.keep(instance, waited, last.successors.plans[i])
+                    self.keep(instance, waited, last.successors.plans[i : i + 1])
             else:
                 self._wait(instance, visited, rng)
 
@@ -109,7 +128,7 @@ class HindsightMemory:
         if len(self._waiting) > WAITING_INSTANCES:
             del self._waiting[next(iter(self._waiting))]
 
-    def plan(self, proposer: Proposer, instances: int, budget: int) -> float:
+    def plan(self, proposer: Proposer, instances: int, budget: int, solutions: int = 1) -> float:
         """Search the model for plans that solve failed instances, those waiting longest; return the share found.
 
         No environment step is made: every plan looked at counts as a query of the model. What the search visited is
@@ -119,29 +138,40 @@ class HindsightMemory:
             proposer: guides the search.
             instances: how many are tried.
             budget: network calls each.
+            solutions: how many solved plans of each it looks for.
         """
         chosen = [np.frombuffer(key, np.int8) for key, _ in zip(self._waiting, range(instances), strict=False)]
         if not chosen:
             return 0.0
-        found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True)
+        found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True, solutions=solutions)
         self.queries += int(found.queries.sum())
         assert found.visits is not None
-        for instance, solved, plan, visited in zip(chosen, found.solved, found.plans, found.visits, strict=True):
+        for instance, goals, visited in zip(chosen, found.found, found.visits, strict=True):
             waited = self._waiting.pop(instance.tobytes())
-            if solved:
-                self.keep(instance, np.concatenate([waited, visited]), plan)
+            if len(goals):
+                self.keep(instance, np.concatenate([waited, visited]), goals)
             else:
                 # To the end of the line: others have their turn first.
                 self._waiting[instance.tobytes()] = waited
         return float(found.solved.mean())
 
-    def keep(self, instance: NDArray[np.int8], plans: Grids, goal: NDArray[np.int8]) -> None:
-        """Store plans of one instance with a solved plan of it, over the oldest."""
+    def keep(self, instance: NDArray[np.int8], plans: Grids, goals: Grids) -> None:
+        """Store plans of one instance, each with the nearest of these and earlier solved plans, over the oldest."""
         slots = (self.next + np.arange(len(plans))) % self.capacity
-        for kept, values in zip(self._kept, (instance, plans, goal), strict=True):
+        labels = nearest(plans, self._known(instance, goals))
+        for kept, values in zip(self._kept, (instance, plans, labels), strict=True):
             kept[slots] = values
         self.next = int(self.next + len(plans)) % self.capacity
         self.size = min(self.size + len(plans), self.capacity)
+
+    def _known(self, instance: NDArray[np.int8], goals: Grids) -> Grids:
+        """Remember solved plans of an instance, and return all that are known of it, newest first."""
+        earlier = self._goals.pop(instance.tobytes(), goals[:0])
+        fresh = goals[~(goals[:, None] == earlier).all(axis=2).any(axis=1)]
+        known = self._goals[instance.tobytes()] = np.concatenate([fresh, earlier])[:GOALS_KEPT]
+        if len(self._goals) > GOAL_INSTANCES:
+            del self._goals[next(iter(self._goals))]
+        return known
 
     def sample(self, count: int, rng: np.random.Generator) -> Sample:
         """States drawn uniformly, with replacement.

@@ -16,9 +16,6 @@ from trm_agents.upi_trm.repair import RepairPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import observe
 
-RIGHT_WEIGHT = 0.3
-"""Weight of a cell that is right already, against one that is not: most of these are easy."""
-
 
 class Fitted(NamedTuple):
     """Means over the gradient steps."""
@@ -38,12 +35,12 @@ def hit_loss(logits: Tensor, hit: Tensor) -> Tensor:
     return functional.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view(logits.shape[:3])
 
 
-def cell_weights(mdp: PlanEditMDP, sample: Sample) -> Tensor:
-    """Weight of each cell, (B, n_cells), summing to one: locked cells have none."""
+def cell_weights(mdp: PlanEditMDP, sample: Sample, right_weight: float) -> Tensor:
+    """Weight of each cell, (B, n_cells), summing to one: locked cells have none, those right already `right_weight`."""
     states = sample.states
     mask = mdp.task.action_mask(states.instances, states.plans, "givens")[:, : mdp.task.n_cells * mdp.task.n_symbols]
     editable = mask.reshape(len(mask), mdp.task.n_cells, mdp.task.n_symbols).any(2)
-    weights = editable * np.where(states.plans == sample.goals, RIGHT_WEIGHT, 1.0)
+    weights = editable * np.where(states.plans == sample.goals, right_weight, 1.0)
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
 
 
@@ -61,14 +58,14 @@ def fit_hits(
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient steps on samples of the memory, each at a depth drawn from [min_unroll, n]; then average the weights.
+    """Gradient steps on samples of the memory, each at a depth of its own; the average of the weights follows.
 
     Args:
         policy: its network is trained.
         memory: what samples are drawn from.
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
-        dials: hyperparameters.
+        dials: hyperparameters; depths are drawn from [min_unroll, max_unroll].
         rng: for samples and depths.
     """
     assert policy.mdp is not None
@@ -76,8 +73,8 @@ def fit_hits(
     for step in range(steps):
         sample = memory.sample(dials.batch_size, rng)
         hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
-        weights = cell_weights(policy.mdp, sample).to(policy.device)
-        unroll = int(rng.integers(dials.min_unroll, policy.network.unroll + 1))
+        weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
+        unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
         of_depth = depth_weights(unroll, dials.deep_supervision).to(policy.device)
         observation = as_tensors(observe(sample.states), policy.device)
         logits, projected = policy.network.hit_logits(observation, unroll, len(of_depth))

@@ -124,7 +124,7 @@ def improve_by_hindsight(
     memory.add(rollout, rng)
     iteration = Iteration(log={"train/prior": policy.prior})
     if dials.search_instances:
-        found = memory.plan(policy.propose, dials.search_instances, dials.search_budget)
+        found = memory.plan(policy.propose, dials.search_instances, dials.search_budget, dials.search_solutions)
         iteration.log["train/search_success"] = found
     if memory.size >= dials.learning_starts:
         collected = rollout.n_steps * rollout.n_envs

@@ -90,12 +90,17 @@ class UPITRM(BaseAlgorithm):
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
         prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
         replay_ratio: `hindsight`: states trained on for each environment step.
+        right_weight: `hindsight`: weight of a cell that is right already, against one that needs an edit. Where most of
+            them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
         buffer_size: `hindsight`: states of solved instances that are kept.
         learning_starts: `hindsight`: states kept before training begins.
-        min_unroll: `hindsight`: the depth of each gradient step is drawn from [min_unroll, unroll]; None: always n.
+        min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None
+            stands for n. The deepest steps are trained least, so n is best a little below the largest depth.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
             by the network (`trm_agents.search`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
+        search_solutions: `hindsight`: solved plans that such a search looks for. A state is repaired to the nearest one
+            known; where an instance has several solutions, more than 1 keeps targets from contradicting each other.
         ema_decay: `hindsight`: decay, a gradient step, of the average that is deployed.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
 
@@ -153,11 +158,14 @@ class UPITRM(BaseAlgorithm):
         target: Target = "k_step",
         prior_steps: int = 10_000,
         replay_ratio: float = 0.75,
+        right_weight: float = 0.3,
         buffer_size: int = 120_000,
         learning_starts: int = 1_000,
         min_unroll: int | None = None,
+        max_unroll: int | None = None,
         search_instances: int = 0,
         search_budget: int = 50,
+        search_solutions: int = 1,
         ema_decay: float = 0.997,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -204,11 +212,14 @@ class UPITRM(BaseAlgorithm):
         self.target = target
         self.prior_steps = prior_steps
         self.replay_ratio = replay_ratio
+        self.right_weight = right_weight
         self.buffer_size = buffer_size
         self.learning_starts = learning_starts
         self.min_unroll = min_unroll
+        self.max_unroll = max_unroll
         self.search_instances = search_instances
         self.search_budget = search_budget
+        self.search_solutions = search_solutions
         self.ema_decay = ema_decay
         self.model_queries = 0
         self.gradient_steps_done = 0

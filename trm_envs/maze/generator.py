@@ -145,6 +145,20 @@ def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0
     return mazes
 
 
+def has_loops(mazes: Grids) -> NDArray[np.bool_]:
+    """Whether more than one path leads between some cells of each maze, shape (B,); False is a perfect maze.
+
+    Args:
+        mazes: shape (B, N*N), int8, all of whose open cells are connected.
+    """
+    size = int(mazes.shape[1] ** 0.5)
+    grids = mazes.reshape(-1, size, size) != WALL
+    doors = (grids[:, 1:] & grids[:, :-1]).sum((1, 2)) + (grids[:, :, 1:] & grids[:, :, :-1]).sum((1, 2))
+    # A tree has one edge less than nodes.
+    looped: NDArray[np.bool_] = doors >= grids.sum((1, 2))
+    return looped
+
+
 def shortest_path_length(mazes: Grids) -> NDArray[np.int64]:
     """Cells on a shortest path from start to goal, both counted, shape (B,); 0 where there is none.
 

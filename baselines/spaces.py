@@ -1,0 +1,119 @@
+"""Search spaces of the tuning, as data: what every method may be given, and what is tried first.
+
+A setting is a keyword of the algorithm; `env.KEY` is a keyword of the training environment alone (scoring never sees
+it), `network.KEY` one of the recursive network. The first choice of a setting is what was used before any tuning, and
+trial 0 is all of those. Then come the trials in `first`: the tuned variants that the poster's authors gave their own
+PPO, A2C and DQN, as far as their names tell (more entropy, a deeper network, a stronger reward, a higher learning rate
+with longer rollouts, slower exploration), each a change of trial 0. Their larger replay buffer is in trial 0 already:
+it forgets nothing within a trial. All later trials are drawn by optuna. Every method gets as many trials as any other,
+UPI-TRM included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+Settings = dict[str, Any]
+"""Setting -> value."""
+
+
+Choices = Mapping[str, Sequence[Any]]
+"""Setting -> values (JSON), the one used before tuning first."""
+
+
+class Space(NamedTuple):
+    """What a method may be given."""
+
+    choices: Choices
+    first: Sequence[Settings] = ()
+    """Changes of trial 0 that are tried before others."""
+
+    @property
+    def start(self) -> Settings:
+        """Trial 0."""
+        return {setting: values[0] for setting, values in self.choices.items()}
+
+
+_WIDE, _DEEP, _NARROW = ({"net_arch": layers} for layers in ([256, 256], [256, 256, 256], [64, 64]))
+_MLP: Choices = {"policy_kwargs": [_WIDE, _DEEP, _NARROW]}
+_DEEP_MLP: Settings = {"policy_kwargs": _DEEP}
+_BACKBONE: Choices = {"network.unroll": [4, 2, 8]}
+_DEEP_BACKBONE: Settings = {"network.unroll": 8}
+
+_REWARD: Choices = {"env.violation_weight": [2.0, 4.0]}
+_STRONGER_REWARD = {"env.violation_weight": 4.0}
+_MORE_ENTROPY = {"ent_coef": 0.05}
+_SLOWER_EXPLORATION = {"exploration_fraction": 0.8}
+
+_PPO: Choices = {
+    "learning_rate": [1e-3, 3e-4, 3e-3],
+    "n_steps": [16, 64],
+    "n_epochs": [8, 4],
+    "gae_lambda": [0.5, 0.0, 0.8, 0.95],
+    "ent_coef": [0.01, 0.0, 0.05],
+    **_REWARD,
+}
+_A2C: Choices = {
+    "learning_rate": [1e-3, 3e-4, 3e-3],
+    "n_steps": [4, 16],
+    "gae_lambda": [0.5, 0.0, 0.8, 0.95],
+    "ent_coef": [0.01, 0.0, 0.05],
+    "normalize_advantage": [True, False],
+    **_REWARD,
+}
+_HIGHER_RATE_LONGER_ROLLOUT = {"learning_rate": 3e-3, "n_steps": 16}
+_DQN: Choices = {
+    "learning_rate": [5e-4, 1e-4, 2e-3],
+    "buffer_size": [20_000, 5_000],
+    "gradient_steps": [1, 2, 4],
+    "target_update_interval": [500, 2_000],
+    "exploration_fraction": [0.5, 0.2, 0.8],
+    **_REWARD,
+}
+
+
+def _ppo(network: Choices, deeper: Settings) -> Space:
+    return Space({**_PPO, **network}, [_MORE_ENTROPY, deeper, _STRONGER_REWARD])
+
+
+def _a2c(network: Choices, deeper: Settings) -> Space:
+    return Space({**_A2C, **network}, [_MORE_ENTROPY, deeper, _HIGHER_RATE_LONGER_ROLLOUT, _STRONGER_REWARD])
+
+
+def _dqn(network: Choices, deeper: Settings) -> Space:
+    return Space({**_DQN, **network}, [_SLOWER_EXPLORATION, deeper, _STRONGER_REWARD])
+
+
+SPACES: dict[str, Space] = {
+    "upi_trm": Space(
+        {
+            "learning_rate": [[4e-3, 2e-4], [2e-3, 1e-4], [8e-3, 4e-4]],
+            "batch_size": [32, 64],
+            "replay_ratio": [0.75, 1.5],
+            "unroll": [4, 2, 8],
+            "beta": [10.0, 5.0, 20.0],
+            "prior_steps": [8_000, 4_000, 16_000],
+        }
+    ),
+    "upi_trm-k_step": Space(
+        {
+            "learning_rate": [[3e-3, 3e-4], [1e-3, 1e-4], [6e-3, 6e-4]],
+            "n_steps": [25, 50],
+            "n_epochs": [8, 4],
+            "bootstrap_horizon": [8, 1, 16],
+            "unroll": [4, 2, 8],
+            "beta": [4.0, 2.0, 8.0],
+            "prior": [0.5, 0.25, 0.75],
+            "mixture_alpha": [0.5, 0.3, 0.8],
+        }
+    ),
+    "ppo": _ppo(_MLP, _DEEP_MLP),
+    "a2c": _a2c(_MLP, _DEEP_MLP),
+    "dqn": _dqn(_MLP, _DEEP_MLP),
+    "maskable_ppo": _ppo(_MLP, _DEEP_MLP),
+    "maskable_ppo-consistent": _ppo(_MLP, _DEEP_MLP),
+    "trm_ppo": _ppo(_BACKBONE, _DEEP_BACKBONE),
+    "trm_a2c": _a2c(_BACKBONE, _DEEP_BACKBONE),
+    "trm_dqn": _dqn(_BACKBONE, _DEEP_BACKBONE),
+}
