@@ -210,14 +210,14 @@ def make(
     device: str = "cpu",
     settings: Mapping[str, Any] = MappingProxyType({}),
 ) -> BaseAlgorithm:
-    """A new model of a row of `METHODS`, ready to `learn`; otherwise as `build`.
+    """A new model of a row of `METHODS`, ready to `learn`; see `build`.
 
     Args:
         name: row of `METHODS`.
-        env_id: a plan-editing environment, `SudokuPlanEdit-4x4-v0`.
-        env_kwargs: its keywords (blanks, split, ...).
-        seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
-        device: torch device.
+        env_id: as `build`.
+        env_kwargs: as `build`.
+        seed: as `build`.
+        device: as `build`.
         settings: what replaces settings of the row, named as in `baselines.spaces`.
 
     Raises:

@@ -67,7 +67,6 @@ def _row(variant: Variant) -> Method:
 METHODS: dict[str, Method] = {variant.name: _row(variant) for variant in VARIANTS}
 LINES: dict[str, Line] = {}
 SPACES: dict[str, Space] = {}
-"""Nothing is tuned."""
 
 
 def make(

@@ -59,7 +59,7 @@ class RecursivePolicy(BasePolicy):
         lr_schedule: Schedule,
         *,
         mdp: PlanEditMDP | None,
-        unroll: int = 2,
+        unroll: int = 4,
         radius: float | None = 10.0,
         contraction: Contraction = "none",
         lipschitz: float = 0.9,

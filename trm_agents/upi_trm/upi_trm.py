@@ -141,7 +141,7 @@ class UPITRM(BaseAlgorithm):
         n_epochs: int = 8,
         gamma: float = 0.99,
         bootstrap_horizon: int = 8,
-        unroll: int = 2,
+        unroll: int = 4,
         radius: float | None = 10.0,
         contraction: Contraction = "none",
         lipschitz: float = 0.9,
