@@ -14,9 +14,10 @@ from benchmarks.protocol import Contestants, Result, evaluate
 from benchmarks.provenance import pool_hash, provenance
 from benchmarks.rows import ResultRow, pack_bits
 from benchmarks.suites import Pool, Suite, pool, suite
+from trm_envs.plan_edit.task import Grids
 
 VALIDATION_PUZZLES = 128
-"""Puzzles of the validation pool that a point of a learning curve is measured on."""
+"""Puzzles of the validation pool that a point of a learning curve is measured on, spread evenly over it."""
 
 NOTHING = Cost(env_steps=0, model_queries=0, gradient_steps=0, parameters=0, wall_s=0.0)
 """What training a reference line costs."""
@@ -62,7 +63,7 @@ def _trained(
 
     def measure(model: BaseAlgorithm) -> Result:
         agent = contestants.agent_of(cell.algo, model, validation.mdp, np.random.default_rng(cell.seed))
-        return evaluate(agent, validation.mdp, validation.instances[:VALIDATION_PUZZLES])
+        return evaluate(agent, validation.mdp, spread(validation.instances, VALIDATION_PUZZLES))
 
     path = folder / "model.zip"
     if not path.exists():
@@ -73,6 +74,12 @@ def _trained(
     model = contestants.load(cell.algo, str(path), row.env_id, row.env_kwargs)
     agent = contestants.agent_of(cell.algo, model, test.mdp, np.random.default_rng(cell.seed))
     return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
+
+
+def spread(instances: Grids, count: int) -> Grids:
+    """At most `count` instances, evenly over the pool: one pool may hold kinds of instances one after the other."""
+    chosen = np.linspace(0, len(instances), min(count, len(instances)), endpoint=False).astype(np.int64)
+    return instances[chosen]
 
 
 def _row(

@@ -8,6 +8,7 @@ import torch
 
 import baselines
 from benchmarks import protocol
+from benchmarks.cell import spread
 from benchmarks.protocol import evaluate
 from benchmarks.suites import SUITES, pool, suite
 from trm_envs.sudoku.solver import solve
@@ -114,3 +115,10 @@ def test_suites_have_disjoint_held_out_pools(name):
 def test_unknown_suites_are_named():
     with pytest.raises(ValueError, match="unknown suite 'sudoku-5x5'; known suites: sudoku-4x4-easy"):
         suite("sudoku-5x5")
+
+
+def test_curves_are_measured_all_over_a_pool():
+    """Pools of mazes hold perfect ones first, then braided ones."""
+    pool = np.repeat([[0], [1]], 512, axis=0).astype(np.int8)
+    assert spread(pool, 128).mean() == 0.5
+    assert np.array_equal(spread(pool, 2000), pool) and len(np.unique(spread(np.arange(300)[:, None], 128))) == 128

@@ -40,7 +40,7 @@ def test_a_stage_on_larger_puzzles_goes_on_with_the_weights(tmp_path, monkeypatc
     small = {"n_steps": 8, "unroll": 2, "min_unroll": 1, "max_unroll": 3, "search_instances": 0, "learning_starts": 1}
     stages = tuple(
         dataclasses.replace(stage, steps=steps, settings={**stage.settings, **small, "policy_kwargs": {"width": 4}})
-        for stage, steps in zip(maze_15x15.STAGES, (64, 32), strict=True)
+        for stage, steps in zip(maze_15x15.STAGES[:2], (64, 32), strict=True)
     )
     first = maze_15x15.train(tmp_path, stages[:1])
     large = staged.begin(stages[1], 4, first, seed=0)

@@ -110,9 +110,9 @@ def train(out: Path, stages: Sequence[Stage], n_envs: int, trained_with: dict[st
     return path
 
 
-def arguments(description: str) -> argparse.Namespace:
+def arguments(description: str, seed: int = 0) -> argparse.Namespace:
     """The command line of a recipe."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--out", type=Path, required=True, help="folder for a model a stage")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=seed)
     return parser.parse_args()
