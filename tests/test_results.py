@@ -143,7 +143,11 @@ def test_the_two_kinds_of_mazes_are_told_apart(hand_made):
     assert "2 of them are perfect mazes.\n2 of them are mazes with loops." in text
     assert column(text, "perfect", "upi_trm") == tables.rate(t_interval([1.0, 1.0]).within(0, 1))
     assert column(text, "braided", "upi_trm") == tables.rate(t_interval([0.5, 0.5]).within(0, 1))
-    judged = [line.split("|")[-2].strip() for line in text[text.index("## Targets") :].splitlines() if line.startswith("| maze")]
+    judged = [
+        line.split("|")[-2].strip()
+        for line in text[text.index("## Targets") :].splitlines()
+        if line.startswith("| maze")
+    ]
     assert judged == ["reached", "not reached"]
 
 
