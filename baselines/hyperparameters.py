@@ -114,7 +114,12 @@ DQN_OVERRIDES: dict[str, Keywords] = {
     "MazePlanEdit-31x31": {"buffer_size": 5_000},
 }
 
-TRM_PPO: Keywords = {**{key: value for key, value in PPO.items() if key != "policy_kwargs"}, "ent_coef": 0.01}
+# Actor and critic share the recursive network: with SB3's 0.5 the value's gradient rules what the actor reads.
+TRM_PPO: Keywords = {
+    **{key: value for key, value in PPO.items() if key != "policy_kwargs"},
+    "ent_coef": 0.01,
+    "vf_coef": 0.05,
+}
 TRM_A2C: Keywords = {
     **{key: value for key, value in A2C.items() if key != "policy_kwargs"},
     "learning_rate": 1e-3,

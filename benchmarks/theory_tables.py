@@ -90,7 +90,7 @@ def steps(rows: Sequence[AuditRow]) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def table(name: str, folder: Path = FOLDER) -> str:

@@ -101,7 +101,7 @@ def test_the_policy_is_read_as_it_is_deployed_and_left_alone():
     from trm_agents.theory.audit import deployed
 
     assert np.allclose(policy, deployed(model.policy, closure), atol=1e-7)
-    assert np.allclose(reader.deployed_values(closure), reader.depths(closure, 2).values[1], atol=1e-4)
+    assert np.allclose(reader.deployed_values(closure), reader.depths(closure, model.unroll).values[-1], atol=1e-4)
     assert next(model.policy.parameters()).dtype.itemsize == 4
 
 

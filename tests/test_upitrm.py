@@ -382,7 +382,7 @@ def test_vec_normalize():
 
 def test_learns_easy_sudoku():
     model = UPITRM("TRMPolicy", sudoku(n_envs=16), n_steps=16, batch_size=64, seed=0, device="cpu")
-    model.learn(1024)
+    model.learn(2048)
     mdp = model.mdp
     states = mdp.initial(gym.make(ID, split="validation", **EASY).unwrapped.source.instances[:100])
     solved = np.zeros(100, bool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 from pathlib import Path
 
 from rich.console import Console
@@ -40,6 +41,8 @@ def run(options: argparse.Namespace) -> int:
     about = {**provenance()._asdict(), "workers": options.workers, "threads": 1}
     folder.save_plan(cells, {"command": options.command_line, **about})
     arguments_of_cells = ["--threads", "1", "--contestants", CONTESTANTS]
+    # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers)
     _measure(folder, cells, console)
     _show(folder, options, console)

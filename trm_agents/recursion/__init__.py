@@ -1,7 +1,7 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
 from trm_agents.recursion.cores import Contraction, Core, VectorCore
-from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
+from trm_agents.recursion.encoders import CategoryEncoder, Tokens, VectorEncoder
 from trm_agents.recursion.exact_cover import ExactCoverCore
 from trm_agents.recursion.network import (
     NetworkOutput,
@@ -24,6 +24,7 @@ __all__ = [
     "RecursiveNetwork",
     "RepairNetwork",
     "Settled",
+    "Tokens",
     "VectorCore",
     "VectorEncoder",
     "project_ball",

@@ -16,7 +16,7 @@ from trm_agents.recursion.loops import Floats, Layout
 
 
 def unroll(
-    types: NDArray[np.uint8],
+    types: NDArray[np.int16],
     start: Tensor | None,
     cells: Layout,
     keep: float,
@@ -45,7 +45,7 @@ class _Unroll(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        types: NDArray[np.uint8],
+        types: NDArray[np.int16],
         start: Floats,
         cells: Layout,
         keep: float,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -20,11 +20,21 @@ def token_table(task: PlanTask) -> Tensor:
     return torch.from_numpy(types.reshape(task.instance_high + 1, task.plan_high + 1, task.n_symbols).astype(np.int64))
 
 
+Tokens = Literal["candidates", "cells"]
+"""What a token is: a (cell, symbol) pair, all symbols alike, or a cell, whose channels tell its symbols apart."""
+
+
+def cell_table(task: PlanTask) -> Tensor:
+    """Token category by (instance value, plan value), one for each pair of values, shape (.., .., 1), int64."""
+    shape = (task.instance_high + 1, task.plan_high + 1, 1)
+    return torch.arange(shape[0] * shape[1]).view(shape)
+
+
 class TokenInjection(NamedTuple):
     """What the tokens of a batch are: a category each, and what every category injects."""
 
     types: Tensor
-    """Category of each token, (B, T), uint8."""
+    """Category of each token, (B, T), int16."""
     table: Tensor
     """Hidden channels that each category injects (I), (B, n_types, H)."""
     shift: Tensor
@@ -39,17 +49,20 @@ class CategoryEncoder(nn.Module):
         width: latent channels d.
         hidden: hidden channels H.
         shifts: whether categories inject into the latent as well.
+        tokens: what a token is.
     """
 
     table: Tensor
 
-    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool) -> None:
+    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool, tokens: Tokens = "candidates") -> None:
         super().__init__()
         self.max_edits, self.width = mdp.max_edits, width
-        self.register_buffer("table", token_table(mdp.task).to(torch.uint8), persistent=False)
-        self.category = nn.Parameter(torch.randn(mdp.task.n_token_types, hidden) / 2)
+        table = cell_table(mdp.task) if tokens == "cells" else token_table(mdp.task)
+        n_types = table.numel() if tokens == "cells" else mdp.task.n_token_types
+        self.register_buffer("table", table.to(torch.int16), persistent=False)
+        self.category = nn.Parameter(torch.randn(n_types, hidden) / 2)
         self.remaining = nn.Parameter(torch.zeros(hidden))
-        self.shift = nn.Parameter(torch.randn(mdp.task.n_token_types, width) * 0.3) if shifts else None
+        self.shift = nn.Parameter(torch.randn(n_types, width) * 0.3) if shifts else None
 
     def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
         """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""

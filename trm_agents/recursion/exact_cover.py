@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from trm_agents.recursion import compiled
 from trm_agents.recursion.cores import Contraction, Core, Unrolled, at_most_one, spectral_norm, unrolled
-from trm_agents.recursion.encoders import TokenInjection
+from trm_agents.recursion.encoders import TokenInjection, Tokens
 from trm_agents.recursion.loops import BLOCK, Layout, layout
 from trm_agents.recursion.modes import modes, operator_norm
 from trm_envs.plan_edit.task import PlanTask
@@ -182,8 +182,20 @@ def _of_types(table: Tensor, types: Tensor) -> Tensor:
 
 
 def exact_cover_core(
-    task: PlanTask, width: int, hidden: int | None, contraction: Contraction, lipschitz: float
+    task: PlanTask,
+    width: int,
+    hidden: int | None,
+    contraction: Contraction,
+    lipschitz: float,
+    tokens: Tokens = "candidates",
 ) -> ExactCoverCore:
-    """The core for a task, with 2 d hidden channels by default."""
+    """The core for a task, with 2 d hidden channels by default; with cells as tokens there are no symbols to sum over.
+
+    Raises:
+        ValueError: there are no such tokens.
+    """
+    if tokens not in ("candidates", "cells"):
+        raise ValueError(f"tokens must be 'candidates' or 'cells', got {tokens!r}")
     wide = 2 * width if hidden is None else hidden
-    return ExactCoverCore(width, wide, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)
+    n_symbols = task.n_symbols if tokens == "candidates" else 1
+    return ExactCoverCore(width, wide, task.groups, task.n_cells, n_symbols, contraction, lipschitz)

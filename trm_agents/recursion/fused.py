@@ -39,7 +39,7 @@ class Weights(NamedTuple):
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def forward(
-    types: NDArray[np.uint8],
+    types: NDArray[np.int16],
     start: Floats,
     keep: float,
     weights: Weights,
@@ -105,7 +105,7 @@ def forward(
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def backward(
-    types: NDArray[np.uint8],
+    types: NDArray[np.int16],
     start: Floats,
     keep: float,
     weights: Weights,

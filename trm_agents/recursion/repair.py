@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Contraction
-from trm_agents.recursion.encoders import CategoryEncoder
+from trm_agents.recursion.cores import Contraction, spectral_norm
+from trm_agents.recursion.encoders import CategoryEncoder, Tokens
 from trm_agents.recursion.exact_cover import ExactCoverCore, exact_cover_core
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -22,32 +22,39 @@ class RepairNetwork(Recursion):
 
     Args:
         encoder, core, unroll, radius: as `Recursion`.
+        outputs: edits read from each token.
     """
 
     core: ExactCoverCore
 
-    def __init__(self, encoder: nn.Module, core: ExactCoverCore, unroll: int, radius: float | None) -> None:
+    def __init__(
+        self, encoder: nn.Module, core: ExactCoverCore, unroll: int, radius: float | None, outputs: int = 1
+    ) -> None:
         super().__init__(encoder, core, unroll, radius)
-        # Zero, so that a fresh network finds all symbols of a cell equally likely.
-        self.weight = nn.Parameter(torch.zeros(len(core.bias)))
-        self.bias = nn.Parameter(torch.zeros(()))
+        # Zero, so that a fresh network finds all symbols of a cell equally likely. A single output has no axis of its
+        # own, as in the files of trained agents.
+        each = () if outputs == 1 else (outputs,)
+        self.weight = nn.Parameter(torch.zeros((*each, len(core.bias))))
+        self.bias = nn.Parameter(torch.zeros(each))
         # A contraction keeps differences between tokens small: the readout may have to be steep, soon.
         self.steepness = nn.Parameter(torch.zeros(())) if core.certified else None
 
     def readout(self) -> Tensor:
-        """Weight of each latent channel in a logit, shape (d,)."""
+        """Weight of each latent channel in a logit, shape (d,), or (outputs, d) for several."""
         weight: Tensor = self.weight * self.core.gain(self.radius)
         return weight if self.steepness is None else weight * torch.exp(STEEPNESS * self.steepness)
 
     def logit_lipschitz(self) -> float:
         """Bound on |logits(z) - logits(z')| / |z - z'|, both Euclidean over all entries, from the weights."""
         with torch.no_grad():
-            return float(self.readout().double().norm())
+            return float(spectral_norm(self.readout().double().view(-1, self.weight.shape[-1])))
 
     def logits(self, latents: Tensor) -> Tensor:
         """Logit of each edit, from latents (kept, B, d, T): (kept, B, n_cells, n_symbols)."""
-        out = torch.matmul(self.readout(), latents) + self.bias
-        return out.view(*out.shape[:2], self.core.n_cells, self.core.n_symbols)
+        out = torch.matmul(self.readout(), latents)
+        if self.weight.dim() == 2:
+            return out.transpose(2, 3) + self.bias
+        return (out + self.bias).view(*out.shape[:2], self.core.n_cells, self.core.n_symbols)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probability that each edit writes what belongs into its cell, of the shape of its logits.
@@ -55,7 +62,7 @@ class RepairNetwork(Recursion):
         Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
         a probability of its own.
         """
-        return torch.softmax(logits, dim=-1) if self.core.n_symbols > 1 else torch.sigmoid(logits)
+        return torch.softmax(logits, dim=-1) if logits.shape[-1] > 1 else torch.sigmoid(logits)
 
     def hit_logits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
         """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
@@ -80,6 +87,7 @@ def repair_network(
     radius: float | None = 10.0,
     contraction: Contraction = "none",
     lipschitz: float = 0.9,
+    tokens: Tokens = "candidates",
 ) -> RepairNetwork:
     """A repair network with an exact-cover core for a plan-edit task.
 
@@ -91,6 +99,8 @@ def repair_network(
         radius: R; None leaves the projection out.
         contraction: see `Core`.
         lipschitz: see `Core`.
+        tokens: what a token is.
     """
-    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz)
-    return RepairNetwork(CategoryEncoder(mdp, width, len(core.own), core.certified), core, unroll, radius)
+    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz, tokens)
+    encoder = CategoryEncoder(mdp, width, len(core.own), core.certified, tokens)
+    return RepairNetwork(encoder, core, unroll, radius, mdp.task.n_symbols // core.n_symbols)

@@ -17,7 +17,7 @@ from trm_agents.theory.improvement_checks import errors_of, mixed
 from trm_agents.theory.tabular import Floats
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import masked_log_softmax
-from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from trm_agents.upi_trm.policies import RecursivePolicy, numpy_observation
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy, numpy_observation
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Checks

@@ -14,7 +14,7 @@ from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.collection import as_tensors, potentials
 from trm_agents.upi_trm.dials import Dials
-from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.targets import k_step_targets
 from trm_envs.plan_edit.mdp import PlanStates

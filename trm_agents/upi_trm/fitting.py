@@ -12,7 +12,7 @@ from torch.nn import functional
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.evaluation import Evaluation
-from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 
 ADVANTAGE_LIMIT = 10.0
 """Where scaled advantages are clipped (then centred again)."""

@@ -15,6 +15,7 @@ from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import observe
+from trm_envs.plan_edit.task import Symmetries
 
 
 class Fitted(NamedTuple):
@@ -50,6 +51,13 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
     return weights / weights.sum()
 
 
+def turned(sample: Sample, symmetries: Symmetries) -> Sample:
+    """Equivalent states, with equivalent goals."""
+    states = sample.states
+    moved = states._replace(instances=symmetries.apply(states.instances), plans=symmetries.apply(states.plans))
+    return Sample(moved, symmetries.apply(sample.goals))
+
+
 def fit_hits(
     policy: RepairPolicy,
     memory: HindsightMemory,
@@ -72,6 +80,8 @@ def fit_hits(
     history: list[tuple[float, float, float]] = []
     for step in range(steps):
         sample = memory.sample(dials.batch_size, rng)
+        if policy.augment:
+            sample = turned(sample, policy.mdp.task.symmetries(dials.batch_size, rng))
         hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
         weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
         unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))

@@ -16,7 +16,7 @@ from trm_agents.upi_trm.evaluation import Evaluation, evaluate
 from trm_agents.upi_trm.fitting import fit, policy_targets
 from trm_agents.upi_trm.hindsight import HindsightMemory
 from trm_agents.upi_trm.hit_fitting import fit_hits
-from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.safe_step import sampled_step

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from trm_agents.recursion import Core, RepairNetwork, repair_network
+from trm_agents.recursion import Core, RepairNetwork, Tokens, repair_network
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
@@ -37,6 +37,9 @@ class RepairPolicy(TRMPolicy):
         hidden: H, hidden channels of the core; 2 d by default.
         beta: inverse temperature.
         readout_steps: inner steps, counted from the last, whose probabilities are averaged.
+        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
+            does not, and learns that they are from states turned by symmetries that the task declares.
+        augment: turn the states that are trained on; by default with `cells` alone.
     """
 
     network: RepairNetwork  # type: ignore[assignment]
@@ -50,9 +53,12 @@ class RepairPolicy(TRMPolicy):
         hidden: int | None = None,
         beta: float = 10.0,
         readout_steps: int = 1,
+        tokens: Tokens = "candidates",
+        augment: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        self.hidden, self.beta, self.readout_steps = hidden, beta, readout_steps
+        self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
+        self.augment = tokens == "cells" if augment is None else augment
         self.prior = 0.0
         """rho, the share of the behaviour's advantage that is the one-step checker's."""
         super().__init__(*args, mdp=mdp, width=width, **kwargs)
@@ -61,7 +67,7 @@ class RepairPolicy(TRMPolicy):
     def _build(self, dials: dict[str, Any]) -> RepairNetwork:  # type: ignore[override]
         assert self.mdp is not None
         chosen = {key: dials[key] for key in ("width", "unroll", "radius", "contraction", "lipschitz")}
-        return repair_network(self.mdp, hidden=self.hidden, **chosen)
+        return repair_network(self.mdp, hidden=self.hidden, tokens=self.tokens, **chosen)
 
     @property
     def core(self) -> Core:
@@ -199,5 +205,5 @@ class RepairPolicy(TRMPolicy):
         return value
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = {"hidden": self.hidden, "beta": self.beta, "readout_steps": self.readout_steps}
+        own = {name: getattr(self, name) for name in ("hidden", "beta", "readout_steps", "tokens", "augment")}
         return {**super()._get_constructor_parameters(), **own}

@@ -13,7 +13,7 @@ from trm_agents.theory.tabular import Floats
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.evaluation import Evaluation, enumerated_values
-from trm_agents.upi_trm.policies import RecursivePolicy
+from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.spaces import states_of
 
 

@@ -27,14 +27,8 @@ from trm_agents.upi_trm.collection import act, state_values, truncation_values
 from trm_agents.upi_trm.dials import Advantage, Conservative, StepSize, Target, dials_of, hindsight_dials_of
 from trm_agents.upi_trm.hindsight import HindsightMemory
 from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_steps
-from trm_agents.upi_trm.policies import (
-    Latent,
-    MlpPolicy,
-    MultiInputPolicy,
-    RecursivePolicy,
-    TRMPolicy,
-    numpy_observation,
-)
+from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
+from trm_agents.upi_trm.recursive_policy import Latent, RecursivePolicy, numpy_observation
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.vec_env import VectorEnvAdapter

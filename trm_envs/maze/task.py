@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask, Symmetries
 from trm_envs.plan_edit.view import CellKind, PlanView
 
 
@@ -94,6 +94,17 @@ class MazeTask(PlanTask):
         beside = np.stack([cells[:, :-1], cells[:, 1:]], axis=-1).reshape(-1, 2)
         above = np.stack([cells[:-1], cells[1:]], axis=-1).reshape(-1, 2)
         return {"edge": np.concatenate([beside, above])}
+
+    @cached_property
+    def _turns(self) -> NDArray[np.int64]:
+        """The square's eight symmetries as cell permutations, shape (8, n_cells)."""
+        cells = np.arange(self.n_cells).reshape(self.shape)
+        return np.stack([np.rot90(form, k).ravel() for form in (cells, cells.T) for k in range(4)])
+
+    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
+        """The square's eight: rotations and reflections."""
+        identity = super().symmetries(count, rng)
+        return identity._replace(cells=self._turns[rng.integers(8, size=count)])
 
     def writes(self, plans: Grids) -> NDArray[np.int8]:
         """The other mark, shape (B, n_cells, 1)."""

@@ -50,6 +50,19 @@ class Checks(NamedTuple):
         )
 
 
+class Symmetries(NamedTuple):
+    """Symmetries of a task, one a state: what becomes of its cells and of the symbols in them."""
+
+    cells: NDArray[np.int64]
+    """Which cell's content each cell receives, shape (B, n_cells)."""
+    symbols: NDArray[np.int8]
+    """What each grid value becomes, instance or plan, shape (B, largest value + 1)."""
+
+    def apply(self, grids: Grids) -> Grids:
+        """The symmetric copy of each grid, shape (B, n_cells)."""
+        return np.take_along_axis(self.symbols, np.take_along_axis(grids, self.cells, 1).astype(np.int64), 1)
+
+
 class PlanTask(ABC):
     """A puzzle as a plan-editing task: batched pure functions of (instance x, plan y, action a).
 
@@ -92,6 +105,15 @@ class PlanTask(ABC):
 
         Networks sum messages over them, so that an agent needs to know no puzzle.
         """
+
+    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
+        """Draw symmetries: applied to instance and plan alike, each turns a state into an equivalent one.
+
+        That is: legality, checks and solved plans go along with it. By default the identity, where none is known.
+        """
+        cells = np.tile(np.arange(self.n_cells), (count, 1))
+        values = np.arange(max(self.instance_high, self.plan_high) + 1, dtype=np.int8)
+        return Symmetries(cells, np.tile(values, (count, 1)))
 
     @abstractmethod
     def writes(self, plans: Grids) -> NDArray[np.int8]:

@@ -9,11 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask, Symmetries
 from trm_envs.plan_edit.view import PlanView
 from trm_envs.pools.text import SYMBOLS
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
+from trm_envs.sudoku.symmetry import random_symmetry
 
 Grid = NDArray[np.int8]
 """One flat row-major grid, shape (n_cells,)."""
@@ -195,6 +196,11 @@ class SudokuTask(PlanTask):
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`line`: rows, then columns; `box`: boxes."""
         return {"line": units(self.size)[: 2 * self.size], "box": units(self.size)[2 * self.size :]}
+
+    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
+        """Bands, rows, stacks, columns, transposition and digits."""
+        cells, digits = zip(*(random_symmetry(self.size, rng) for _ in range(count)), strict=True)
+        return Symmetries(np.stack(cells), np.stack(digits))
 
     def writes(self, plans: Grids) -> NDArray[np.int8]:
         """The digit itself, whatever the plan."""

@@ -1,0 +1,76 @@
+"""Every figure in docs/theory.md comes from rows under benchmarks/published/theory."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import records
+from benchmarks.audits import AuditRow
+from benchmarks.certificates import CertificateRow
+from benchmarks.readme import BLOCK, fill
+from benchmarks.theory_tables import FOLDER, steps, table, violated
+
+PAGE = Path(__file__).parent.parent / "docs" / "theory.md"
+
+
+def rows(path: Path) -> list[CertificateRow]:
+    return records.read(path, CertificateRow)
+
+
+def test_tables_are_derived_from_the_published_rows():
+    text = PAGE.read_text(encoding="utf-8")
+    assert BLOCK.search(text)
+    assert fill(text) == text, "run: python -m benchmarks readme --file docs/theory.md"
+
+
+def test_certificates_hold_and_say_what_the_page_says():
+    files = sorted(FOLDER.glob("certificates-*.csv"))
+    assert sum(len(rows(path)) for path in files) >= 200
+    for path in files:
+        for row in rows(path):
+            assert row.violations == 0 and row.checks > 100 and not row.commit.endswith("+")
+            assert row.value_error <= row.error_bound_horizon * (1 + 1e-5)
+            assert row.depth_gap <= row.path_bound * (1 + 1e-5) <= row.envelope * (1 + 1e-4)
+            assert max(row.rise_published, row.rise_deviations_1) <= row.rise + 1e-5 * abs(row.rise)
+    certified = rows(FOLDER / "certificates-upi_trm-certified.csv")
+    # "46 states with 1 blank and 331 with 2", "off by up to 17 there, and by some 10^-6 where episodes begin".
+    assert {row.states for row in certified} == {46, 331}
+    assert max(row.value_error for row in certified) == pytest.approx(17.0, abs=0.05)
+    assert 1e-6 < np.median([row.value_error_start for row in certified]) < 1e-5
+
+
+def test_functions_and_commands_that_the_page_names_exist():
+    text = PAGE.read_text(encoding="utf-8")
+    for module, names in (
+        ("value_bounds", re.findall(r"^\| [VA]\d .*\| `(\w+)` \|$", text, re.M)),
+        ("improvement_bounds", re.findall(r"^\| I\d .*\| `(\w+)` \|$", text, re.M)),
+    ):
+        found = import_module(f"trm_agents.theory.{module}")
+        assert len(names) >= 7 and all(callable(getattr(found, name)) for name in names)
+    commands = import_module("benchmarks.cli").COMMANDS
+    assert set(re.findall(r"^python -m benchmarks (\w+)", text, re.M)) == {"certify", "audit", "depth"} <= set(commands)
+
+
+def audit_row(**changes) -> AuditRow:
+    values = {name: 0.5 for name in AuditRow.__dataclass_fields__}
+    values |= {"suite": "s", "setting": "safe", "capacity": 16, "seed": 0, "steps": 8, "instances": 1, "states": 3}
+    values |= {"promotion": 1, "env_steps": 8, "commit": "c", "schema": "audit/1", "rise": 1.0, "published": -9.0}
+    return AuditRow(**{**values, **changes})
+
+
+def test_steps_in_a_table():
+    good, bad = audit_row(), audit_row(seed=1, exact=2.0, expiry_tv=0.25)
+    assert not violated(good) and violated(bad)
+    line = steps([good, bad]).splitlines()[2]
+    assert line.startswith("| safe | 2 | 2 | 1 | 100% | 0% | 100% |") and "| 5.0e-01 |" in line
+
+
+def test_unknown_tables_are_named(tmp_path):
+    with pytest.raises(ValueError, match="theory:odd"):
+        table("theory:odd")
+    assert table("theory:depth", tmp_path) == "" == table("theory:steps", tmp_path)
