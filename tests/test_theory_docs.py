@@ -44,6 +44,18 @@ def test_certificates_hold_and_say_what_the_page_says():
     assert 1e-6 < np.median([row.value_error_start for row in certified]) < 1e-5
 
 
+def test_the_audited_run_says_what_the_page_says():
+    audited = records.read(FOLDER / "audits.csv", AuditRow)
+    assert len(audited) == 12 and {(row.setting, row.seed, row.instances, row.states) for row in audited} == {
+        ("0.3", 0, 1, 331)
+    }
+    assert not any(violated(row) or row.commit.endswith("+") for row in audited)
+    assert all(row.two_deviations > 0.87 * row.rise > 0.0 for row in audited)
+    losses = [-row.published for row in audited]
+    assert min(losses) > 600 and max(losses) < 26_100 and 7 < max(row.rise for row in audited) < 7.1
+    assert audited[-1].expiry_tv < 1e-7
+
+
 def test_functions_and_commands_that_the_page_names_exist():
     text = PAGE.read_text(encoding="utf-8")
     for module, names in (
