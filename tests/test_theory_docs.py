@@ -13,7 +13,7 @@ from benchmarks import records
 from benchmarks.audits import AuditRow
 from benchmarks.certificates import CertificateRow
 from benchmarks.readme import BLOCK, fill
-from benchmarks.theory_tables import FOLDER, steps, table, violated
+from benchmarks.theory_tables import FOLDER, SURELY, steps, table, violated
 
 PAGE = Path(__file__).parent.parent / "docs" / "theory.md"
 
@@ -44,16 +44,20 @@ def test_certificates_hold_and_say_what_the_page_says():
     assert 1e-6 < np.median([row.value_error_start for row in certified]) < 1e-5
 
 
-def test_the_audited_run_says_what_the_page_says():
+def test_the_audited_runs_say_what_the_page_says():
     audited = records.read(FOLDER / "audits.csv", AuditRow)
-    assert len(audited) == 12 and {(row.setting, row.seed, row.instances, row.states) for row in audited} == {
-        ("0.3", 0, 1, 331)
-    }
+    assert len(audited) == 72 and {(row.instances, row.states, row.capacity) for row in audited} == {(1, 331, 16)}
     assert not any(violated(row) or row.commit.endswith("+") for row in audited)
-    assert all(row.two_deviations > 0.87 * row.rise > 0.0 for row in audited)
-    losses = [-row.published for row in audited]
-    assert min(losses) > 600 and max(losses) < 26_100 and 7 < max(row.rise for row in audited) < 7.1
-    assert audited[-1].expiry_tv < 1e-7
+    fixed, safe = ([row for row in audited if row.setting == name] for name in ("0.3", "safe"))
+    assert all(row.two_deviations > 0.87 * row.rise > 0.0 for row in fixed)
+    losses = [-row.published for row in fixed]
+    assert 550 < min(losses) < 600 and 26_000 < max(losses) < 26_500
+    assert 7.0 < max(row.rise for row in fixed) < 7.1
+    fell = [row for row in safe if row.rise < 0.0]
+    assert len(fell) == 13 and len(safe) == 36 and min(row.rise for row in fell) > -0.0006
+    assert all(row.estimated > 0.0 for row in safe)
+    assert all(max(row.two_deviations, row.exact_one) < SURELY for row in fell)
+    assert max(row.expiry_tv for row in audited if row.promotion == 12) < 1e-7
 
 
 def test_functions_and_commands_that_the_page_names_exist():
