@@ -69,12 +69,14 @@ def figure(rows: Sequence[DepthRow]) -> Figure:
         for (contraction, projection), group in groupby(groups(shown), key=lambda item: item[0][1:3]):
             _curve(axes, name, contraction, projection, [rows for _, rows in group])
         _finish(axes, name, shown[0])
-    panels[-1].legend(loc="lower left", fontsize=7.5, frameon=False)
+    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5, frameon=False)
     return drawn
 
 
 def _curve(axes: Any, name: str, contraction: str, projection: bool, found: list[list[DepthRow]]) -> None:
     """One variant: its mean, its band and, for Delta_V, what was predicted."""
+    # At its own depth a model differs from itself by nothing, which a logarithmic axis cannot show.
+    found = [group for group in found if name == "success" or group[0].m != group[0].n]
     depths = [group[0].m for group in found]
     intervals = [over_seeds(group, QUANTITIES[name]) for group in found]
     style = "-" if projection else "--"
@@ -82,6 +84,7 @@ def _curve(axes: Any, name: str, contraction: str, projection: bool, found: list
     least = 0.0 if name == "success" else FLOOR
     mean, lo, hi = (np.maximum([getattr(i, end) for i in intervals], least) for end in ("mean", "lo", "hi"))
     axes.plot(depths, mean, style, color=COLOURS[contraction], marker="o", markersize=3.5, linewidth=1.8, label=label)
+    hi = np.minimum(hi, 1.0) if name == "success" else hi
     axes.fill_between(depths, np.maximum(lo, mean / 10 if least else 0.0), hi, color=COLOURS[contraction], alpha=0.12)
     bound = np.array([np.mean([row.envelope for row in group]) for group in found])
     if name == "Delta_V" and np.isfinite(bound).all():
