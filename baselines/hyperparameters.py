@@ -1,8 +1,8 @@
 """Hyperparameters of the rows, as data: the settings that are used.
 
-Those named in `baselines.spaces` were chosen by `python -m benchmarks tune`, with as many trials for every method. A
-test holds them against the rows in benchmarks/published/tuning.csv; docs/results.md shows all trials. What was tried
-before is in docs/tried.md; the rest are defaults.
+Of the methods in benchmarks/published/tuning.csv those named in `baselines.spaces` were chosen by `python -m benchmarks
+tune`, with as many trials for each; a test holds them against the rows, and docs/results.md shows all trials. The other
+methods' were tried by hand, as docs/tried.md says; the rest are defaults.
 """
 
 from __future__ import annotations
