@@ -36,7 +36,10 @@ _MAZE: Keywords = {
     "search_solutions": 4,
     "ema_decay": 0.998,
 }
+# 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
+_REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
+    "SudokuPlanEdit-4x4": _REGULARISED,
     "SudokuPlanEdit-9x9": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
     "SudokuPlanEdit-16x16": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
     "MazePlanEdit": _MAZE,
