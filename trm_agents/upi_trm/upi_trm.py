@@ -72,7 +72,8 @@ class UPITRM(BaseAlgorithm):
             what of it is certain). It needs `conservative="exact"` and doubles the enumeration.
         conservative: `distill` fits the network to the mixture; `exact` deploys the mixture itself, as weighted
             snapshots.
-        mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest.
+        mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest. However many there
+            were, that moves the policy by a total variation of (1 - alpha)^capacity at most.
         prior: rho, the share of the advantage that is the one-step checker reward's (1 is stage 0: nothing but the
             checker; 0 is nothing but the learned value). By default 0.5 with `TRMPolicy`, 0 elsewhere. With
             `hindsight` only the policy that collects leans on it, from 1 by default, ever less over `prior_steps`.
@@ -107,6 +108,8 @@ class UPITRM(BaseAlgorithm):
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
         `mixture/safe_bound`: with `safe`: the estimated bound on the rise of the expected return at the step taken.
         `mixture/expired_weight`: weight that an expiring snapshot handed to the newest (`exact`).
+        `mixture/expiry_bound`: bound on the total variation, in any state, between the deployed mixture and the one
+            that nothing ever expired from (`exact`).
         `train/hit_loss`, `train/hit_accuracy`: `hindsight`: weighted cross-entropy, and share of the cells in need of
             an edit whose likeliest symbol is the right one; means over the iteration's gradient steps.
         `train/prior`: `hindsight`: rho by now.
