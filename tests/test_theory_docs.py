@@ -14,7 +14,7 @@ from benchmarks.audits import AuditRow
 from benchmarks.certificates import CertificateRow
 from benchmarks.depth import DepthRow
 from benchmarks.readme import BLOCK, fill
-from benchmarks.theory_tables import FOLDER, SURELY, steps, table, violated
+from benchmarks.theory_tables import FOLDER, SURELY, expiry, steps, table, violated
 
 PAGE = Path(__file__).parent.parent / "docs" / "theory.md"
 
@@ -92,18 +92,19 @@ def test_functions_and_commands_that_the_page_names_exist():
 def audit_row(**changes) -> AuditRow:
     values = {name: 0.5 for name in AuditRow.__dataclass_fields__}
     values |= {"suite": "s", "setting": "safe", "capacity": 16, "seed": 0, "steps": 8, "instances": 1, "states": 3}
-    values |= {"promotion": 1, "env_steps": 8, "commit": "c", "schema": "audit/1", "rise": 1.0, "published": -9.0}
+    values |= {"promotion": 1, "env_steps": 8, "commit": "c", "schema": "audit/2", "rise": 1.0, "published": -9.0}
     return AuditRow(**{**values, **changes})
 
 
 def test_steps_in_a_table():
     good, bad = audit_row(), audit_row(seed=1, exact=2.0, expiry_tv=0.25)
-    assert not violated(good) and violated(bad)
+    assert not violated(good) and violated(bad) and violated(audit_row(expiry_tv=0.75))
     line = steps([good, bad]).splitlines()[2]
-    assert line.startswith("| safe | 2 | 2 | 1 | 100% | 0% | 100% |") and "| 5.0e-01 |" in line
+    assert line.startswith("| safe | 2 | 2 | 1 | 100% | 0% | 100% |")
+    assert expiry([good, bad]).splitlines()[2] == "| safe | 16 | 2 | 1 | 5.0e-01 | 5.0e-01 | 5.0e-01 | 1.5 |"
 
 
 def test_unknown_tables_are_named(tmp_path):
     with pytest.raises(ValueError, match="theory:odd"):
         table("theory:odd")
-    assert table("theory:depth", tmp_path) == "" == table("theory:steps", tmp_path)
+    assert table("theory:depth", tmp_path) == "" == table("theory:steps", tmp_path) == table("theory:expiry", tmp_path)
