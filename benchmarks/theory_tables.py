@@ -42,6 +42,7 @@ def certificates(rows: Sequence[CertificateRow]) -> str:
         add(words, partial(_median, field=field))
     for pair in PAIRS:
         add(f"{pair.words}: bound / actual, {pair.equation}", partial(_ratio, actual=pair.actual, bound=pair.bound))
+    add("rise at alpha = 0.1: > 0, exact", partial(_share, field="rise"))
     for step in STEPS:
         add(f"rise at alpha = 0.1: certified > 0, {step.equation}", partial(_share, field=step.bound))
     for words, name, equation in SAFE:
