@@ -71,6 +71,17 @@ def test_the_audited_runs_say_what_the_page_says():
     assert max(row.expiry_tv for row in audited if row.promotion == 12) < 1e-7
 
 
+def test_what_expires_in_long_runs_is_within_its_bound():
+    longer = records.read(FOLDER / "expiry.csv", AuditRow)
+    ends = {row.capacity: row for row in longer if not np.isnan(row.expiry_tv)}
+    assert len(longer) == 600 and sorted(ends) == [4, 16]
+    assert not any(violated(row) or row.commit.endswith("+") for row in longer)
+    for slots, row in ends.items():
+        assert row.promotion == 300 and row.expiry_bound == pytest.approx(0.7**slots, rel=1e-4)
+        assert row.expiry_tv <= row.expiry_bound + 1e-6
+        assert all(r.eta == pytest.approx(-13.01) for r in longer if r.capacity == slots and r.promotion > 50)
+
+
 def test_the_depth_study_says_what_the_page_says():
     measured = records.read(FOLDER / "depth.csv", DepthRow)
     assert len(measured) == 6 * 5 * 2 * 6
