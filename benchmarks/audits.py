@@ -50,8 +50,10 @@ class AuditRow:
     """E_pi TV between the deployed mixture and one that nothing expires from; after the last step, else nan."""
     expiry_eta: float
     """The difference that makes to eta."""
+    expiry_bound: float
+    """What the mixture says that the distance is at most, in any state; after the last step, else nan."""
     commit: str
-    schema: str = "audit/1"
+    schema: str = "audit/2"
 
     @property
     def key(self) -> tuple[str, str, int, int, int, int]:
@@ -85,8 +87,9 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
     dials = {"mixture_alpha": plan.alpha, "mixture_capacity": plan.capacity, "n_steps": plan.n_steps}
     method = replace(METHODS[METHOD], hyperparameters={**METHODS[METHOD].hyperparameters, **dials})
     watching = ImprovementAudit(validation.mdp, instances)
-    build(method, row.env_id, row.env_kwargs, plan.seed).learn(plan.steps, callback=watching)
+    model: Any = build(method, row.env_id, row.env_kwargs, plan.seed).learn(plan.steps, callback=watching)
     distance, loss = watching.expiry_error()
+    bound = model.policy.mixture.expiry_bound
     rows = []
     for index, step in enumerate(watching.steps, 1):
         last = index == len(watching.steps)
@@ -104,6 +107,7 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
                 **about,
                 expiry_tv=rounded(distance) if last else math.nan,
                 expiry_eta=rounded(loss) if last else math.nan,
+                expiry_bound=rounded(bound) if last else math.nan,
                 commit=commit,
             )
         )

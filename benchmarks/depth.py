@@ -110,7 +110,7 @@ def measure(
         depths: m, each.
     """
     suite, seed, steps, commit = about
-    mdp, policy, n = puzzles.mdp, model.policy, model.unroll
+    mdp, policy, n = puzzles.mdp, model.policy, model.training_unroll
     success = {m: evaluate(agent_of(algo, model, mdp, np.random.default_rng(0), m), *puzzles).success for m in depths}
     rows = []
     moduli = policy.core.lipschitz_bound(), policy.value_lipschitz()

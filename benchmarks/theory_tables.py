@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -29,7 +29,7 @@ SHOWN_DEPTHS = (1, 4, 16, 32)
 def certificates(rows: Sequence[CertificateRow]) -> str:
     """One column an agent: how much was checked, and medians of bound / actual and of shares."""
     agents = {name: list(group) for name, group in groupby(rows, key=lambda row: row.model)}
-    lines = [_line(["", *agents]), "| :--- |" + " ---: |" * len(agents)]
+    lines = _heading(["", *agents])
 
     def add(words: str, of: Callable[[list[CertificateRow]], str]) -> None:
         lines.append(_line([words, *(of(group) for group in agents.values())]))
@@ -42,6 +42,7 @@ def certificates(rows: Sequence[CertificateRow]) -> str:
         add(words, partial(_median, field=field))
     for pair in PAIRS:
         add(f"{pair.words}: bound / actual, {pair.equation}", partial(_ratio, actual=pair.actual, bound=pair.bound))
+    add("rise at alpha = 0.1: > 0, exact", partial(_share, field="rise"))
     for step in STEPS:
         add(f"rise at alpha = 0.1: certified > 0, {step.equation}", partial(_share, field=step.bound))
     for words, name, equation in SAFE:
@@ -65,28 +66,48 @@ def _share(rows: list[CertificateRow], field: str) -> str:
 
 
 def violated(row: AuditRow) -> bool:
-    """Whether a certain bound did not hold, as far as the digits of a row tell."""
+    """Whether a certain bound did not hold, as far as the digits of a row tell and float32 deploys."""
     scale = max(1.0, abs(row.eta))
-    return any(getattr(row, name) > row.rise + 1e-5 * scale for name in BOUNDS)
+    return row.expiry_tv > row.expiry_bound + 1e-6 or any(
+        getattr(row, name) > row.rise + 1e-5 * scale for name in BOUNDS
+    )
 
 
 def steps(rows: Sequence[AuditRow]) -> str:
-    """One line a setting: shares of the steps whose rise is certain, what rose, and what expiry did."""
+    """One line a setting: shares of the steps whose rise is certain, and what rose."""
     heads = ["mixture_alpha", "seeds", "steps", "violations", "eta rose", *(f"{name} > 0" for name in BOUNDS)]
-    heads += ["estimated > 0", "median alpha", "expiry TV", "expiry eta"]
-    lines = [_line(heads), "| :--- |" + " ---: |" * (len(heads) - 1)]
-    ordered = sorted(rows, key=lambda row: (row.suite, row.setting, row.capacity, row.steps))
-    for key, found in groupby(ordered, key=lambda row: (row.suite, row.setting, row.capacity, row.steps)):
-        group = list(found)
+    lines = _heading([*heads, "estimated > 0", "median alpha"])
+    for key, group in _settings(rows):
         shares = [f"{np.mean([getattr(row, name) > SURELY for row in group]):.0%}" for name in ("rise", *BOUNDS)]
         estimated = [row.estimated for row in group if not np.isnan(row.estimated)]
         believed = f"{np.mean(np.array(estimated) > SURELY):.0%}" if estimated else "-"
-        last = [row for row in group if not np.isnan(row.expiry_tv)]
         cells = [key[1], str(len({row.seed for row in group})), str(len(group)), str(sum(map(violated, group)))]
-        cells += [*shares, believed, f"{np.median([row.alpha for row in group]):.3g}"]
-        cells += [f"{max(row.expiry_tv for row in last):.1e}", f"{max(row.expiry_eta for row in last):.1e}"]
-        lines.append(_line(cells))
+        lines.append(_line([*cells, *shares, believed, f"{np.median([row.alpha for row in group]):.3g}"]))
     return "\n".join(lines)
+
+
+def expiry(rows: Sequence[AuditRow]) -> str:
+    """One line a setting: how far expiry has moved the mixture by the end of a run; the most among its seeds."""
+    heads = ["mixture_alpha", "snapshots", "seeds", "promotions", "E TV", "bound on sup TV", "change of eta", "eta"]
+    lines = _heading(heads)
+    for key, group in _settings(rows):
+        last = [row for row in group if not np.isnan(row.expiry_tv)]
+        most = [max(getattr(row, name) for row in last) for name in ("expiry_tv", "expiry_bound", "expiry_eta")]
+        cells = [key[1], str(key[2]), str(len(last)), str(last[0].promotion), *(f"{value:.1e}" for value in most)]
+        lines.append(_line([*cells, f"{np.mean([row.eta + row.rise for row in last]):.4g}"]))
+    return "\n".join(lines)
+
+
+def _settings(rows: Sequence[AuditRow]) -> Iterator[tuple[tuple[str, str, int, int], list[AuditRow]]]:
+    def key(row: AuditRow) -> tuple[str, str, int, int]:
+        return row.suite, row.setting, row.capacity, row.steps
+
+    for found, group in groupby(sorted(rows, key=key), key=key):
+        yield found, list(group)
+
+
+def _heading(heads: Sequence[str]) -> list[str]:
+    return [_line(heads), "| :--- |" + " ---: |" * (len(heads) - 1)]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -94,7 +115,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def table(name: str, folder: Path = FOLDER) -> str:
-    """A block's table: `theory:certificates`, `theory:steps` or `theory:depth`; empty without rows.
+    """A block's table: `theory:certificates`, `theory:steps`, `theory:expiry` or `theory:depth`; empty without rows.
 
     Raises:
         ValueError: there is no such table.
@@ -104,9 +125,11 @@ def table(name: str, folder: Path = FOLDER) -> str:
         files = sorted(folder.glob("certificates-*.csv"))
         rows = [row for path in files for row in records.read(path, CertificateRow)]
         return certificates(rows) if rows else ""
-    if kind == "steps":
+    if kind in ("steps", "expiry"):
         audited = records.read(folder / "audits.csv", AuditRow)
-        return steps(audited) if audited else ""
+        if kind == "expiry":
+            audited += records.read(folder / "expiry.csv", AuditRow)
+        return (steps if kind == "steps" else expiry)(audited) if audited else ""
     if kind == "depth":
         measured = records.read(folder / "depth.csv", DepthRow)
         return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.callbacks import BaseCallback
 
 from baselines import METHODS, agent_of
 from benchmarks import cli, models
 from benchmarks.models import Label
 from benchmarks.suites import pool
 from trm_agents import UPITRM
+from trm_agents.upi_trm.dials import AUTO_DEPTH
 from trm_agents.upi_trm.policies import MlpPolicy, TRMPolicy
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_envs.plan_edit.spaces import observation_space, observe
@@ -122,6 +124,67 @@ def test_predictions_use_it_and_learning_goes_back(kwargs):
     assert model.policy.mean_depth >= 1
     model.learn(16)
     assert isnan(model.policy.mean_depth) and model.policy.network.unroll == 2
+
+
+def observed(model):
+    """Some observations, their potential and their values, (B,)."""
+    mdp, states = states_of_puzzles()
+    seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    phi = torch.as_tensor(mdp.check(states).score, dtype=torch.float32)
+    with torch.no_grad():
+        return seen, phi, model.policy.values(seen, phi)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"target": "hindsight"}, {"conservative": "exact", "mixture_capacity": 2}])
+def test_as_a_keyword_it_is_there_before_and_after_learning_and_in_what_is_saved(kwargs, tmp_path):
+    depths = []
+
+    class Watch(BaseCallback):
+        def _on_step(self):
+            depths.append([(module.unroll, module.stop_below) for module in self.model.policy._networks()])
+            return True
+
+    model = model_of(unroll="auto", **CERTIFIED, **kwargs)
+    observed(model)
+    assert model.policy.mean_depth >= 1
+    model.learn(32, callback=Watch())
+    # Whatever learning is made of takes one fixed depth.
+    assert {pair for step in depths for pair in step} == {(AUTO_DEPTH, None)}
+    seen, phi, auto = observed(model)
+    assert model.policy.mean_depth >= 1
+    with torch.no_grad():
+        deep = model.policy.values_by_depth(seen, phi, 100)[-1]
+    # The tolerance is kept under the weights as they are now, not as they were at the start.
+    assert ((auto - deep).abs() <= 0.01 + ROUNDING).all()
+    model.save(tmp_path / "model")
+    loaded = UPITRM.load(tmp_path / "model", device="cpu")
+    assert loaded.unroll == "auto" and torch.equal(observed(loaded)[2], auto)
+    assert loaded.policy.mean_depth == model.policy.mean_depth
+
+
+def test_a_saved_auto_goes_on_learning_as_if_nothing_had_happened(tmp_path):
+    through = model_of(unroll="auto", **CERTIFIED).learn(48)
+    first = model_of(unroll="auto", **CERTIFIED).learn(16)
+    first.save(tmp_path / "model")
+    resumed = UPITRM.load(tmp_path / "model", env=first.env, device="cpu", force_reset=False)
+    resumed.learn(32, reset_num_timesteps=False)
+    for name, value in resumed.policy.state_dict().items():
+        assert torch.equal(value, through.policy.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({}, "needs contraction='certified'"),
+        ({"contraction": "clamp"}, "needs contraction='certified'"),
+        ({"contraction": "certified", "lipschitz": 1.0}, "lipschitz < 1"),
+        ({"unroll": "deep", **CERTIFIED}, "unroll must be at least 1 or 'auto'"),
+        ({"min_unroll": AUTO_DEPTH + 1, **CERTIFIED}, "min_unroll"),
+    ],
+)
+def test_where_the_keyword_is_refused(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        model_of(**{"unroll": "auto", **kwargs})
 
 
 def test_an_evaluated_agent_tells_its_mean_depth_and_leaves_the_model_as_it_was():

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from test_theory import puzzle
 from test_upitrm import HINDSIGHT, agent
 
@@ -14,10 +15,14 @@ from benchmarks.certificates import CertificateRow
 from benchmarks.models import Label
 from trm_agents.theory import enumerate_closure, exact
 from trm_agents.theory.reading import Reader
+from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.evaluation import evaluate
+from trm_envs.plan_edit.spaces import observe, states_of
 
 ENV = "SudokuPlanEdit-4x4-v0"
 EXACT = {"conservative": "exact", "mixture_capacity": 3}
 CERTIFIED = {**HINDSIGHT, "contraction": "certified", "lipschitz": 0.7}
+PERSISTENT = {"latent": "persistent", "contraction": "certified", "lipschitz": 0.7}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,7 @@ def saved(tmp_path_factory):
         ("k_step", "upi_trm-k_step", {}),
         ("exact", "upi_trm-exact", EXACT),
         ("certified", "upi_trm-certified", CERTIFIED),
+        ("persistent", "upi_trm-k_step", PERSISTENT),
     ):
         found[name] = folder / f"{name}.zip"
         models.save(agent(**kwargs).learn(64), found[name], Label(algo, ENV, {"blanks": (1, 4)}))
@@ -119,3 +125,45 @@ def test_a_persistent_latent_is_part_of_the_state():
     )
     assert violations == [] and found.centring_defect < 1e-12
     assert exact.performance(closure, policy) == found.eta
+
+
+def test_augmented_states_are_certified_by_the_same_command(saved, puzzles, capsys):
+    words = ("--puzzles", puzzles, "--instances", "2", "--max-edits", "3", "--json")
+    code, out = run(capsys, saved["persistent"], *words)
+    rows = json.loads(out.out)["rows"]
+    plain = json.loads(run(capsys, saved["k_step"], *words)[1].out)["rows"]
+    assert code == 0 and [row["violations"] for row in rows] == [0, 0]
+    for row, other in zip(rows, plain, strict=True):
+        assert row["states"] > other["states"] and row["centring_defect"] < 1e-12
+        # The contraction is certified from any carried latent.
+        assert (
+            0.0 < row["depth_gap"] <= row["path_bound"] <= row["envelope"] and row["value_error"] <= row["limit_bound"]
+        )
+
+
+def test_training_with_a_persistent_latent_centres_over_the_augmented_state():
+    """Advantages of a rollout, against every action by hand: a successor starts from the latent that it inherits."""
+    model = agent(latent="persistent", prior=0.0).learn(64)
+    policy, mdp, rollout = model.policy.requires_grad_(False), model.mdp, model.rollout
+    evaluation = evaluate(policy, rollout, np.zeros(4), model.dials)
+    states = states_of({key: rollout.flat(value) for key, value in rollout.observations.items()})
+    latents = torch.as_tensor(rollout.flat(rollout.latents))
+
+    def seen(some):
+        return {key: torch.as_tensor(value) for key, value in observe(some).items()}
+
+    by_hand = torch.zeros_like(evaluation.advantages)
+    for row in range(len(latents)):
+        state, z = states.at(slice(row, row + 1)), latents[row : row + 1]
+        pi, inherited = policy.action_probabilities(seen(state), z)
+        for action in np.flatnonzero(mdp.action_mask(state)[0]):
+            made = mdp.transition(state, np.array([action]))
+            potential = torch.as_tensor(mdp.check(made.successors).score, dtype=torch.float32)
+            ahead = 0.0 if made.terminated[0] else float(policy.values(seen(made.successors), potential, inherited))
+            by_hand[row, action] = made.rewards[0] + mdp.gamma * ahead
+        by_hand[row] = improvement.centred(by_hand[row : row + 1], pi, evaluation.mask[row : row + 1])[0]
+    assert torch.allclose(evaluation.advantages, by_hand, atol=1e-4)
+    assert improvement.centring_defect(by_hand, evaluation.policy) < 1e-5
+    # Without z it is another policy, under which they are not centred.
+    without, _ = policy.action_probabilities(seen(states))
+    assert latents.any() and improvement.centring_defect(by_hand, without) > 1e-3

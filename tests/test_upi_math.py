@@ -14,6 +14,7 @@ from trm_agents.upi_trm.mixture import SnapshotMixture
 from trm_agents.upi_trm.targets import k_step_targets
 from trm_envs import InstancePool, PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe
 from trm_envs.sudoku.task import SudokuTask
 
 PUZZLE = np.array([[1, 0, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 0, 0, 0, 2]], np.int8)
@@ -210,6 +211,58 @@ def test_mixture_at_the_ends_of_alpha_and_when_full():
     assert torch.allclose(
         mixture.probabilities(observation, mask).double(), probabilities(second, observation, mask), atol=1e-6
     )
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("alphas", [(0.3,), (0.05,), (1e-3, 0.4, 0.9, 0.02), (0.7, 0.0)])
+def test_expiry_never_moves_a_mixture_by_more_than_its_bound(alphas):
+    """Hundreds of promotions against the mixture of everything that was ever promoted."""
+    mdp, rng = PlanEditMDP(SudokuTask(4)), np.random.default_rng(0)
+    states = mdp.initial(np.where(rng.random((8, 16)) < 0.7, PUZZLE, 0).astype(np.int8))
+    observation = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    mask, drawn = torch.as_tensor(mdp.action_mask(states)), networks(12)
+    tables = [probabilities(network, observation, mask) for network in drawn]
+    mixture, true = SnapshotMixture(drawn[0], capacity=4), tables[0]
+    farthest, bound = 0.0, 0.0
+    for promotion in range(300):
+        chosen, alpha = int(rng.integers(12)), alphas[promotion % len(alphas)]
+        before = mixture.own.clone()
+        mixture.promote(drawn[chosen], alpha)
+        true = (1.0 - alpha) * true + alpha * tables[chosen]
+        distance = float((mixture.probabilities(observation, mask) - true).abs().sum(1).max()) / 2.0
+        expired = (1.0 - alpha) * float(before.min())
+        bound = (1.0 - alpha) * bound + expired
+        assert mixture.expiry_bound == pytest.approx(bound, abs=1e-12) and distance <= bound + 1e-6
+        assert float(mixture.weights.sum()) == pytest.approx(1.0) and (mixture.own <= mixture.weights + 1e-12).all()
+        farthest = max(farthest, distance)
+    assert farthest > 1e-3
+    if len(alphas) == 1:
+        assert mixture.expiry_bound == pytest.approx((1.0 - alphas[0]) ** 4)
+
+
+class Always(torch.nn.Module):
+    """Takes one action, whatever is observed."""
+
+    def __init__(self, action):
+        super().__init__()
+        self.register_buffer("logits", 1e3 * torch.eye(40)[action][None])
+
+    def forward(self, observation):
+        return self
+
+
+@torch.no_grad()
+def test_the_expiry_bound_is_attained_and_what_is_kept_weighs_most():
+    alphas, mask = np.random.default_rng(1).uniform(0.0, 0.3, 39), torch.ones(1, 40, dtype=torch.bool)
+    mixture, true = SnapshotMixture(Always(0), capacity=5), torch.eye(40, dtype=torch.float64)[0]
+    for action, alpha in enumerate(alphas, 1):
+        mixture.promote(Always(action), alpha)
+        true = (1.0 - alpha) * true + alpha * torch.eye(40, dtype=torch.float64)[action]
+        distance = float((mixture.probabilities(None, mask)[0] - true).abs().sum()) / 2.0
+        assert distance == pytest.approx(mixture.expiry_bound, abs=1e-6)
+        # No other five snapshots, the newest among them, would have a smaller bound.
+        others = true[:action].sort(descending=True).values[:4]
+        assert mixture.expiry_bound == pytest.approx(1.0 - float(true[action] + others.sum()), abs=1e-9)
 
 
 @torch.no_grad()

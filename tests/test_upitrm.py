@@ -220,6 +220,7 @@ DOCUMENTED = {
     "mixture/base_weight",
     "mixture/distillation_kl",
     "mixture/expired_weight",
+    "mixture/expiry_bound",
     "recursion/projection_active",
     "count/model_queries",
     "count/gradient_steps",

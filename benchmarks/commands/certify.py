@@ -103,7 +103,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from benchmarks.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
-    unroll, horizon = getattr(model, "unroll", 1), getattr(model, "bootstrap_horizon", 1)
+    unroll, horizon = getattr(model, "training_unroll", 1), getattr(model, "bootstrap_horizon", 1)
     origin = provenance()
     return Task(
         model,

@@ -15,6 +15,10 @@ Target = Literal["k_step", "hindsight"]
 Advantage = Literal["enumerate", "readout"]
 Conservative = Literal["distill", "exact"]
 StepSize = float | Literal["safe"]
+Unroll = int | Literal["auto"]
+
+AUTO_DEPTH = 8
+"""Inner steps while learning with `unroll="auto"`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def dials_of(model: UPITRM) -> Dials:
     prior = (1.0 if hindsight else 0.5 if modelled else 0.0) if model.prior is None else model.prior
     default_beta = 10.0 if hindsight else 4.0 if advantage == "enumerate" else 1.0
     beta = default_beta if model.beta is None else model.beta
+    n = model.training_unroll
     checks = {
         "target must be 'k_step' or 'hindsight'": model.target in ("k_step", "hindsight"),
         "target='hindsight' needs RepairPolicy (TRMPolicy will do), and 'k_step' any other policy": hindsight
@@ -71,6 +76,9 @@ def dials_of(model: UPITRM) -> Dials:
         "target='hindsight' reads its policy: leave advantage, conservative and latent at their defaults": not hindsight
         or (advantage, model.conservative, model.latent) == ("readout", "distill", "episodic"),
         "n_steps must be at least 1": model.n_steps >= 1,
+        "unroll must be at least 1 or 'auto'": model.unroll == "auto" or (not isinstance(model.unroll, str) and n >= 1),
+        "unroll='auto' needs contraction='certified' and lipschitz < 1": model.unroll != "auto"
+        or (model.contraction == "certified" and model.lipschitz < 1.0),
         "batch_size must be at least 1": model.batch_size >= 1,
         "bootstrap_horizon must be at least 1": model.bootstrap_horizon >= 1,
         "mixture_alpha must be within [0, 1] or 'safe'": model.mixture_alpha == "safe"
@@ -83,8 +91,8 @@ def dials_of(model: UPITRM) -> Dials:
         "replay_ratio must be positive": model.replay_ratio > 0.0,
         "right_weight must be positive": model.right_weight > 0.0,
         "learning_starts must be within [1, buffer_size]": 1 <= model.learning_starts <= model.buffer_size,
-        "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= model.unroll,
-        "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= model.unroll,
+        "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= n,
+        "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= n,
         "search_instances and search_budget must not be negative": min(model.search_instances, model.search_budget)
         >= 0,
         "search_solutions must be at least 1": model.search_solutions >= 1,
@@ -121,8 +129,8 @@ def hindsight_dials_of(model: UPITRM) -> HindsightDials:
     """What an iteration on hindsight targets depends on."""
     return HindsightDials(
         model.batch_size,
-        model.unroll if model.min_unroll is None else model.min_unroll,
-        model.unroll if model.max_unroll is None else model.max_unroll,
+        model.training_unroll if model.min_unroll is None else model.min_unroll,
+        model.training_unroll if model.max_unroll is None else model.max_unroll,
         model.deep_supervision,
         model.ema_decay,
         model.max_grad_norm,

@@ -79,6 +79,7 @@ def improve_by_k_steps(
         "mixture/distillation_kl": _kl_left(policy, evaluation, target),
         "mixture/base_weight": 1.0 - alpha,
         "mixture/expired_weight": expired,
+        "mixture/expiry_bound": 0.0 if policy.mixture is None else policy.mixture.expiry_bound,
         "recursion/projection_active": fitted.projected,
     }
     if dials.mixture_alpha == "safe":

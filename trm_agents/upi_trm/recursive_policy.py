@@ -167,7 +167,9 @@ class RecursivePolicy(BasePolicy):
         return self._lipschitz_of(self.network)
 
     def set_unroll(self, unroll: int | Literal["auto"], tolerance: float = 0.01) -> None:
-        """Choose how many inner steps predictions and values take from now on; `learn` goes back to its own n.
+        """Choose how many inner steps predictions and values take from now on.
+
+        `learn` goes back to the `unroll` of the algorithm, at its end at the latest.
 
         `auto` gives each state as many as it needs: |U_m(s) - U_k(s)| <= L_V L |z_k - z_{k-1}| / (1 - L) for all m > k,
         and the steps stop when that is below `tolerance`. `mean_depth` tells how many it took.

@@ -24,7 +24,16 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from trm_agents.recursion import Contraction
 from trm_agents.upi_trm.collection import act, state_values, truncation_values
-from trm_agents.upi_trm.dials import Advantage, Conservative, StepSize, Target, dials_of, hindsight_dials_of
+from trm_agents.upi_trm.dials import (
+    AUTO_DEPTH,
+    Advantage,
+    Conservative,
+    StepSize,
+    Target,
+    Unroll,
+    dials_of,
+    hindsight_dials_of,
+)
 from trm_agents.upi_trm.hindsight import HindsightMemory
 from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_steps
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
@@ -57,7 +66,10 @@ class UPITRM(BaseAlgorithm):
         n_epochs: passes over the collected states an iteration.
         gamma: discount; must be that of the environment's potential shaping.
         bootstrap_horizon: K of the value target.
-        unroll: n, inner steps of the recursion.
+        unroll: n, inner steps of the recursion; or `auto`: 8 while learning (`dials.AUTO_DEPTH`; callbacks see these
+            too), and outside of `learn` each state takes as many as it needs (`policy.set_unroll("auto")`). That needs
+            `contraction="certified"` and `lipschitz < 1`. For another depth while learning, or another tolerance, pass
+            n here and call `policy.set_unroll` afterwards.
         radius: R of the latent projection; None leaves it out.
         contraction: `none`; `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate); or
             `certified` (the inner step is L_z-Lipschitz by construction, see `policy.core.lipschitz_bound()`).
@@ -72,7 +84,8 @@ class UPITRM(BaseAlgorithm):
             what of it is certain). It needs `conservative="exact"` and doubles the enumeration.
         conservative: `distill` fits the network to the mixture; `exact` deploys the mixture itself, as weighted
             snapshots.
-        mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest.
+        mixture_capacity: how many snapshots `exact` keeps; the lightest expires into the newest. However many there
+            were, that moves the policy by a total variation of (1 - alpha)^capacity at most.
         prior: rho, the share of the advantage that is the one-step checker reward's (1 is stage 0: nothing but the
             checker; 0 is nothing but the learned value). By default 0.5 with `TRMPolicy`, 0 elsewhere. With
             `hindsight` only the policy that collects leans on it, from 1 by default, ever less over `prior_steps`.
@@ -107,6 +120,8 @@ class UPITRM(BaseAlgorithm):
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
         `mixture/safe_bound`: with `safe`: the estimated bound on the rise of the expected return at the step taken.
         `mixture/expired_weight`: weight that an expiring snapshot handed to the newest (`exact`).
+        `mixture/expiry_bound`: bound on the total variation, in any state, between the deployed mixture and the one
+            that nothing ever expired from (`exact`).
         `train/hit_loss`, `train/hit_accuracy`: `hindsight`: weighted cross-entropy, and share of the cells in need of
             an edit whose likeliest symbol is the right one; means over the iteration's gradient steps.
         `train/prior`: `hindsight`: rho by now.
@@ -135,7 +150,7 @@ class UPITRM(BaseAlgorithm):
         n_epochs: int = 8,
         gamma: float = 0.99,
         bootstrap_horizon: int = 8,
-        unroll: int = 4,
+        unroll: Unroll = 4,
         radius: float | None = 10.0,
         contraction: Contraction = "none",
         lipschitz: float = 0.9,
@@ -256,7 +271,7 @@ class UPITRM(BaseAlgorithm):
             self.action_space,
             self.lr_schedule,
             mdp=self.mdp,
-            unroll=self.unroll,
+            unroll=self.training_unroll,
             radius=self.radius,
             contraction=self.contraction,
             lipschitz=self.lipschitz,
@@ -268,8 +283,24 @@ class UPITRM(BaseAlgorithm):
             **self._policy_dials(),
             **self.policy_kwargs,
         ).to(self.device)
+        self.policy.set_unroll(self.unroll)
         if self.target == "hindsight" and self.memory is None and self.mdp is not None:
             self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+
+    @property
+    def training_unroll(self) -> int:
+        """Inner steps while learning: n, or `AUTO_DEPTH`."""
+        return AUTO_DEPTH if isinstance(self.unroll, str) else self.unroll
+
+    def set_parameters(
+        self,
+        load_path_or_dict: str | dict[str, Any],
+        exact_match: bool = True,
+        device: torch.device | str = "auto",
+    ) -> None:
+        """As for any SB3 algorithm; `unroll="auto"` goes by what the new weights certify."""
+        super().set_parameters(load_path_or_dict, exact_match, device)
+        self.policy.set_unroll(self.unroll)
 
     def _policy_dials(self) -> dict[str, Any]:
         """Keywords that only the policy of this target takes."""
@@ -285,7 +316,7 @@ class UPITRM(BaseAlgorithm):
         progress_bar: bool = False,
     ) -> SelfUPITRM:
         """Train for this many environment steps; arguments as for any SB3 algorithm."""
-        self.policy.set_unroll(self.unroll)
+        self.policy.set_unroll(self.training_unroll)
         if reset_num_timesteps or self._last_obs is None:
             self._restart()
         total_timesteps, callback = self._setup_learn(
@@ -305,6 +336,7 @@ class UPITRM(BaseAlgorithm):
             if log_interval is not None and iteration % log_interval == 0:
                 self.dump_logs(iteration)
         callback.on_training_end()
+        self.policy.set_unroll(self.unroll)
         return self
 
     def _restart(self) -> None:
