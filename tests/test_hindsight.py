@@ -1,6 +1,7 @@
 """Hindsight targets: labels against enumeration, what the memory keeps, the policy that is read from them."""
 
 import pickle
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from trm_agents.recursion import repair_network
 from trm_agents.search import uniform_proposer
 from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
 from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, fit_hits, hit_loss
@@ -374,15 +376,60 @@ def test_a_network_learns_what_it_is_shown():
     assert torch.equal(net.hits(seen)[0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
 
 
-def test_training_depths_are_drawn_from_their_range(monkeypatch):
-    mdp = PlanEditMDP(SudokuTask(4))
-    policy, memory, rng = policy_of(mdp, unroll=3), HindsightMemory(mdp, 1, 10), np.random.default_rng(0)
-    memory.keep(PUZZLE, PUZZLE[None], GOAL[None])
-    dials = HindsightDials(
-        batch_size=2, min_unroll=2, max_unroll=5, deep_supervision=True, ema_decay=0.9, max_grad_norm=1.0,
-        replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0, search_budget=0, search_solutions=1,
+def training_dials(**changes):
+    usual = HindsightDials(
+        batch_size=2, min_unroll=2, max_unroll=5, backprop_steps=5, deep_supervision=True, ema_decay=0.9,
+        max_grad_norm=1.0, replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0, search_budget=0,
+        search_solutions=1,
     )  # fmt: skip
-    depths, forward = [], policy.network.hit_logits
-    monkeypatch.setattr(policy.network, "hit_logits", lambda seen, n, kept: depths.append(n) or forward(seen, n, kept))
-    fit_hits(policy, memory, 60, 0, dials, rng)
-    assert set(depths) == {2, 3, 4, 5}
+    return replace(usual, **changes)
+
+
+def one_solved(mdp):
+    memory = HindsightMemory(mdp, 1, 10)
+    memory.keep(PUZZLE, PUZZLE[None], GOAL[None])
+    return memory
+
+
+@pytest.mark.parametrize(("backprop_steps", "last"), [(5, {2, 3, 4, 5}), (2, {2})])
+def test_training_depths_are_drawn_from_their_range(monkeypatch, backprop_steps, last):
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp, unroll=3)
+    ran, run = [], policy.network.run
+
+    def counting(observation, latent=None, unroll=None, kept=None):
+        ran.append((unroll, torch.is_grad_enabled()))
+        return run(observation, latent, unroll, kept)
+
+    monkeypatch.setattr(policy.network, "run", counting)
+    drawn = set()
+    for seed in range(60):
+        ran.clear()
+        rng = np.random.default_rng(seed)
+        fit_hits(policy, one_solved(mdp), 1, 0, training_dials(backprop_steps=backprop_steps), rng)
+        drawn.add(sum(steps for steps, _ in ran))
+        assert ran[-1][1] and ran[-1][0] in last
+        assert len(ran) == 1 or ran[0][1] is False
+    assert drawn == {2, 3, 4, 5}
+
+
+def test_gradients_flow_through_the_last_steps_alone():
+    """Against the whole unroll with its latent cut off by hand where gradients are to begin."""
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy, by_hand = policy_of(mdp, unroll=5), policy_of(mdp, unroll=5)
+    by_hand.load_state_dict(policy.state_dict())
+    for one in (policy, by_hand):
+        one.optimizer = torch.optim.SGD(one.network.parameters(), 1.0)
+    dials = training_dials(min_unroll=5, backprop_steps=2, max_grad_norm=1e9)
+    fit_hits(policy, one_solved(mdp), 1, 0, dials, np.random.default_rng(3))
+
+    sample = one_solved(mdp).sample(2, np.random.default_rng(3))
+    seen = as_tensors(observe(sample.states), by_hand.device)
+    z = by_hand.network.run(seen, None, 3).latents[-1].detach()
+    logits = by_hand.network.logits(by_hand.network.run(seen, z, 2).latents)
+    hit = torch.from_numpy(repairs(mdp.task, sample.states.plans, sample.goals))
+    losses = (hit_loss(logits, hit) * cell_weights(mdp, sample, 1.0)).sum((1, 2))
+    (depth_weights(2, True) @ losses).backward()
+    by_hand.optimizer.step()
+    for one, other in zip(policy.network.parameters(), by_hand.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other)

@@ -73,6 +73,7 @@ VARIANTS = {
         "search_solutions": 2,
         "min_unroll": 1,
         "max_unroll": 3,
+        "backprop_steps": 1,
     },
 }
 

@@ -64,9 +64,11 @@ class RepairNetwork(Recursion):
         """
         return torch.softmax(logits, dim=-1) if logits.shape[-1] > 1 else torch.sigmoid(logits)
 
-    def hit_logits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
+    def hit_logits(
+        self, observation: Any, unroll: int | None = None, kept: int = 1, latent: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
-        latents, projected = self.run(observation, None, unroll, kept)
+        latents, projected = self.run(observation, latent, unroll, kept)
         return self.logits(latents), projected
 
     def hits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:

@@ -46,6 +46,7 @@ class HindsightDials:
     batch_size: int
     min_unroll: int
     max_unroll: int
+    backprop_steps: int
     deep_supervision: bool
     ema_decay: float
     max_grad_norm: float
@@ -93,6 +94,7 @@ def dials_of(model: UPITRM) -> Dials:
         "learning_starts must be within [1, buffer_size]": 1 <= model.learning_starts <= model.buffer_size,
         "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= n,
         "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= n,
+        "backprop_steps must be at least 1": model.backprop_steps is None or model.backprop_steps >= 1,
         "search_instances and search_budget must not be negative": min(model.search_instances, model.search_budget)
         >= 0,
         "search_solutions must be at least 1": model.search_solutions >= 1,
@@ -127,10 +129,12 @@ def dials_of(model: UPITRM) -> Dials:
 
 def hindsight_dials_of(model: UPITRM) -> HindsightDials:
     """What an iteration on hindsight targets depends on."""
+    deepest = model.training_unroll if model.max_unroll is None else model.max_unroll
     return HindsightDials(
         model.batch_size,
         model.training_unroll if model.min_unroll is None else model.min_unroll,
-        model.training_unroll if model.max_unroll is None else model.max_unroll,
+        deepest,
+        deepest if model.backprop_steps is None else model.backprop_steps,
         model.deep_supervision,
         model.ema_decay,
         model.max_grad_norm,

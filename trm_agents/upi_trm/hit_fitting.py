@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 from torch.nn import functional
 
+from trm_agents.recursion import RepairNetwork
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
@@ -51,6 +53,12 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
     return weights / weights.sum()
 
 
+@torch.no_grad()
+def carried_on(network: RepairNetwork, observation: PyTorchObs, steps: int) -> Tensor | None:
+    """The latent after this many inner steps, through which no gradient flows; None, that is zero, for none."""
+    return network.run(observation, None, steps, kept=1).latents[-1] if steps else None
+
+
 def turned(sample: Sample, symmetries: Symmetries) -> Sample:
     """Equivalent states, with equivalent goals."""
     states = sample.states
@@ -73,7 +81,8 @@ def fit_hits(
         memory: what samples are drawn from.
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
-        dials: hyperparameters; depths are drawn from [min_unroll, max_unroll].
+        dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
+            `backprop_steps` of them.
         rng: for samples and depths.
     """
     assert policy.mdp is not None
@@ -85,9 +94,11 @@ def fit_hits(
         hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
         weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
         unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
-        of_depth = depth_weights(unroll, dials.deep_supervision).to(policy.device)
+        last = min(unroll, dials.backprop_steps)
+        of_depth = depth_weights(last, dials.deep_supervision).to(policy.device)
         observation = as_tensors(observe(sample.states), policy.device)
-        logits, projected = policy.network.hit_logits(observation, unroll, len(of_depth))
+        start = carried_on(policy.network, observation, unroll - last)
+        logits, projected = policy.network.hit_logits(observation, last, len(of_depth), start)
         loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
         policy.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

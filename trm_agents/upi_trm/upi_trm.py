@@ -103,6 +103,9 @@ class UPITRM(BaseAlgorithm):
         learning_starts: `hindsight`: states kept before training begins.
         min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None
             stands for n. The deepest steps are trained least, so n is best a little below the largest depth.
+        backprop_steps: `hindsight`: gradients flow through this many of the last inner steps at most, and losses are
+            on these; the steps before them only carry the latent on, as between the supervision steps of TRM
+            (Jolicoeur-Martineau 2025). None: through all.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
             by the network (`trm_agents.search`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
@@ -172,6 +175,7 @@ class UPITRM(BaseAlgorithm):
         learning_starts: int = 1_000,
         min_unroll: int | None = None,
         max_unroll: int | None = None,
+        backprop_steps: int | None = None,
         search_instances: int = 0,
         search_budget: int = 50,
         search_solutions: int = 1,
@@ -226,6 +230,7 @@ class UPITRM(BaseAlgorithm):
         self.learning_starts = learning_starts
         self.min_unroll = min_unroll
         self.max_unroll = max_unroll
+        self.backprop_steps = backprop_steps
         self.search_instances = search_instances
         self.search_budget = search_budget
         self.search_solutions = search_solutions
