@@ -21,17 +21,19 @@ UPI_TRM: Keywords = {
     "unroll": 4,
     "prior_steps": 8_000,
 }
-# Telling apart what is on the path and what is not is the whole task: both weigh the same.
+# Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
+# the length of a way, so states are deep, and gradients flow through the end of them.
 _MAZE: Keywords = {
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,
     "right_weight": 1.0,
-    "unroll": 22,
-    "min_unroll": 14,
-    "max_unroll": 28,
+    "unroll": 48,
+    "min_unroll": 8,
+    "max_unroll": 56,
+    "backprop_steps": 14,
     "prior_steps": 20_000,
-    "search_instances": 4,
+    "search_instances": 8,
     "search_budget": 100,
     "search_solutions": 4,
     "ema_decay": 0.998,
@@ -43,7 +45,7 @@ UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
     "SudokuPlanEdit-16x16": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
     "MazePlanEdit": _MAZE,
-    "MazePlanEdit-15x15": {"unroll": 40, "min_unroll": 24, "max_unroll": 48},
+    "MazePlanEdit-15x15": {"unroll": 72, "min_unroll": 12, "max_unroll": 96},
 }
 
 # A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.

@@ -91,12 +91,12 @@ def test_toggling_hits_where_the_marks_differ():
     assert np.array_equal(repairs(task, plans, goals)[:, :, 0], plans != goals)
 
 
-def rollout_of(mdp, episodes):
-    """A rollout of one environment that plays these lists of actions on the puzzle, one after the other."""
+def rollout_of(mdp, episodes, instance=PUZZLE):
+    """A rollout of one environment that plays these lists of actions on the instance, one after the other."""
     steps = sum(map(len, episodes))
     rollout = Rollout(steps, 1)
     for actions in episodes:
-        states = mdp.initial(PUZZLE[None])
+        states = mdp.initial(instance[None])
         for action in actions:
             move = mdp.transition(states, np.array([action]))
             nothing = np.zeros(1, np.bool_), np.zeros(1)
@@ -197,6 +197,25 @@ def test_a_search_may_look_for_several_solutions():
         differing = (sample.states.plans[:, None] != WAYS).sum(2)
         if known == 2:
             assert np.array_equal((sample.states.plans != sample.goals).sum(1), differing.min(1))
+
+
+@pytest.mark.parametrize("solutions", [1, 5])
+def test_solved_instances_are_searched_for_other_ways_where_several_are_asked_for(solutions):
+    """An episode goes one way round the loop; states that are nearer to the other are labelled with it from then on."""
+    mdp = PlanEditMDP(MazeTask(3))
+    memory, rng = HindsightMemory(mdp, 1, 200), np.random.default_rng(0)
+    memory.add(rollout_of(mdp, [np.flatnonzero(WAYS[0] & (LOOP == 0))], LOOP), rng)
+    half = (LOOP >= 2).astype(np.int8)
+    half[3] = 1
+    memory.keep(LOOP, half[None], WAYS[:1])
+    queries = memory.queries
+    searched = solutions > 1
+    assert memory.plan(uniform_proposer(mdp), 3, 50, solutions) == float(searched)
+    assert (memory.queries > queries) == searched
+    sample = memory.sample(300, rng)
+    drawn = sample.goals[(sample.states.plans == half).all(1)]
+    assert len(drawn) and np.array_equal(drawn, np.repeat(WAYS[[int(searched)]], len(drawn), axis=0))
+    assert memory.plan(uniform_proposer(mdp), 3, 50, solutions) == 0.0, "once is enough"
 
 
 def test_memory_pickles_with_all_it_knows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,8 @@ WAITING_PLANS = 100
 """Plans that wait for one instance."""
 GOALS_KEPT = 8
 """Solved plans known of one instance."""
+UNSEARCHED_INSTANCES = 1_000
+"""Instances with one solved plan that a search for others may still take; the one solved longest ago gives way."""
 GOAL_INSTANCES = 4_000
 """Instances of which solved plans are known; the one that was solved longest ago gives way."""
 
@@ -65,6 +68,8 @@ class Sample(NamedTuple):
 class HindsightMemory:
     """The newest states of instances that the agent has solved, each with the nearest of the plans known to solve it.
 
+    What is nearest is asked when a state is drawn: a plan found later may be nearer than that of the state's episode.
+
     Fed with rollouts, it follows every episode. Plans visited in an episode that failed wait for a later success on
     the same instance. All randomness comes from the generators handed over, and the whole of it pickles.
 
@@ -84,6 +89,7 @@ class HindsightMemory:
         self._kept = np.zeros((3, capacity, cells), np.int8)
         self._waiting: dict[bytes, Grids] = {}
         self._goals: dict[bytes, Grids] = {}
+        self._unsearched: dict[bytes, None] = {}
         self.restart(n_envs)
 
     def restart(self, n_envs: int) -> None:
@@ -117,6 +123,9 @@ class HindsightMemory:
                 self.keep(instance, visited, last.successors.plans[i : i + 1])
                 if waited is not None:
                     self.keep(instance, waited, last.successors.plans[i : i + 1])
+                self._unsearched[instance.tobytes()] = None
+                if len(self._unsearched) > UNSEARCHED_INSTANCES:
+                    del self._unsearched[next(iter(self._unsearched))]
             else:
                 self._wait(instance, visited, rng)
 
@@ -131,8 +140,9 @@ class HindsightMemory:
     def plan(self, proposer: Proposer, instances: int, budget: int, solutions: int = 1) -> float:
         """Search the model for plans that solve failed instances, those waiting longest; return the share found.
 
-        No environment step is made: every plan looked at counts as a query of the model. What the search visited is
-        labelled with what it found.
+        Where several solved plans are asked for and too few instances wait, the latest that episodes solved are
+        searched for others: an episode shows one. No environment step is made: every plan looked at counts as a query
+        of the model. What the search visited is labelled with what it found.
 
         Args:
             proposer: guides the search.
@@ -140,17 +150,20 @@ class HindsightMemory:
             budget: network calls each.
             solutions: how many solved plans of each it looks for.
         """
-        chosen = [np.frombuffer(key, np.int8) for key, _ in zip(self._waiting, range(instances), strict=False)]
+        keys = list(islice(self._waiting, instances))
+        while solutions > 1 and len(keys) < instances and self._unsearched:
+            keys.append(self._unsearched.popitem()[0])
+        chosen = [np.frombuffer(key, np.int8) for key in keys]
         if not chosen:
             return 0.0
         found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True, solutions=solutions)
         self.queries += int(found.queries.sum())
         assert found.visits is not None
         for instance, goals, visited in zip(chosen, found.found, found.visits, strict=True):
-            waited = self._waiting.pop(instance.tobytes())
+            waited = self._waiting.pop(instance.tobytes(), visited[:0])
             if len(goals):
                 self.keep(instance, np.concatenate([waited, visited]), goals)
-            else:
+            elif len(waited):
                 # To the end of the line: others have their turn first.
                 self._waiting[instance.tobytes()] = waited
         return float(found.solved.mean())
@@ -179,6 +192,10 @@ class HindsightMemory:
         The label of a state holds for every number of edits left that suffices to repair it, so that number is drawn.
         """
         instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
+        for instance, plan, goal in zip(instances, plans, goals, strict=True):
+            known = self._goals.get(instance.tobytes())
+            if known is not None and len(known) > 1:
+                goal[:] = nearest(plan[None], known)[0]
         least = np.maximum((plans != goals).sum(1), 1)
         remaining = rng.integers(np.minimum(least, self.mdp.max_edits), self.mdp.max_edits + 1).astype(np.int32)
         return Sample(PlanStates(instances, plans, remaining), goals)
