@@ -90,7 +90,9 @@ def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker
 
 
 def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
-    seeds, puzzles = len({p.seed for p in points}), max((p.n for p in points), default=0)
+    counts = sorted({len({p.seed for p in points if p.algo == algo}) for algo in {p.algo for p in points}})
+    seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
+    puzzles = max((p.n for p in points), default=0)
     _style(axes, "environment steps", f"{suite}: {puzzles} validation puzzles, {seeds} seeds")
 
 
