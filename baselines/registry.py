@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from types import MappingProxyType
@@ -47,13 +50,21 @@ class Method:
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of the training environment alone: models are scored without them."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that replace those above on every environment; dots lead into a keyword that is a mapping itself."""
 
     def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
         """Keywords of the algorithm on this environment."""
-        merged = dict(self.hyperparameters)
+        merged = deepcopy(dict(self.hyperparameters))
         for prefix, keywords in self.overrides.items():
             if env_id.rpartition(":")[2].startswith(prefix):
-                merged.update(keywords)
+                merged.update(deepcopy(dict(keywords)))
+        for setting, value in self.changes.items():
+            *parents, key = setting.split(".")
+            inner = merged
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[key] = value
         return merged
 
     def env_kwargs_for(self, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,14 +73,33 @@ class Method:
         return {**env_kwargs, **level}
 
     def with_settings(self, settings: Mapping[str, Any]) -> Method:
-        """The row with other settings, named as in `baselines.spaces`."""
-        parts: dict[str, dict[str, Any]] = {"": dict(self.hyperparameters), "env": dict(self.training)}
-        if self.network is not None:
-            parts["network"] = dict(self.network)
+        """The row with other settings.
+
+        Args:
+            settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
+                recursive network. Dots lead into keywords that are mappings:
+                `policy_kwargs.optimizer_kwargs.weight_decay`.
+
+        Raises:
+            ValueError: the algorithm has no such keyword, or the row no such network.
+        """
+        changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
         for setting, value in settings.items():
-            part, _, key = setting.rpartition(".")
-            parts[part][key] = value
-        return replace(self, hyperparameters=parts[""], training=parts["env"], network=parts.get("network"))
+            first, _, rest = setting.partition(".")
+            if first in parts:
+                parts[first][rest] = value
+            else:
+                changes[setting] = value
+        if parts["network"] and self.network is None:
+            raise ValueError(
+                f"{self.name!r} has no settings of a network: leave out network.{next(iter(parts['network']))}"
+            )
+        network = None if self.network is None else parts["network"]
+        return replace(self, changes=changes, training=parts["env"], network=network)
+
+    def known_settings(self) -> set[str]:
+        """Keywords that the algorithm takes; resolving it needs torch."""
+        return set(inspect.signature(resolve_name(self.algorithm).__init__).parameters) - {"self", "policy", "env"}
 
 
 @dataclass(frozen=True)
@@ -99,8 +129,37 @@ def _k_step(name: str, hyperparameters: Mapping[str, Any]) -> Method:
     )
 
 
-METHODS: dict[str, Method] = {
-    row.name: row
+class Methods(dict[str, Method]):
+    """Rows by name. `NAME@SETTING=VALUE@...` is the row NAME with other settings, see `Method.with_settings`."""
+
+    def __missing__(self, name: str) -> Method:
+        base, *settings = name.split("@")
+        if base not in self.keys() or not settings:
+            raise KeyError(name)
+        row = self[base]
+        changed = dict(map(_setting, settings))
+        known = row.known_settings()
+        if unknown := [s for s in changed if s.partition(".")[0] not in known | {"env", "network"}]:
+            raise ValueError(f"{base!r} has no setting {unknown[0]!r}; known ones: {', '.join(sorted(known))}")
+        return replace(row.with_settings(changed), name=name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.partition("@")[0])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`lipschitz=0.5` -> ("lipschitz", 0.5); what is no JSON is a string."""
+    setting, equals, value = text.partition("=")
+    if not setting or not equals:
+        raise ValueError(f"a variant is like NAME@SETTING=VALUE, got {text!r} after the @")
+    try:
+        return setting, json.loads(value)
+    except json.JSONDecodeError:
+        return setting, value
+
+
+METHODS = Methods(
+    (row.name, row)
     for row in (
         Method(
             "upi_trm", _UPI_TRM, "TRMPolicy", "dict", 50, tuned.UPI_TRM, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
@@ -154,7 +213,7 @@ METHODS: dict[str, Method] = {
             network=tuned.BACKBONE,
         ),
     )
-}
+)
 
 LINES: dict[str, Line] = {
     row.name: row
@@ -169,10 +228,10 @@ LINES: dict[str, Line] = {
 
 
 def method(name: str) -> Method:
-    """The row of this name.
+    """The row of this name; see `Methods` for variants.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it has no such setting.
     """
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")

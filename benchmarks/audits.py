@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,9 +85,10 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
     validation = pool(row.env_id, row.env_kwargs, "validation")
     instances = _chosen(validation.instances, plan.blanks)
     dials = {"mixture_alpha": plan.alpha, "mixture_capacity": plan.capacity, "n_steps": plan.n_steps}
-    method = replace(METHODS[METHOD], hyperparameters={**METHODS[METHOD].hyperparameters, **dials})
     watching = ImprovementAudit(validation.mdp, instances)
-    model: Any = build(method, row.env_id, row.env_kwargs, plan.seed).learn(plan.steps, callback=watching)
+    model: Any = build(METHODS[METHOD].with_settings(dials), row.env_id, row.env_kwargs, plan.seed).learn(
+        plan.steps, callback=watching
+    )
     distance, loss = watching.expiry_error()
     bound = model.policy.mixture.expiry_bound
     rows = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baselines import agent_of
 from baselines.agents import facing, unrolled
-from benchmarks.depth_agents import METHODS, agent_of
 from benchmarks.protocol import evaluate
 from benchmarks.suites import Pool
 from trm_agents import UPITRM
@@ -22,6 +23,19 @@ from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 
 DEPTHS = (1, 2, 4, 8, 16, 32)
+UNROLL = 2
+LIPSCHITZ = 0.9
+DIALS = (0.9, 0.7, 0.5)
+"""L_z of the certified variants."""
+
+
+def variants() -> list[str]:
+    """Rows of `METHODS`: `upi_trm` trained at n = 2 with each contraction, with and without the projection."""
+    kinds = ["", f"@contraction=clamp@lipschitz={LIPSCHITZ}"]
+    kinds += [f"@contraction=certified@lipschitz={dial}" for dial in DIALS]
+    return [f"upi_trm@unroll={UNROLL}{kind}{ball}" for kind in kinds for ball in ("", "@radius=null")]
+
+
 START_PUZZLES = 64
 """Puzzles whose successors make up B1; B0 takes the whole pool."""
 CHUNK = 256
@@ -34,6 +48,8 @@ class DepthRow:
     suite: str
     algo: str
     contraction: str
+    dial: float
+    """L_z that was asked for; inf without a contraction."""
     projection: bool
     seed: int
     steps: int
@@ -64,7 +80,7 @@ class DepthRow:
     envelope: float
     """L_V C_z L_z^n (1 - L_z^(m-n)) / (1 - L_z), with the smaller depth as n."""
     commit: str
-    schema: str = "depth/1"
+    schema: str = "depth/2"
 
     @property
     def key(self) -> tuple[str, str, int, int, str, int]:
@@ -104,7 +120,7 @@ def measure(
 
     Args:
         model: trained at depth n.
-        algo: its row of `depth_agents.METHODS`.
+        algo: its row of `METHODS`.
         puzzles: test pool.
         about: suite, seed, steps, commit.
         depths: m, each.
@@ -114,7 +130,6 @@ def measure(
     success = {m: evaluate(agent_of(algo, model, mdp, np.random.default_rng(0), m), *puzzles).success for m in depths}
     rows = []
     moduli = policy.core.lipschitz_bound(), policy.value_lipschitz()
-    dials = METHODS[algo].hyperparameters
     for name, states in sets_of_states(mdp, puzzles).items():
         with facing(model, mdp):
             read = _read(model, states, depths, n)
@@ -124,8 +139,9 @@ def measure(
                 DepthRow(
                     suite=suite,
                     algo=algo,
-                    contraction=str(dials.get("contraction", "none")),
-                    projection=dials["radius"] is not None,
+                    contraction=model.contraction,
+                    dial=inf if model.contraction == "none" else model.lipschitz,
+                    projection=model.radius is not None,
                     seed=seed,
                     steps=steps,
                     states_set=name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +13,14 @@ from matplotlib.figure import Figure
 from benchmarks.depth import DepthRow
 from benchmarks.stats import Interval, t_interval
 
-COLOURS = {"none": "#d1495b", "clamp": "#edae49", "certified": "#0b6e4f"}
+COLOURS = {
+    ("none", inf): "#d1495b",
+    ("clamp", 0.9): "#edae49",
+    ("certified", 0.9): "#0b6e4f",
+    ("certified", 0.7): "#2e86ab",
+    ("certified", 0.5): "#6a4c93",
+}
+"""By contraction and L_z."""
 Quantity = Callable[[DepthRow], float]
 QUANTITIES: dict[str, Quantity] = {
     "Delta_V": lambda row: row.delta_value,
@@ -31,29 +39,43 @@ def over_seeds(rows: Sequence[DepthRow], quantity: Quantity) -> Interval:
     return t_interval([quantity(row) for row in rows])
 
 
-def groups(rows: Sequence[DepthRow]) -> list[tuple[tuple[str, str, bool, int], list[DepthRow]]]:
-    """Rows of all seeds by (set, contraction, projection, m), in this order."""
+class Group(NamedTuple):
+    """What rows of several seeds have in common."""
 
-    def key(row: DepthRow) -> tuple[str, str, bool, int]:
-        return row.states_set, row.contraction, row.projection, row.m
+    states_set: str
+    contraction: str
+    dial: float
+    projection: bool
+    m: int
+
+
+def groups(rows: Sequence[DepthRow]) -> list[tuple[Group, list[DepthRow]]]:
+    """Rows of all seeds by set, contraction, projection and m, in this order."""
+
+    def key(row: DepthRow) -> Group:
+        return Group(row.states_set, row.contraction, row.dial, row.projection, row.m)
 
     order = list(COLOURS)
-    ordered = sorted(rows, key=lambda r: (r.states_set, order.index(r.contraction), not r.projection, r.m))
+    ordered = sorted(rows, key=lambda r: (r.states_set, order.index((r.contraction, r.dial)), not r.projection, r.m))
     return [(name, list(group)) for name, group in groupby(ordered, key=key)]
 
 
 def table(rows: Sequence[DepthRow], depths: Sequence[int] | None = None) -> str:
     """Markdown, one line a set, variant and depth."""
-    heads = ["states", "contraction", "projection", "m", *QUANTITIES, "envelope", "seeds"]
+    heads = ["states", "contraction, L_z", "projection", "m", *QUANTITIES, "envelope", "seeds"]
     lines = ["| " + " | ".join(heads) + " |", "|" + " :--- |" * 3 + " ---: |" * (len(heads) - 3)]
-    for (name, contraction, projection, m), group in groups(rows):
-        if depths is None or m in depths:
+    for about, group in groups(rows):
+        if depths is None or about.m in depths:
             cells = [_cell(over_seeds(group, quantity)) for quantity in QUANTITIES.values()]
             bound = float(np.mean([row.envelope for row in group]))
             last = [f"{bound:.3g}" if np.isfinite(bound) else "none", str(len(group))]
-            words = [name, contraction, "on" if projection else "off", str(m), *cells, *last]
+            words = [about.states_set, _words(about), "on" if about.projection else "off", str(about.m), *cells, *last]
             lines.append("| " + " | ".join(words) + " |")
     return "\n".join(lines)
+
+
+def _words(about: Group) -> str:
+    return about.contraction if about.contraction == "none" else f"{about.contraction}, {about.dial:g}"
 
 
 def _cell(interval: Interval) -> str:
@@ -66,30 +88,31 @@ def figure(rows: Sequence[DepthRow]) -> Figure:
     panels: Any = drawn.subplots(1, 4)
     shown = [row for row in rows if row.states_set == "B1"]
     for axes, name in zip(panels, ("Delta_V", "relative", "Delta_pi", "success"), strict=True):
-        for (contraction, projection), group in groupby(groups(shown), key=lambda item: item[0][1:3]):
-            _curve(axes, name, contraction, projection, [rows for _, rows in group])
+        for _, group in groupby(groups(shown), key=lambda item: item[0]._replace(m=0)):
+            found = list(group)
+            _curve(axes, name, found[0][0], [rows for _, rows in found])
         _finish(axes, name, shown[0])
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7.5, frameon=False)
     return drawn
 
 
-def _curve(axes: Any, name: str, contraction: str, projection: bool, found: list[list[DepthRow]]) -> None:
+def _curve(axes: Any, name: str, about: Group, found: list[list[DepthRow]]) -> None:
     """One variant: its mean, its band and, for Delta_V, what was predicted."""
     # At its own depth a model differs from itself by nothing, which a logarithmic axis cannot show.
     found = [group for group in found if name == "success" or group[0].m != group[0].n]
     depths = [group[0].m for group in found]
     intervals = [over_seeds(group, QUANTITIES[name]) for group in found]
-    style = "-" if projection else "--"
-    label = f"{contraction}, projection {'on' if projection else 'off'}"
+    style, colour = "-" if about.projection else "--", COLOURS[about.contraction, about.dial]
+    label = f"{_words(about)}, projection {'on' if about.projection else 'off'}"
     least = 0.0 if name == "success" else FLOOR
     mean, lo, hi = (np.maximum([getattr(i, end) for i in intervals], least) for end in ("mean", "lo", "hi"))
-    axes.plot(depths, mean, style, color=COLOURS[contraction], marker="o", markersize=3.5, linewidth=1.8, label=label)
+    axes.plot(depths, mean, style, color=colour, marker="o", markersize=3.5, linewidth=1.8, label=label)
     hi = np.minimum(hi, 1.0) if name == "success" else hi
-    axes.fill_between(depths, np.maximum(lo, mean / 10 if least else 0.0), hi, color=COLOURS[contraction], alpha=0.12)
+    axes.fill_between(depths, np.maximum(lo, mean / 10 if least else 0.0), hi, color=colour, alpha=0.12)
     bound = np.array([np.mean([row.envelope for row in group]) for group in found])
     if name == "Delta_V" and np.isfinite(bound).all():
-        dots = (0, (1, 1.5)) if projection else (0, (1, 3))
-        axes.plot(depths, np.maximum(bound, FLOOR), color=COLOURS[contraction], linestyle=dots, linewidth=1.4)
+        dots = (0, (1, 1.5)) if about.projection else (0, (1, 3))
+        axes.plot(depths, np.maximum(bound, FLOOR), color=colour, linestyle=dots, linewidth=1.4)
 
 
 def _finish(axes: Any, name: str, row: DepthRow) -> None:

@@ -63,20 +63,21 @@ def plan(
     Args:
         contestants: methods and reference lines.
         suites: names in `SUITES`.
-        algos: names in `METHODS`; names in `LINES` are welcome, they are added anyway.
+        algos: names in `METHODS`, variants (`upi_trm@unroll=2`) included; names in `LINES` are welcome, they are added
+            anyway.
         seeds: training seeds.
         steps: environment steps a cell; None for each suite's default.
         stage0: add the trained reference line where it is not asked for.
 
     Raises:
-        ValueError: a name is unknown, or steps is not positive.
+        ValueError: a name or a setting is unknown, or steps is not positive.
     """
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if unknown := [name for name in algos if name not in contestants.METHODS and name not in contestants.LINES]:
         raise ValueError(f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}")
     wanted = (*algos, *REFERENCE_METHODS) if stage0 else algos
-    trained = dict.fromkeys(name for name in wanted if name in contestants.METHODS)
+    trained = {name: contestants.METHODS[name] for name in wanted if name in contestants.METHODS}
     cells = []
     for name in suites:
         row = suite(name)

@@ -227,3 +227,35 @@ def test_unknown_method_names_the_known_ones() -> None:
 def test_listing_needs_no_torch() -> None:
     code = "import sys, baselines; print('torch' in sys.modules or 'stable_baselines3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_variants_are_rows_with_other_settings() -> None:
+    name = "upi_trm@unroll=3@contraction=clamp@radius=null@env.retry=0.5@policy_kwargs.optimizer_kwargs.weight_decay=0"
+    row, plain = METHODS[name], METHODS["upi_trm"]
+    assert name in METHODS and row.name == name and name not in list(METHODS)
+    ordinary = plain.hyperparameters_for(ENV_ID)
+    assert ordinary["policy_kwargs"]["optimizer_kwargs"]["weight_decay"] == 1.0
+    changed = {"unroll": 3, "contraction": "clamp", "radius": None}
+    changed["policy_kwargs"] = {"optimizer_kwargs": {"weight_decay": 0}}
+    assert row.hyperparameters_for(ENV_ID) == {**ordinary, **changed}
+    # Settings win over those of a size, and leave the row that they come from alone.
+    assert METHODS["upi_trm@unroll=3"].hyperparameters_for("SudokuPlanEdit-9x9-v0")["unroll"] == 3
+    assert plain.hyperparameters_for(ENV_ID) == ordinary
+    assert row.training == {"retry": 0.5} and plain.training == {}
+    model = make(name, ENV_ID, {}, 0)
+    assert (model.unroll, model.contraction, model.radius) == (3, "clamp", None)
+    assert METHODS["trm_ppo@network.unroll=2"].network == {**METHODS["trm_ppo"].network, "unroll": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("upi_trm@depth=3", "no setting 'depth'.*unroll"),
+        ("upi_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
+        ("ppo@network.unroll=2", "'ppo' has no settings of a network"),
+        ("nothing@unroll=2", "unknown method 'nothing@unroll=2'"),
+    ],
+)
+def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(name, ENV_ID, {}, 0)

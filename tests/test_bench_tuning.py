@@ -174,8 +174,8 @@ def test_settings_of_the_training_environment_and_of_the_network():
     assert model.env.get_attr("mdp")[0].task.violation_weight == 4.0
     assert model.policy.features_extractor.network.unroll == 3
     changed = METHODS["ppo"].with_settings({"env.violation_weight": 4.0, "ent_coef": 0.2})
-    assert changed.env_kwargs_for({}) == {} and changed.hyperparameters["ent_coef"] == 0.2
-    assert METHODS["ppo"].hyperparameters["ent_coef"] != 0.2
+    assert changed.env_kwargs_for({}) == {} and changed.hyperparameters_for(ENV_ID)["ent_coef"] == 0.2
+    assert METHODS["ppo"].hyperparameters_for(ENV_ID)["ent_coef"] != 0.2
 
 
 def value_of(row, setting: str, default):

@@ -9,9 +9,9 @@ import pytest
 import torch
 from test_theory import puzzle
 
-from baselines.registry import METHODS as ALL
-from benchmarks import cli, depth_agents, records
-from benchmarks.depth import DepthRow, kl, measure
+import baselines
+from benchmarks import cli, records
+from benchmarks.depth import DepthRow, kl, measure, variants
 from benchmarks.depth_report import figure, table
 from benchmarks.plots import as_png
 from benchmarks.suites import pool
@@ -28,7 +28,7 @@ def puzzles(tmp_path_factory):
 
 def rows_of(algo: str, puzzles) -> list[DepthRow]:
     torch.set_num_threads(1)
-    model = depth_agents.make(algo, ENV, {"blanks": (1, 4)}, seed=0)
+    model = baselines.make(algo, ENV, {"blanks": (1, 4)}, seed=0)
     model.learning_starts = 1
     model.hindsight_dials = replace(model.hindsight_dials, learning_starts=1)
     model.learn(500)
@@ -36,19 +36,21 @@ def rows_of(algo: str, puzzles) -> list[DepthRow]:
 
 
 def test_variants_differ_in_two_dials_only():
-    assert len(depth_agents.METHODS) == 6
-    for row in depth_agents.METHODS.values():
-        keys = {key for key, value in row.hyperparameters.items() if ALL["upi_trm"].hyperparameters.get(key) != value}
-        assert keys - {"unroll", "radius", "contraction", "lipschitz"} == set()
-        assert row.hyperparameters["unroll"] == 2
+    of_all = [baselines.METHODS[name].hyperparameters_for(ENV) for name in variants()]
+    ordinary = baselines.METHODS["upi_trm"].hyperparameters_for(ENV)
+    assert len({str(keywords) for keywords in of_all}) == len(of_all) == 2 * (1 + 1 + 3)
+    for keywords in of_all:
+        different = {key for key, value in keywords.items() if key not in ordinary or ordinary[key] != value}
+        assert different - {"unroll", "radius", "contraction", "lipschitz"} == set() and keywords["unroll"] == 2
 
 
-@pytest.mark.parametrize("algo", ["depth-certified-ball", "depth-clamp-free", "depth-none-ball"])
+@pytest.mark.parametrize("algo", [variants()[i] for i in (0, 3, 4)])
 def test_measurements_of_one_model(algo, puzzles):
     rows = rows_of(algo, puzzles)
     assert [(row.states_set, row.m) for row in rows] == [(name, m) for name in ("B0", "B1") for m in (1, 2, 4, 8)]
     for row in rows:
-        certified = algo != "depth-none-ball"
+        certified = "contraction" in algo
+        assert row.dial == (0.9 if certified else np.inf) and row.projection == ("radius" not in algo)
         assert np.isfinite(row.envelope) == certified and row.states == {"B0": 3, "B1": 7 * 4}[row.states_set]
         if row.m == 2:
             assert row.delta_value == row.delta_latent == row.delta_policy == 0.0 and row.agreement == 1.0
@@ -66,7 +68,8 @@ def test_kl_by_hand():
 
 def fake(seed: int, contraction: str, projection: bool, m: int) -> DepthRow:
     return DepthRow(
-        suite="sudoku-4x4-hard", algo="a", contraction=contraction, projection=projection, seed=seed, steps=9,
+        suite="sudoku-4x4-hard", algo="a", contraction=contraction, dial=np.inf if contraction == "none" else 0.9,
+        projection=projection, seed=seed, steps=9,
         states_set="B1", states=5, n=2, m=m, delta_value=0.1 * m * (1 + seed), value_spread=0.5, delta_policy=0.0,
         delta_latent=1.0, agreement=1.0, success=1.0, puzzles=3, lipschitz=0.9, lipschitz_value=2.0, first_move=1.0,
         envelope=np.inf if contraction == "none" else 3.0, commit="c",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -12,8 +13,8 @@ from benchmarks.protocol import Contestants
 
 
 def names(text: str) -> list[str]:
-    """`a,b` -> ["a", "b"]."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    """`a,b@rate=[1,2]` -> ["a", "b@rate=[1,2]"]."""
+    found = [name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip()]
     if not found:
         raise argparse.ArgumentTypeError("give at least one name")
     return found

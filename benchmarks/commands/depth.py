@@ -17,8 +17,6 @@ from benchmarks.provenance import provenance
 from benchmarks.runner import Runner, plan
 from benchmarks.suites import pool, suite
 
-CONTESTANTS = "benchmarks.depth_agents"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -33,14 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train and measure what is missing in the folder, then show all of it; 1 where a cell failed."""
-    from benchmarks import depth_agents
+    import baselines
+    from benchmarks.depth import variants
 
     console = Console(soft_wrap=True)
     folder = Folder(options.out)
-    cells = plan(depth_agents, [options.suite], list(depth_agents.METHODS), options.seeds, options.steps, stage0=False)
+    planned = plan(baselines, [options.suite], variants(), options.seeds, options.steps, stage0=False)
+    cells = [cell for cell in planned if cell.kind != "line"]
     about = {**provenance()._asdict(), "workers": options.workers, "threads": 1}
     folder.save_plan(cells, {"command": options.command_line, **about})
-    arguments_of_cells = ["--threads", "1", "--contestants", CONTESTANTS]
+    arguments_of_cells = ["--threads", "1", "--contestants", "baselines"]
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers)
@@ -53,7 +53,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
     """Rows of every trained model that has none yet."""
     import torch
 
-    from benchmarks import depth_agents
+    import baselines
     from benchmarks.depth import DepthRow, measure
     from trm_agents import UPITRM
 
@@ -67,7 +67,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
             continue
         row = suite(cell.suite)
         puzzles = pool(row.env_id, row.env_kwargs, "test")
-        model = depth_agents.load(cell.algo, str(path), row.env_id, row.env_kwargs)
+        model = baselines.load(cell.algo, str(path), row.env_id, row.env_kwargs)
         assert isinstance(model, UPITRM)
         commit = origin.commit + ("+" if origin.dirty else "")
         for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit)):
