@@ -74,6 +74,30 @@ def table(rows: Sequence[DepthRow], depths: Sequence[int] | None = None) -> str:
     return "\n".join(lines)
 
 
+FACTORS = (1, 2, 4)
+
+
+def dial_table(rows: Sequence[DepthRow]) -> str:
+    """Markdown, one line an L_z and n: success at n, 2n and 4n, and what 4n changes.
+
+    Args:
+        rows: of one suite and budget, measured at these depths.
+    """
+    heads = ["n", "L_z", *(f"success at {k if k > 1 else ''}n" for k in FACTORS)]
+    heads += ["relative Delta_V at 4n", "Delta_pi at 4n", "argmax at 4n", "seeds"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
+
+    def key(row: DepthRow) -> tuple[int, float]:
+        return row.n, row.dial
+
+    for (n, dial), found in groupby(sorted((row for row in rows if row.states_set == "B1"), key=key), key=key):
+        at = {m: list(group) for m, group in groupby(sorted(found, key=lambda row: row.m), key=lambda row: row.m)}
+        success = [_cell(over_seeds(at[k * n], QUANTITIES["success"])) for k in FACTORS]
+        changes = [_cell(over_seeds(at[4 * n], QUANTITIES[name])) for name in ("relative", "Delta_pi", "argmax")]
+        lines.append(f"| {n} | {dial:g} | {' | '.join(success + changes)} | {len(at[n])} |".replace("inf", "free"))
+    return "\n".join(lines)
+
+
 def _words(about: Group) -> str:
     return about.contraction if about.contraction == "none" else f"{about.contraction}, {about.dial:g}"
 

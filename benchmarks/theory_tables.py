@@ -14,6 +14,7 @@ from benchmarks.audits import AuditRow
 from benchmarks.certificate_tables import PAIRS, SAFE, STEPS, number
 from benchmarks.certificates import CertificateRow
 from benchmarks.depth import DepthRow
+from benchmarks.depth_report import dial_table
 from benchmarks.depth_report import table as depth_table
 from benchmarks.published import PUBLISHED
 from trm_agents.theory.ledger import ROUNDINGS
@@ -115,7 +116,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def table(name: str, folder: Path = FOLDER) -> str:
-    """A block's table: `theory:certificates`, `theory:steps`, `theory:expiry` or `theory:depth`; empty without rows.
+    """A block's table: `theory:` and `certificates`, `steps`, `expiry`, `depth` or `dials`; empty without rows.
 
     Raises:
         ValueError: there is no such table.
@@ -133,4 +134,7 @@ def table(name: str, folder: Path = FOLDER) -> str:
     if kind == "depth":
         measured = records.read(folder / "depth.csv", DepthRow)
         return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""
+    if kind == "dials":
+        measured = records.read(folder / "dials.csv", DepthRow)
+        return dial_table(measured) if measured else ""
     raise ValueError(f"there is no table {name!r}")

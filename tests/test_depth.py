@@ -12,7 +12,7 @@ from test_theory import puzzle
 import baselines
 from benchmarks import cli, records
 from benchmarks.depth import DepthRow, kl, measure, variants
-from benchmarks.depth_report import figure, table
+from benchmarks.depth_report import dial_table, figure, table
 from benchmarks.plots import as_png
 from benchmarks.suites import pool
 
@@ -84,6 +84,23 @@ def test_report(tmp_path):
     assert as_png(figure(rows)).startswith(b"\x89PNG")
     records.write_atomically(tmp_path / "rows.csv", records.to_csv(rows, DepthRow))
     assert records.read(tmp_path / "rows.csv", DepthRow) == rows
+
+
+def test_dial_table():
+    rows = [
+        replace(fake(s, kind, True, m), success=1.0 - s / m)
+        for s in (0, 1)
+        for kind in ("none", "certified")
+        for m in (2, 4, 8)
+    ]
+    lines = dial_table([*rows, replace(rows[0], states_set="B0")]).splitlines()
+    assert len(lines) == 2 + 2
+    assert (
+        lines[2].startswith("| 2 | 0.9 | 0.75 ± 3.2 | 0.875 ± ")
+        and "| 2.4 ± " in lines[2]
+        and lines[2].endswith("| 1 ± 0 | 2 |")
+    )
+    assert lines[3].startswith("| 2 | free | 0.75")
 
 
 def test_command_line_names_the_mistake(tmp_path, capsys):

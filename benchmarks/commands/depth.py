@@ -1,4 +1,4 @@
-"""Train at n = 2 with each contraction, evaluate at 1 to 32 inner steps, and draw what theory predicts beside it."""
+"""Train with each contraction, evaluate at 1 to 32 inner steps, and draw what theory predicts beside it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     arguments.add_out(parser)
     parser.add_argument("--suite", default="sudoku-4x4-hard", help="a suite (default: sudoku-4x4-hard)")
+    parser.add_argument(
+        "--algos",
+        type=arguments.names,
+        metavar="A[,B]",
+        help="methods that learn from hindsight, or variants of them (default: n = 2 with each contraction)",
+    )
     parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
     parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
     parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
@@ -36,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     console = Console(soft_wrap=True)
     folder = Folder(options.out)
-    planned = plan(baselines, [options.suite], variants(), options.seeds, options.steps, stage0=False)
+    planned = plan(baselines, [options.suite], options.algos or variants(), options.seeds, options.steps, stage0=False)
     cells = [cell for cell in planned if cell.kind != "line"]
     about = {**provenance()._asdict(), "workers": options.workers, "threads": 1}
     folder.save_plan(cells, {"command": options.command_line, **about})
