@@ -40,10 +40,18 @@ _MAZE: Keywords = {
 }
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
+# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it.
+_LARGE_SUDOKU: Keywords = {
+    "unroll": 20,
+    "min_unroll": 6,
+    "max_unroll": 24,
+    "backprop_steps": 12,
+    "prior_steps": 40_000,
+}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
-    "SudokuPlanEdit-9x9": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
-    "SudokuPlanEdit-16x16": {"unroll": 12, "min_unroll": 6, "prior_steps": 40_000},
+    "SudokuPlanEdit-9x9": _LARGE_SUDOKU,
+    "SudokuPlanEdit-16x16": _LARGE_SUDOKU,
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "min_unroll": 12, "max_unroll": 96},
 }

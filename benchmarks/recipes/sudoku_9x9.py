@@ -9,46 +9,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from baselines import METHODS
 from benchmarks.recipes import staged
 from benchmarks.recipes.staged import Stage
 
 ENV_ID = "SudokuPlanEdit-9x9-v0"
-N_ENVS = 128
+N_ENVS = 50
 
 
 def _stage(
     name: str,
     steps: int,
     puzzles: tuple[tuple[float, Any], ...],
-    retry: float,
     learning_rate: tuple[float, float],
     settings: dict[str, Any] | None = None,
 ) -> Stage:
     """A stage on pools given by their share and `blanks`."""
     pools = tuple((share, {"blanks": blanks}) for share, blanks in puzzles)
-    return Stage(name, steps, ENV_ID, pools, learning_rate, settings or {}, retry)
+    return Stage(name, steps, ENV_ID, pools, learning_rate, settings or {}, retry=0.3)
 
 
-_FIRST: dict[str, Any] = {
-    "target": "hindsight",
-    "n_steps": 8,
-    "batch_size": 32,
-    "unroll": 10,
-    "min_unroll": 6,
-    "prior_steps": 40_000,
-    "ema_decay": 0.998,
-    "policy_kwargs": {"width": 32, "readout_steps": 4},
-}
-_HARD = ((0.6, "hard"), (0.25, "minimal"), (0.15, (49, 56)))
-_SEARCHED: dict[str, Any] = {"unroll": 14, "min_unroll": 8, "search_instances": 8, "search_budget": 60}
+_ROW = METHODS["upi_trm"].hyperparameters_for(ENV_ID)
+_SETTINGS = {key: value for key, value in _ROW.items() if key != "learning_rate"} | {"policy_kwargs": {"width": 24}}
+_HARD = ((0.6, "hard"), (0.2, "minimal"), (0.2, (49, 56)))
 
 STAGES = (
-    _stage("easy", 6_000, ((1.0, (20, 30)),), 0.3, (3e-3, 3e-3), _FIRST),
-    _stage("medium", 8_000, ((0.9, (31, 48)), (0.1, (20, 30))), 0.3, (3e-3, 3e-3)),
-    _stage("blanks", 16_000, ((0.9, (49, 56)), (0.1, (31, 48))), 0.3, (3e-3, 3e-3)),
-    _stage("minimal", 110_000, ((0.9, "minimal"), (0.1, (49, 56))), 0.3, (3e-3, 3e-3)),
-    _stage("hard", 80_000, _HARD, 0.2, (2.5e-3, 1.7e-3), _SEARCHED),
-    _stage("end", 80_000, _HARD, 0.2, (1.6e-3, 1e-4)),
+    _stage("easy", 5_000, ((1.0, (20, 30)),), (4e-3, 4e-3), _SETTINGS),
+    _stage("medium", 7_500, ((0.9, (31, 48)), (0.1, (20, 30))), (4e-3, 4e-3)),
+    _stage("blanks", 17_500, ((0.9, (49, 56)), (0.1, (31, 48))), (4e-3, 4e-3)),
+    _stage("hard", 120_000, _HARD, (4e-3, 2e-3)),
+    _stage("end", 150_000, _HARD, (2e-3, 5e-5)),
 )
 
 
