@@ -57,10 +57,12 @@ class Task(NamedTuple):
     improvement: Improvement
     max_states: int
     """Instances that reach more are left out."""
+    blanks: int | None = None
+    """Instances with another number of editable cells are left out; None takes all."""
 
 
 def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[CertificateRow, list[Violation]]]:
-    """Certify the first instances of a pool that reach no more states than allowed, one after the other.
+    """Certify the first instances of a pool that are of the kind asked for, one after the other.
 
     Raises:
         ValueError: the model has no policy over plan-edit tokens.
@@ -73,6 +75,8 @@ def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[Ce
     for index, instance in enumerate(puzzles.instances):
         if left == 0:
             return
+        if task.blanks not in (None, int((instance == 0).sum())):
+            continue
         try:
             closure, policy = enumerate_closure(puzzles.mdp, instance, reader.table, task.max_states)
         except TooManyStatesError:

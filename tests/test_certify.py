@@ -88,6 +88,14 @@ def test_the_table_and_a_violation(saved, puzzles, capsys, monkeypatch):
     assert code == 1 and "VIOLATED" in out.out and "L_z" in out.out
 
 
+def test_instances_with_so_many_blanks(saved, puzzles, capsys):
+    words = (saved["k_step"], "--puzzles", puzzles, "--max-edits", "3", "--json", "--blanks")
+    code, out = run(capsys, *words, "2")
+    assert code == 0 and [row["instance"] for row in json.loads(out.out)["rows"]] == [1]
+    code, out = run(capsys, *words, "4")
+    assert code == 2 and "no instance with 4 editable cells" in out.err
+
+
 def test_what_is_asked_wrongly(saved, puzzles, capsys):
     assert run(capsys, saved["k_step"], "--puzzles", puzzles, "--max-states", "2")[0] == 2
     assert run(capsys, saved["k_step"], "--puzzles", "none.npy")[0] == 2

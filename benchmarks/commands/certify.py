@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--env", metavar="ID", help="environment id, where it is not the suite's")
     parser.add_argument("--puzzles", type=Path, metavar="FILE", help="puzzles of your own in place of the test pool")
+    parser.add_argument("--blanks", type=arguments.positive, metavar="B", help="instances with B editable cells alone")
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     parser.add_argument("--depth", type=arguments.positive, metavar="M", help="deepest m (default: 2 n)")
     parser.add_argument("--horizon", type=arguments.positive, metavar="K", help="Bellman steps (default: the model's)")
@@ -75,7 +76,10 @@ def run(options: argparse.Namespace) -> int:
     total = min(options.instances, len(puzzles.instances))
     found = list(track(certificates(task, puzzles, total), "certifying", total, console=console))
     if not found:
-        raise ValueError(f"no instance reaches at most {options.max_states:,} states")
+        kind = "" if options.blanks is None else f" with {options.blanks} editable cells"
+        raise ValueError(
+            f"no instance{kind} reaches at most {options.max_states:,} states: see --suite and --max-states"
+        )
     rows, violations = [row for row, _ in found], [(row.instance, v) for row, bad in found for v in bad]
     if options.csv is not None:
         records.write_atomically(options.csv, records.to_csv(rows, CertificateRow))
@@ -115,6 +119,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
         options.horizon or horizon,
         Improvement(options.beta, options.alpha, CHECKED),
         options.max_states,
+        options.blanks,
     )
 
 
