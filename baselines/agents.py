@@ -29,7 +29,10 @@ TOLERANCE = 0.01
 
 
 class Agent(Protocol):
-    """Chooses an action in each state of a batch."""
+    """Chooses an action in each state of a batch.
+
+    Whoever plays episodes with it says when they begin and which of them go on: an agent may remember.
+    """
 
     def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
         """One action a state, shape (B,), int64.
@@ -39,6 +42,14 @@ class Agent(Protocol):
             deterministic: the greedy action, not a sampled one; a reference line does not tell them apart.
         """
         ...
+
+    def begin(self) -> None:
+        """Forget earlier episodes: the next states are first ones."""
+        return None
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Rows of the last batch whose episodes go on, in the order of the next batch."""
+        return None
 
 
 @contextmanager
@@ -52,7 +63,7 @@ def unrolled(model: BaseAlgorithm, unroll: Unroll | None, tolerance: float = TOL
         yield
         return
     networks = recursive_networks(model)
-    trained = [(network.unroll, network.stop_below, network.settled) for network in networks]
+    trained = [(network.unroll, network.stop_below, network.settled, network.carried_unroll) for network in networks]
     try:
         if unroll == "auto":
             policy: Any = model.policy
@@ -61,11 +72,11 @@ def unrolled(model: BaseAlgorithm, unroll: Unroll | None, tolerance: float = TOL
             policy.set_unroll("auto", tolerance)
         else:
             for network in networks:
-                network.unroll, network.stop_below = unroll, None
+                network.unroll, network.stop_below, network.carried_unroll = unroll, None, None
         yield
     finally:
         for network, own in zip(networks, trained, strict=True):
-            network.unroll, network.stop_below, network.settled = own
+            network.unroll, network.stop_below, network.settled, network.carried_unroll = own
 
 
 def recursive_networks(model: BaseAlgorithm) -> list[Recursion]:
@@ -137,6 +148,7 @@ class ModelAgent:
         self.mdp = mdp
         self.rng = rng
         self.unroll, self.tolerance = unroll, tolerance
+        self._state: tuple[NDArray[Any], ...] | None = None
         self._steps = self._passes = 0.0
 
     @property
@@ -157,9 +169,17 @@ class ModelAgent:
             unrolled(self.model, self.unroll, self.tolerance),
             facing(self.model, self.mdp),
         ):
-            actions, _ = self.model.predict(observation, deterministic=deterministic, **masks)
+            actions, self._state = self.model.predict(observation, self._state, deterministic=deterministic, **masks)
             self._count(len(actions))
         return np.asarray(actions, np.int64)
+
+    def begin(self) -> None:
+        """Start from z_0 = 0 again."""
+        self._state = None
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Carry the latents of these episodes on, where the model has persistent ones."""
+        self._state = None if self._state is None else tuple(part[rows] for part in self._state)
 
     def _count(self, states: int) -> None:
         networks = recursive_networks(self.model)
@@ -189,16 +209,13 @@ def agent_of(
         tolerance: of `auto`: how much a value may still change.
 
     Raises:
-        ValueError: there is no such row, `unroll` is below 1, there is no recursive network to unroll, or the model
-            carries a latent from state to state.
+        ValueError: there is no such row, `unroll` is below 1, or there is no recursive network to unroll.
     """
     row = method(name)
     if unroll is not None and unroll != "auto" and unroll < 1:
         raise ValueError(f"unroll must be at least 1, got {unroll}")
     if unroll is not None and not recursive_networks(model):
         raise ValueError(f"unroll={unroll} needs a recursive network, which {name!r} does not have; leave it out")
-    if getattr(model, "latent", "episodic") != "episodic":
-        raise ValueError("states do not show a persistent latent: evaluate this model in its environment instead")
     return ModelAgent(row, model, mdp, rng, unroll, tolerance)
 
 

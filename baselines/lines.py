@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.agents import Agent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 MAX_SUCCESSORS = 200_000
@@ -20,7 +21,7 @@ def choose(among: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int
     return np.asarray(keys.argmax(axis=1), np.int64)
 
 
-class RandomLegal:
+class RandomLegal(Agent):
     """Uniform over the legal actions."""
 
     def __init__(self, mdp: PlanEditMDP, rng: np.random.Generator) -> None:
@@ -32,7 +33,7 @@ class RandomLegal:
         return choose(self.mdp.action_mask(states), self.rng)
 
 
-class RandomConsistent:
+class RandomConsistent(Agent):
     """Uniform over the edits that break no rule, of blank and filled cells alike; over legal actions where none is."""
 
     def __init__(self, mdp: PlanEditMDP, rng: np.random.Generator) -> None:
@@ -48,7 +49,7 @@ class RandomConsistent:
         return choose(np.where(consistent.any(axis=1, keepdims=True), consistent, legal), self.rng)
 
 
-class CheckerGreedy:
+class CheckerGreedy(Agent):
     """One-step lookahead: the action whose successor the checker scores highest, a solved one above all."""
 
     def __init__(self, mdp: PlanEditMDP, rng: np.random.Generator) -> None:

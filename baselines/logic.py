@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.agents import Agent
 from trm_envs.maze.paths import GOAL, START, distances, find, neighbour
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -18,7 +19,7 @@ from trm_envs.sudoku.solver import singles, solve
 from trm_envs.sudoku.task import SudokuTask
 
 
-class PlanFollower:
+class PlanFollower(Agent):
     """Edits the plan, one cell at a time, into a target that depends on the instance alone.
 
     Args:

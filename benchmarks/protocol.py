@@ -143,6 +143,7 @@ def _play(
     returns = np.zeros(len(instances))
     alive = np.arange(len(instances))
     states, discount = mdp.initial(instances), 1.0
+    agent.begin()
     scores = mdp.check(states).score
     while len(alive):
         transition = mdp.transition(states, agent.act(states, deterministic))
@@ -153,4 +154,5 @@ def _play(
         discount *= mdp.gamma
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
+        agent.keep(going)
     return solved, edits, returns, scores

@@ -297,9 +297,9 @@ def test_hindsight_needs_its_policy():
         UPITRM("RepairPolicy", sudoku())
 
 
-@pytest.mark.parametrize("kwargs", [{"conservative": "exact"}, {"latent": "persistent"}])
+@pytest.mark.parametrize("kwargs", [{"conservative": "exact"}, {"advantage": "enumerate"}])
 def test_hindsight_refuses_what_it_would_not_use(kwargs):
-    with pytest.raises(ValueError, match="leave advantage, conservative and latent at their defaults"):
+    with pytest.raises(ValueError, match="leave advantage and conservative at their defaults"):
         agent(**HINDSIGHT, **kwargs)
 
 

@@ -66,6 +66,9 @@ class Recursion(nn.Module):
         """Where a pass without gradient that is given no depth stops: once a step moves a state by less than this."""
         self.settled = Settled(0, 0)
         """What such passes have taken so far."""
+        self.carried_unroll: int | None = None
+        """Inner steps of a pass without gradient that is given no depth, where a latent goes on from another state's;
+        None: n."""
 
     def run(
         self, observation: Any, latent: Tensor | None = None, unroll: int | None = None, kept: int | None = None
@@ -77,9 +80,21 @@ class Recursion(nn.Module):
         """
         if unroll is None and self.stop_below is not None and not torch.is_grad_enabled():
             return self._settle(self.encoder(observation), latent, self.stop_below)
+        if unroll is None and latent is not None and self.carried_unroll is not None and not torch.is_grad_enabled():
+            return self._go_on(self.encoder(observation), latent, self.carried_unroll, kept)
         steps = self.unroll if unroll is None else unroll
         kept = steps if kept is None else min(kept, steps)
         return self.core.unroll(self.encoder(observation), latent, steps, self.radius, kept)
+
+    def _go_on(self, injection: Any, latent: Tensor, steps: int, kept: int | None) -> Unrolled:
+        """Let latents take these inner steps, but where they are zero, as at the start of an episode, all n."""
+        kept = min(steps, self.unroll, steps if kept is None else kept)
+        latents, projected = self.core.unroll(injection, latent, steps, self.radius, kept)
+        rows = torch.nonzero(~latent.flatten(1).any(1)).squeeze(1)
+        if len(rows):
+            first = self.core.unroll(self.core.take(injection, rows), None, self.unroll, self.radius, kept)
+            latents[:, rows], projected[rows] = first
+        return Unrolled(latents, projected)
 
     def _settle(self, injection: Any, latent: Tensor | None, stop_below: float) -> Unrolled:
         """Let each state take inner steps until one moves it by less than `stop_below`; needs a contraction."""

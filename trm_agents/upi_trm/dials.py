@@ -74,8 +74,10 @@ def dials_of(model: UPITRM) -> Dials:
         "target must be 'k_step' or 'hindsight'": model.target in ("k_step", "hindsight"),
         "target='hindsight' needs RepairPolicy (TRMPolicy will do), and 'k_step' any other policy": hindsight
         == issubclass(model.policy_class, RepairPolicy),
-        "target='hindsight' reads its policy: leave advantage, conservative and latent at their defaults": not hindsight
-        or (advantage, model.conservative, model.latent) == ("readout", "distill", "episodic"),
+        "target='hindsight' reads its policy: leave advantage and conservative at their defaults": not hindsight
+        or (advantage, model.conservative) == ("readout", "distill"),
+        "carried_unroll needs target='hindsight' and latent='persistent', and at least 1": model.carried_unroll is None
+        or (hindsight and model.latent == "persistent" and model.carried_unroll >= 1),
         "n_steps must be at least 1": model.n_steps >= 1,
         "unroll must be at least 1 or 'auto'": model.unroll == "auto" or (not isinstance(model.unroll, str) and n >= 1),
         "unroll='auto' needs contraction='certified' and lipschitz < 1": model.unroll != "auto"

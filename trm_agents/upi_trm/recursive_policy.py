@@ -39,6 +39,7 @@ class RecursivePolicy(BasePolicy):
         mdp: the plan-edit model, which gives legal actions and potentials; None for other environments.
         unroll, radius, contraction, lipschitz: dials of the recursion, see `UPITRM`.
         latent: `episodic` starts every state from z_0 = 0; `persistent` carries the latent through an episode.
+        carried_unroll: inner steps of a state that goes on from a carried latent; None: as many as the first takes.
         advantage_head: read advantages of all actions from the latent.
         mixture_capacity: number of snapshots of an exact mixture; None deploys the network itself.
         value_scale: unit of the value head.
@@ -61,6 +62,7 @@ class RecursivePolicy(BasePolicy):
         contraction: Contraction = "none",
         lipschitz: float = 0.9,
         latent: Latent = "episodic",
+        carried_unroll: int | None = None,
         advantage_head: bool = False,
         mixture_capacity: int | None = None,
         value_scale: float = 1.0,
@@ -102,6 +104,7 @@ class RecursivePolicy(BasePolicy):
         }
         self._mixture_capacity = mixture_capacity
         self.network = self._build(self._dials)
+        self.network.carried_unroll = carried_unroll
         self.mixture = None if mixture_capacity is None else SnapshotMixture(self.network, mixture_capacity)
         trained: list[nn.Parameter] = [p for p in self.parameters() if p.requires_grad]
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
@@ -166,7 +169,9 @@ class RecursivePolicy(BasePolicy):
         """
         return self._lipschitz_of(self.network)
 
-    def set_unroll(self, unroll: int | Literal["auto"], tolerance: float = 0.01) -> None:
+    def set_unroll(
+        self, unroll: int | Literal["auto"], tolerance: float = 0.01, carried_unroll: int | None = None
+    ) -> None:
         """Choose how many inner steps predictions and values take from now on.
 
         `learn` goes back to the `unroll` of the algorithm, at its end at the latest.
@@ -177,6 +182,7 @@ class RecursivePolicy(BasePolicy):
         Args:
             unroll: n, or `auto`.
             tolerance: for `auto`: how much U may still change, in units of the reward.
+            carried_unroll: inner steps of a state that goes on from a carried latent; None: n.
 
         Raises:
             ValueError: n is below 1, the tolerance is not positive, or `auto` is asked of a core that is no certified
@@ -189,7 +195,7 @@ class RecursivePolicy(BasePolicy):
         for network in self._networks():
             network.settled = Settled(0, 0)
             if unroll != "auto":
-                network.unroll, network.stop_below = unroll, None
+                network.unroll, network.stop_below, network.carried_unroll = unroll, None, carried_unroll
                 continue
             ratio = network.core.lipschitz_bound()
             if not (network.core.certified and ratio < 1.0):
@@ -265,6 +271,7 @@ class RecursivePolicy(BasePolicy):
             **self._dials,
             "mdp": self.mdp,
             "latent": self.latent,
+            "carried_unroll": self.network.carried_unroll,
             "value_scale": self.value_scale,
             "mixture_capacity": self._mixture_capacity,
             "lr_schedule": self._dummy_schedule,

@@ -80,12 +80,18 @@ class RepairPolicy(TRMPolicy):
         for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(latest, 1.0 - decay)
 
-    def hit_probabilities(self, observation: PyTorchObs) -> Tensor:
+    def hit_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> Tensor:
         """Ask the deployed network for p, the probability that each edit writes what belongs into its cell.
 
         Shape (B, n_cells, n_symbols).
         """
-        return self.averaged.hits(observation, kept=self.readout_steps)
+        return self._ask(self.averaged, observation, latent)[0]
+
+    def _ask(self, network: RepairNetwork, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Probabilities p of this network, and the latent to go on from: empty where none is carried."""
+        latents = network.run(observation, latent, kept=self.readout_steps).latents
+        hits = network.probabilities(network.logits(latents)).mean(0)
+        return hits, latents[-1] if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
     def propose(self, states: PlanStates) -> NDArray[np.float64]:
         """Guide a search by the latest weights: p of every edit, (B, n_cells, n_symbols)."""
@@ -134,21 +140,22 @@ class RepairPolicy(TRMPolicy):
         return torch.where(choices, masked_log_softmax(self.beta * gains, choices).exp(), 0.0)
 
     def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The deployed pi(a|s), shape (B, n_actions); the latent, which this policy never carries, is empty."""
+        """The deployed pi(a|s), shape (B, n_actions), and the latent that the next state may go on from."""
         states = self._states(observation)
-        gains = self._gains(self.hit_probabilities(observation), self._unchanged(states))
-        return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+        hits, carried = self._ask(self.averaged, observation, latent)
+        return self._policy(self._gains(hits, self._unchanged(states)), self._choices(states)), carried
 
     def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The policy that collects experience: that of the latest weights, leaning on the checker by `prior`."""
         assert self.mdp is not None
         states = self._states(observation)
-        gains = self._gains(self.network.hits(observation, kept=self.readout_steps), self._unchanged(states))
+        hits, carried = self._ask(self.network, observation, latent)
+        gains = self._gains(hits, self._unchanged(states))
         if self.prior > 0.0:
             checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
             self.queries += checker.queries
             gains = (1.0 - self.prior) * gains + self.prior * torch.from_numpy(checker.q).to(self.device)
-        return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+        return self._policy(gains, self._choices(states)), carried
 
     def advantages(self, observation: PyTorchObs) -> Tensor:
         """A(s, a) in units of one edit, exactly centred under the deployed policy, (B, n_actions)."""
@@ -161,7 +168,7 @@ class RepairPolicy(TRMPolicy):
 
     def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
         """U_n(s) = gamma^(m - 1) - Phi(s), with m the expected number of cells that are not right, shape (B,)."""
-        return self._values_of(self.hit_probabilities(observation), self._states(observation)) - potential
+        return self._values_of(self.hit_probabilities(observation, latent), self._states(observation)) - potential
 
     @property
     def evaluator(self) -> RepairNetwork:

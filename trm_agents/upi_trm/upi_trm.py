@@ -75,6 +75,8 @@ class UPITRM(BaseAlgorithm):
             `certified` (the inner step is L_z-Lipschitz by construction, see `policy.core.lipschitz_bound()`).
         lipschitz: L_z.
         latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode.
+        carried_unroll: `hindsight` with a persistent latent: inner steps of a state that goes on from the latent of the
+            one before, instead of n.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
         beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
@@ -159,6 +161,7 @@ class UPITRM(BaseAlgorithm):
         contraction: Contraction = "none",
         lipschitz: float = 0.9,
         latent: Latent = "episodic",
+        carried_unroll: int | None = None,
         advantage: Advantage | None = None,
         beta: float | None = None,
         mixture_alpha: StepSize = 0.5,
@@ -214,6 +217,7 @@ class UPITRM(BaseAlgorithm):
         self.contraction = contraction
         self.lipschitz = lipschitz
         self.latent = latent
+        self.carried_unroll = carried_unroll
         self.advantage = advantage
         self.beta = beta
         self.mixture_alpha = mixture_alpha
@@ -282,6 +286,7 @@ class UPITRM(BaseAlgorithm):
             contraction=self.contraction,
             lipschitz=self.lipschitz,
             latent=self.latent,
+            carried_unroll=self.carried_unroll,
             advantage_head=self.dials.advantage == "readout",
             mixture_capacity=self.mixture_capacity if self.conservative == "exact" else None,
             # A bound on returns of rewards up to 1; `TRMPolicy` knows its own.
@@ -289,9 +294,12 @@ class UPITRM(BaseAlgorithm):
             **self._policy_dials(),
             **self.policy_kwargs,
         ).to(self.device)
-        self.policy.set_unroll(self.unroll)
+        self._set_unroll(self.unroll)
         if self.target == "hindsight" and self.memory is None and self.mdp is not None:
             self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+
+    def _set_unroll(self, unroll: Unroll) -> None:
+        self.policy.set_unroll(unroll, carried_unroll=self.carried_unroll)
 
     @property
     def training_unroll(self) -> int:
@@ -306,7 +314,7 @@ class UPITRM(BaseAlgorithm):
     ) -> None:
         """As for any SB3 algorithm; `unroll="auto"` goes by what the new weights certify."""
         super().set_parameters(load_path_or_dict, exact_match, device)
-        self.policy.set_unroll(self.unroll)
+        self._set_unroll(self.unroll)
 
     def _policy_dials(self) -> dict[str, Any]:
         """Keywords that only the policy of this target takes."""
@@ -322,7 +330,7 @@ class UPITRM(BaseAlgorithm):
         progress_bar: bool = False,
     ) -> SelfUPITRM:
         """Train for this many environment steps; arguments as for any SB3 algorithm."""
-        self.policy.set_unroll(self.training_unroll)
+        self._set_unroll(self.training_unroll)
         if reset_num_timesteps or self._last_obs is None:
             self._restart()
         total_timesteps, callback = self._setup_learn(
@@ -342,7 +350,7 @@ class UPITRM(BaseAlgorithm):
             if log_interval is not None and iteration % log_interval == 0:
                 self.dump_logs(iteration)
         callback.on_training_end()
-        self.policy.set_unroll(self.unroll)
+        self._set_unroll(self.unroll)
         return self
 
     def _restart(self) -> None:
@@ -378,6 +386,8 @@ class UPITRM(BaseAlgorithm):
             new_obs, rewards, dones, infos = self.env.step(actions)
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
             values = truncation_values(self.policy, infos, truncated, latent)
+            # Hindsight learns from plans alone.
+            start = start if self.memory is None else None
             self.rollout.add(observation, start, actions, rewards, dones & ~truncated, truncated, values)
             self.num_timesteps += self.env.num_envs
             self._update_info_buffer(infos, dones)
