@@ -16,8 +16,11 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries, parameters
 from baselines.agents import recursive_networks
+from benchmarks.protocol import evaluate
+from benchmarks.suites import pool
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import observe
 from trm_envs.sudoku.env import sudoku_problem
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
@@ -259,3 +262,23 @@ def test_variants_are_rows_with_other_settings() -> None:
 def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make(name, ENV_ID, {}, 0)
+
+
+def test_an_agent_carries_persistent_latents_through_its_episodes() -> None:
+    """All episodes at once, which end at different times, against one by one through `predict` and its state."""
+    name = "upi_trm@latent=persistent@unroll=4@carried_unroll=2"
+    model = make(name, ENV_ID, {"blanks": (6, 8)}, 0).learn(2_000)
+    mdp, instances = pool(ENV_ID, {"blanks": (6, 8)}, "validation")
+    chosen = instances[::30]
+    agent = agent_of(name, model, mdp, np.random.default_rng(0))
+    together = [evaluate(agent, mdp, chosen).edits.tolist() for _ in range(2)]
+    alone, forgetful = [], []
+    for instance in chosen:
+        for edits, remembers in ((alone, True), (forgetful, False)):
+            states, carried, ended, count = mdp.initial(instance[None]), None, False, 0
+            while not ended:
+                actions, carried = model.predict(observe(states), carried if remembers else None, deterministic=True)
+                transition = mdp.transition(states, actions)
+                states, ended, count = transition.successors, bool(transition.terminated[0]), count + 1
+            edits.append(count)
+    assert together == [alone, alone] and len(set(alone)) > 1 and alone != forgetful

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from trm_agents.recursion import project_ball, token_network, vector_network
+from trm_agents.recursion import project_ball, repair_network, token_network, vector_network
 from trm_agents.recursion.encoders import token_table
+from trm_agents.upi_trm.collection import as_tensors
 from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.spaces import observe
 from trm_envs.sudoku.symmetry import random_symmetry
 from trm_envs.sudoku.task import SudokuTask
 
@@ -150,3 +152,26 @@ def test_an_edit_is_read_from_its_token_and_the_mean_of_its_cell():
     both = torch.cat([h, h.mean(2, keepdim=True).expand_as(h)], dim=-1)
     with torch.no_grad():
         assert torch.allclose(network.policy_head(h), network.policy_head.edit(both).flatten(1), atol=1e-5)
+
+
+def test_a_carried_latent_takes_its_own_number_of_inner_steps():
+    mdp = PlanEditMDP(SudokuTask(4))
+    torch.manual_seed(0)
+    network = repair_network(mdp, width=8, hidden=8, unroll=5)
+    with torch.no_grad():
+        network.weight.normal_()
+    grid = np.zeros((3, 16), np.int8)
+    seen = as_tensors(observe(mdp.initial(grid)), torch.device("cpu"))
+    with torch.no_grad():
+        carried = network.run(seen, None, 2, 1).latents[-1]
+        carried[1] = 0.0
+        network.carried_unroll = 3
+        found = network.run(seen, carried, kept=2)
+        on, first = network.run(seen, carried, 3, kept=2), network.run(seen, None, 5, kept=2)
+    for row, expected in enumerate((on, first, on)):
+        assert torch.allclose(found.latents[:, row], expected.latents[:, row], atol=1e-6)
+        assert found.projected[row] == expected.projected[row]
+    with torch.no_grad():
+        # A depth that is asked for holds for all, as does n where nothing is carried.
+        assert torch.equal(network.run(seen, carried, 4, 1).latents, network.run(seen, carried, 4).latents[-1:])
+        assert torch.equal(network.run(seen, None, kept=1).latents, first.latents[-1:])

@@ -65,6 +65,14 @@ VARIANTS = {
     "last-step-loss": {"deep_supervision": False, "unroll": 3},
     "hindsight": {**HINDSIGHT},
     "hindsight-clamp": {**HINDSIGHT, "contraction": "clamp"},
+    "hindsight-persistent": {
+        **HINDSIGHT,
+        "latent": "persistent",
+        "unroll": 4,
+        "carried_unroll": 2,
+        "min_unroll": 1,
+        "backprop_steps": 2,
+    },
     "hindsight-certified": {**HINDSIGHT, "contraction": "certified"},
     "hindsight-search": {
         **HINDSIGHT,
@@ -90,7 +98,7 @@ def test_run_save_load_and_continue(name, tmp_path):
     assert_same_weights(weights(model), weights(loaded))
     again, _ = loaded.predict(observation, deterministic=True)
     assert np.array_equal(actions, again)
-    assert (state is not None) == (name == "persistent")
+    assert (state is not None) == ("persistent" in name)
     loaded.learn(32, reset_num_timesteps=False)
     assert loaded.num_timesteps == 96
 
@@ -128,7 +136,10 @@ def test_policy_saves_and_loads_alone(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["default", "exact", "safe", "persistent", "readout", "hindsight", "hindsight-search"])
+RESUMED = ["default", "exact", "safe", "persistent", "readout", "hindsight", "hindsight-search", "hindsight-persistent"]
+
+
+@pytest.mark.parametrize("name", RESUMED)
 @pytest.mark.parametrize("stop_at", [64, 100])
 def test_killed_and_resumed_run_equals_an_uninterrupted_one(name, stop_at, tmp_path):
     """Stopped at the end of a rollout (64) and in the middle of one (100), with episodes under way."""
@@ -433,6 +444,9 @@ def test_deployed_exact_mixture_is_what_predict_and_collection_use():
         ({"conservative": "bold"}, "conservative"),
         ({"latent": "persistent", "conservative": "exact"}, "persistent"),
         ({"unroll": 0}, "unroll"),
+        ({"latent": "persistent", "carried_unroll": 2}, "carried_unroll needs target='hindsight'"),
+        ({**HINDSIGHT, "carried_unroll": 2}, "carried_unroll needs target='hindsight' and latent='persistent'"),
+        ({**HINDSIGHT, "latent": "persistent", "carried_unroll": 0}, "carried_unroll"),
     ],
 )
 def test_bad_hyperparameters_are_named(kwargs, message):
