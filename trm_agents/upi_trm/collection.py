@@ -41,13 +41,13 @@ def act(
 ) -> tuple[NDArray[np.int64], Latents | None, Latents | None]:
     """Actions sampled from the behaviour policy, shape (n_envs,).
 
-    With a persistent latent also what it was before and after them.
+    Where it carries latents, also what they were before and after them.
     """
     probabilities, latent = policy.behaviour(as_tensors(observation, policy.device), carried)
     cumulative = probabilities.double().cpu().numpy().cumsum(1)
     draw = rng.random((len(cumulative), 1)) * cumulative[:, -1:]
     actions = (cumulative > draw).argmax(1)
-    if policy.latent == "episodic":
+    if policy.collects_from == "episodic":
         return actions, None, None
     before = torch.zeros_like(latent) if carried is None else carried
     return actions, before.cpu().numpy(), latent.cpu().numpy()

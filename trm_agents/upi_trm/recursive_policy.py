@@ -110,6 +110,11 @@ class RecursivePolicy(BasePolicy):
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     @property
+    def collects_from(self) -> Latent:
+        """Where the behaviour policy starts a state: as the deployed one, unless said otherwise."""
+        return self.latent
+
+    @property
     def core(self) -> Core:
         """The recursive core that the deployed policy and the value are read from."""
         return self.network.core

@@ -17,6 +17,7 @@ from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
+from trm_agents.upi_trm.recursive_policy import Latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe, states_of
 
@@ -30,7 +31,9 @@ class RepairPolicy(TRMPolicy):
     of the hindsight return gamma^m over the m edits of the repair. Edits that change nothing have no probability:
     they leave a policy without memory where it is, one edit poorer.
 
-    The deployed network is an average over the training steps; the latest weights collect experience.
+    The deployed network is an average over the training steps; the latest weights collect experience, from z_0 = 0 in
+    every state. A persistent latent, which remembers what the plans before have led to, is for the deployed policy: it
+    gets out of cycles of edits, which is not what experience is short of.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -146,16 +149,23 @@ class RepairPolicy(TRMPolicy):
         return self._policy(self._gains(hits, self._unchanged(states)), self._choices(states)), carried
 
     def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The policy that collects experience: that of the latest weights, leaning on the checker by `prior`."""
+        """The policy that collects experience: that of the latest weights, leaning on the checker by `prior`.
+
+        It carries no latent.
+        """
         assert self.mdp is not None
         states = self._states(observation)
-        hits, carried = self._ask(self.network, observation, latent)
-        gains = self._gains(hits, self._unchanged(states))
+        gains = self._gains(self.network.hits(observation, kept=self.readout_steps), self._unchanged(states))
         if self.prior > 0.0:
             checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
             self.queries += checker.queries
             gains = (1.0 - self.prior) * gains + self.prior * torch.from_numpy(checker.q).to(self.device)
-        return self._policy(gains, self._choices(states)), carried
+        return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+
+    @property
+    def collects_from(self) -> Latent:
+        """See `RecursivePolicy`."""
+        return "episodic"
 
     def advantages(self, observation: PyTorchObs) -> Tensor:
         """A(s, a) in units of one edit, exactly centred under the deployed policy, (B, n_actions)."""

@@ -74,7 +74,8 @@ class UPITRM(BaseAlgorithm):
         contraction: `none`; `clamp` (weights scaled back after each gradient step: a heuristic, not a certificate); or
             `certified` (the inner step is L_z-Lipschitz by construction, see `policy.core.lipschitz_bound()`).
         lipschitz: L_z.
-        latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode.
+        latent: `episodic` starts each state from z_0 = 0; `persistent` carries z_n through an episode (with `hindsight`
+            that of the deployed policy alone: experience is collected from z_0 = 0).
         carried_unroll: `hindsight` with a persistent latent: inner steps of a state that goes on from the latent of the
             one before, instead of n.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
@@ -386,8 +387,6 @@ class UPITRM(BaseAlgorithm):
             new_obs, rewards, dones, infos = self.env.step(actions)
             truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
             values = truncation_values(self.policy, infos, truncated, latent)
-            # Hindsight learns from plans alone.
-            start = start if self.memory is None else None
             self.rollout.add(observation, start, actions, rewards, dones & ~truncated, truncated, values)
             self.num_timesteps += self.env.num_envs
             self._update_info_buffer(infos, dones)
