@@ -40,12 +40,15 @@ _MAZE: Keywords = {
 }
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
-# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it.
+# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. The latent of the
+# state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     "unroll": 20,
     "min_unroll": 6,
     "max_unroll": 24,
     "backprop_steps": 12,
+    "latent": "persistent",
+    "carried_unroll": 12,
     "prior_steps": 40_000,
 }
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
