@@ -13,6 +13,7 @@ from test_upitrm import HINDSIGHT, agent
 from benchmarks import certificates, cli, models, records
 from benchmarks.certificates import CertificateRow
 from benchmarks.models import Label
+from trm_agents import UPITRM
 from trm_agents.theory import enumerate_closure, exact
 from trm_agents.theory.reading import Reader
 from trm_agents.upi_trm import improvement
@@ -94,6 +95,18 @@ def test_instances_with_so_many_blanks(saved, puzzles, capsys):
     assert code == 0 and [row["instance"] for row in json.loads(out.out)["rows"]] == [1]
     code, out = run(capsys, *words, "4")
     assert code == 2 and "no instance with 4 editable cells" in out.err
+
+
+def test_two_depths_cannot_be_certified_at_once(puzzles, capsys, tmp_path):
+    keywords = {"latent": "persistent", "carried_unroll": 1, "unroll": 2, "target": "hindsight", "learning_starts": 8}
+    models.save(agent(**keywords).learn(32), tmp_path / "model.zip", Label("upi_trm", ENV, {"blanks": (1, 4)}))
+    code, out = run(capsys, tmp_path / "model.zip", "--puzzles", puzzles)
+    assert code == 2 and "carried_unroll=None" in out.err
+    one = UPITRM.load(tmp_path / "model.zip", carried_unroll=None, device="cpu")
+    models.save(one, tmp_path / "one.zip", Label("upi_trm", ENV, {"blanks": (1, 4)}))
+    words = (tmp_path / "one.zip", "--puzzles", puzzles, "--max-edits", "3", "--max-states", "99", "--json")
+    code, out = run(capsys, *words)
+    assert code == 0 and json.loads(out.out)["violations"] == 0
 
 
 def test_what_is_asked_wrongly(saved, puzzles, capsys):

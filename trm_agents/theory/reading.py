@@ -30,12 +30,16 @@ class Reader:
         mdp: the MDP whose states are asked for, with its edit budget and legal actions.
 
     Raises:
-        ValueError: the policy has no model of its task.
+        ValueError: the policy has no model of its task, or takes another number of inner steps from carried latents.
     """
 
     def __init__(self, policy: RecursivePolicy, mdp: PlanEditMDP) -> None:
         if policy.mdp is None:
             raise ValueError("certificates need a policy over a plan-edit task, TRMPolicy or RepairPolicy")
+        if policy.evaluator.carried_unroll is not None:
+            raise ValueError(
+                "certificates are for one depth: load the model with carried_unroll=None, or call policy.set_unroll"
+            )
         self.policy = copy.deepcopy(policy)
         self.policy.mdp = mdp
         self.policy.set_training_mode(False)
