@@ -79,7 +79,6 @@ def page(folder: Path = PUBLISHED, tried: Path = TRIED, targets: Sequence[Target
             searches=_searches(rows.compute, figures),
             ablations=tables.markdown_ablations(found) if (found := compared(rows.ablations, rows.results)) else "",
             tuning=_tuning(published(TuningRow, folder)),
-            algos=" and ".join(sorted({target.algo for target in targets})),
             targets=tables.markdown_targets([_verdict(target, rows) for target in targets]),
             tried=tried.read_text(encoding="utf-8").strip(),
         )

@@ -146,6 +146,7 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
 """Columns of the table of tuning trials: head -> what it says of one."""
 
 TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
+    "method": lambda one: one.target.algo,
     "suite": lambda one: one.target.suite,
     "play": lambda one: one.target.what,
     "env steps": lambda one: f"{one.target.steps:,}",

@@ -47,6 +47,9 @@ TARGETS = (
     Target("maze-9x9", 200_000, 0.99, "perfect"),
     Target("maze-9x9", 200_000, 0.99, "braided"),
     Target("maze-15x15", 500_000, 0.95),
+    Target("sudoku-4x4-hard", 1_000_000, 0.99, algo="upi_trm-certified"),
+    Target("sudoku-4x4-minimal", 1_000_000, 0.95, algo="upi_trm-certified"),
+    Target("sudoku-9x9", 1_000_000, 0.90, algo="upi_trm-certified"),
 )
 
 

@@ -146,7 +146,7 @@ def test_the_two_kinds_of_mazes_are_told_apart(hand_made):
     judged = [
         line.split("|")[-2].strip()
         for line in text[text.index("## Targets") :].splitlines()
-        if line.startswith("| maze")
+        if line.startswith("| upi_trm | maze")
     ]
     assert judged == ["reached", "not reached"]
 
