@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filelock import FileLock
+
 from benchmarks import records
 from benchmarks.rows import CellKey, CurveRow, FailureRow, Kind, ResultRow
 
@@ -49,6 +51,11 @@ class Folder:
     def failures_file(self) -> Path:
         """Failures, as they happen; a later result of the same cell stands above one."""
         return self.root / "failures.jsonl"
+
+    def lock(self) -> FileLock:
+        """What one runner at a time may hold; it is let go when a process ends, however that happens."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.root / "run.lock", timeout=0)
 
     def of_cell(self, cell: Cell) -> Path:
         """Folder of one cell: log, learning curve, checkpoint, model, outcomes."""

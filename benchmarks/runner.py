@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -117,7 +118,19 @@ class Runner:
 
         On KeyboardInterrupt the processes under way are ended and the exception passes on; finished cells keep
         their rows and checkpoints stay, so the same call goes on later.
+
+        Raises:
+            ValueError: another process runs cells of this folder.
         """
+        try:
+            with self.folder.lock():
+                return self._run(cells, workers)
+        except Timeout:
+            raise ValueError(
+                f"another run is under way in {self.folder.root}: wait for it or end it, or name another folder"
+            ) from None
+
+    def _run(self, cells: Sequence[Cell], workers: int) -> int:
         done = {row.key for row in self.folder.results()}
         waiting = jobs(cell for cell in cells if cell.key not in done)
         failed = 0

@@ -259,3 +259,14 @@ def test_model_files_are_labelled(finished):
     cell = Cell("sudoku-4x4-hard", "mine", 0, 200)
     label = models.label_of(finished.of_cell(cell) / "model.zip")
     assert (label.algo, label.env_id, label.cost.env_steps) == ("mine", "SudokuPlanEdit-4x4-v0", 200)
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, capsys):
+    folder = Folder(tmp_path / "run")
+    words = run_words(folder.root)
+    with folder.lock():
+        assert cli.main([*words, "--resume"]) == 2
+    assert "another run is under way" in capsys.readouterr().err and not folder.rows_file.exists()
+    # Whoever held it has gone.
+    with folder.lock():
+        pass
