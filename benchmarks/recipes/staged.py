@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.utils import LinearSchedule
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import VecMonitor
 
-from baselines.registry import METHODS, make_vec_env
 from benchmarks import models
 from benchmarks.models import Cost, Label
-from benchmarks.suites import pool, suite
+from benchmarks.suites import pool
 from trm_agents import UPITRM
 from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs import InstanceSource, Retry
@@ -50,9 +49,8 @@ class Stage:
     name: str
     steps: int
     env_id: str
-    puzzles: tuple[tuple[float, dict[str, Any]], ...] | str
-    """Share of each training pool, and the keywords of the environment that choose it; or a suite, whose environment
-    with its curriculum and its retry queue is taken as it is."""
+    puzzles: tuple[tuple[float, dict[str, Any]], ...]
+    """Share of each training pool, and the keywords of the environment that choose it."""
     learning_rate: tuple[float, float]
     """At the start and at the end, linear in between."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -61,12 +59,8 @@ class Stage:
     """Probability of trying a failed puzzle again."""
 
 
-def environment(stage: Stage, n_envs: int) -> VecEnv:
+def environment(stage: Stage, n_envs: int) -> VecMonitor:
     """The training environment of a stage."""
-    if isinstance(stage.puzzles, str):
-        return make_vec_env(replace(METHODS["upi_trm"], n_envs=n_envs), stage.env_id, suite(stage.puzzles).env_kwargs)[
-            0
-        ]
     pools = [pool(stage.env_id, keywords, "train") for _, keywords in stage.puzzles]
     source: InstanceSource = Mixture([share for share, _ in stage.puzzles], [part.instances for part in pools])
     if stage.retry > 0.0:
