@@ -15,7 +15,7 @@ from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
 from trm_agents.upi_trm.repair import RepairPolicy
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
 
@@ -59,6 +59,19 @@ def carried_on(network: RepairNetwork, observation: PyTorchObs, steps: int) -> T
     return network.run(observation, None, steps, kept=1).latents[-1] if steps else None
 
 
+def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> PlanStates:
+    """States that a persistent latent may come from: half of them are these, in the others some edits are undone.
+
+    Of the cells of such a plan a random share, drawn for each, is as it was in the beginning.
+    """
+    undone = rng.random(states.plans.shape) < rng.random((len(states.plans), 1))
+    undone &= rng.random((len(states.plans), 1)) < 0.5
+    plans = np.where(undone, mdp.task.initial_plans(states.instances), states.plans)
+    edits = (plans != states.plans).sum(1)
+    remaining = np.minimum(states.remaining_edits + edits, mdp.max_edits).astype(np.int32)
+    return states._replace(plans=plans, remaining_edits=remaining)
+
+
 def turned(sample: Sample, symmetries: Symmetries) -> Sample:
     """Equivalent states, with equivalent goals."""
     states = sample.states
@@ -82,7 +95,7 @@ def fit_hits(
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
         dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
-            `backprop_steps` of them.
+            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to max_unroll.
         rng: for samples and depths.
     """
     assert policy.mdp is not None
@@ -97,7 +110,12 @@ def fit_hits(
         last = min(unroll, dials.backprop_steps)
         of_depth = depth_weights(last, dials.deep_supervision).to(policy.device)
         observation = as_tensors(observe(sample.states), policy.device)
-        start = carried_on(policy.network, observation, unroll - last)
+        if policy.latent == "persistent":
+            # The deployed policy goes on from what other plans have led to, after any number of inner steps.
+            before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
+            start = carried_on(policy.network, before, int(rng.integers(dials.max_unroll + 1)))
+        else:
+            start = carried_on(policy.network, observation, unroll - last)
         logits, projected = policy.network.hit_logits(observation, last, len(of_depth), start)
         loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
         policy.optimizer.zero_grad()
