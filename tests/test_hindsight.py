@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from trm_agents.recursion import repair_network
 from trm_agents.search import uniform_proposer
-from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm import hit_fitting, improvement
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
-from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, fit_hits, hit_loss
+from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, earlier, fit_hits, hit_loss
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.maze.env import maze_problem
@@ -452,3 +452,40 @@ def test_gradients_flow_through_the_last_steps_alone():
     by_hand.optimizer.step()
     for one, other in zip(policy.network.parameters(), by_hand.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_persistent_latent_comes_from_earlier_plans():
+    """Half of the states come from themselves; of the others' cells all or none or some are as in the beginning."""
+    mdp = PlanEditMDP(SudokuTask(4), max_edits=20)
+    count, left = 2_000, 3
+    states = PlanStates(np.tile(PUZZLE, (count, 1)), np.tile(GOAL, (count, 1)), np.full(count, left, np.int32))
+    before = earlier(mdp, states, np.random.default_rng(0))
+    first = mdp.task.initial_plans(states.instances)
+    undone = before.plans != states.plans
+    assert np.array_equal(np.where(undone, first, states.plans), before.plans)
+    assert np.array_equal(before.remaining_edits, left + undone.sum(1)) and before.remaining_edits.dtype == np.int32
+    # Of 3 blanks none is undone where the state is its own origin, or by chance: 1/2 + 1/2 int (1 - u)^k du.
+    blanks = int((PUZZLE == 0).sum())
+    shares = np.bincount(undone.sum(1), minlength=blanks + 1) / count
+    expected = [0.5 / (blanks + 1)] * (blanks + 1)
+    assert shares == pytest.approx(np.array(expected) + np.eye(blanks + 1)[0] / 2, abs=0.04)
+    full = earlier(mdp, states._replace(remaining_edits=np.full(count, 20, np.int32)), np.random.default_rng(0))
+    assert (full.remaining_edits == 20).all()
+
+
+@pytest.mark.parametrize("latent", ["episodic", "persistent"])
+def test_training_states_of_a_persistent_latent_go_on_from_another_plan(latent, monkeypatch):
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp, unroll=3, latent=latent)
+    seen, run = [], policy.network.run
+
+    def watching(observation, latent=None, unroll=None, kept=None):
+        seen.append(observation["plan"].numpy().copy())
+        return run(observation, latent, unroll, kept)
+
+    monkeypatch.setattr(policy.network, "run", watching)
+    monkeypatch.setattr(hit_fitting, "earlier", lambda mdp, states, rng: states._replace(plans=0 * states.plans))
+    fit_hits(policy, one_solved(mdp), 1, 0, training_dials(min_unroll=5, backprop_steps=2), np.random.default_rng(0))
+    before, now = seen
+    assert np.array_equal(now, np.tile(PUZZLE, (2, 1)))
+    assert (before == (0 if latent == "persistent" else now)).all()
