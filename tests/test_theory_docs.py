@@ -84,18 +84,28 @@ def test_what_expires_in_long_runs_is_within_its_bound():
 
 def test_the_depth_study_says_what_the_page_says():
     measured = records.read(FOLDER / "depth.csv", DepthRow)
-    assert len(measured) == 6 * 5 * 2 * 6
+    assert len(measured) == 10 * 5 * 2 * 6 and not any(row.commit.endswith("+") for row in measured)
     assert all(row.delta_value <= row.envelope + 1e-6 for row in measured)
 
-    def mean(kind: str, of: str, m: int = 16) -> float:
-        chosen = [r for r in measured if (r.contraction, r.projection, r.states_set, r.m) == (kind, True, "B1", m)]
-        return float(np.mean([getattr(row, of) for row in chosen]))
+    def of(kind: str, dial: float, m: int = 16) -> list[DepthRow]:
+        about = kind, dial, True, "B1", m
+        return [r for r in measured if (r.contraction, r.dial, r.projection, r.states_set, r.m) == about]
 
-    assert mean("none", "relative") / mean("certified", "relative") == pytest.approx(8, abs=0.5)
-    assert mean("none", "delta_policy") / mean("certified", "delta_policy") == pytest.approx(68, abs=0.6)
-    assert {row.success for row in measured if row.contraction == "certified"} == {1.0}
-    assert mean("none", "success", 2) == 1.0 and mean("none", "success") == pytest.approx(0.41, abs=0.005)
-    assert 1.0 - mean("certified", "agreement") == pytest.approx(0.17, abs=0.005)
+    def mean(name: str, *about) -> float:
+        return float(np.mean([getattr(row, name) for row in of(*about)]))
+
+    free = "none", np.inf
+    for dial, value, policy in ((0.5, 33, 168), (0.7, 10, 65), (0.9, 6, 44)):
+        assert mean("relative", *free) / mean("relative", "certified", dial) == pytest.approx(value, abs=0.5)
+        assert mean("delta_policy", *free) / mean("delta_policy", "certified", dial) == pytest.approx(policy, abs=0.5)
+        worst = min(row.success for row in measured if (row.contraction, row.dial) == ("certified", dial))
+        assert worst == (511 / 512 if dial == 0.5 else 1.0)
+    assert mean("success", *free, 2) == 1.0 and mean("success", *free) == pytest.approx(0.31, abs=0.005)
+    assert 1.0 - mean("agreement", "certified", 0.5) == pytest.approx(0.10, abs=0.005)
+    assert 1.0 - mean("agreement", "certified", 0.9) == pytest.approx(0.19, abs=0.005)
+    assert mean("delta_policy", "clamp", 0.9) < mean("delta_policy", "certified", 0.5)
+    clamped = sorted(row.success for row in of("clamp", 0.9))
+    assert clamped[1] < 0.01 and clamped[2] > 0.98
 
 
 def test_functions_and_commands_that_the_page_names_exist():
