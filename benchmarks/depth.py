@@ -29,6 +29,11 @@ DIALS = (0.9, 0.7, 0.5)
 """L_z of the certified variants."""
 
 
+def depths_for(n: int) -> tuple[int, ...]:
+    """Depths that an agent trained at n is evaluated at: n, 2 n and 4 n are among them."""
+    return tuple(sorted({*DEPTHS, n, 2 * n, 4 * n}))
+
+
 def variants() -> list[str]:
     """Rows of `METHODS`: `upi_trm` trained at n = 2 with each contraction, with and without the projection."""
     kinds = ["", f"@contraction=clamp@lipschitz={LIPSCHITZ}"]

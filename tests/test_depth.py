@@ -11,9 +11,10 @@ from test_theory import puzzle
 
 import baselines
 from benchmarks import cli, records
-from benchmarks.depth import DepthRow, kl, measure, variants
+from benchmarks.depth import DepthRow, depths_for, kl, measure, variants
 from benchmarks.depth_report import dial_table, figure, table
 from benchmarks.plots import as_png
+from benchmarks.runner import Runner
 from benchmarks.suites import pool
 
 ENV = "SudokuPlanEdit-4x4-v0"
@@ -101,6 +102,27 @@ def test_dial_table():
         and lines[2].endswith("| 1 ± 0 | 2 |")
     )
     assert lines[3].startswith("| 2 | free | 0.75")
+
+
+def test_depths_always_hold_what_the_table_of_dials_shows():
+    assert depths_for(2) == (1, 2, 4, 8, 16, 32) and depths_for(20) == (1, 2, 4, 8, 16, 20, 32, 40, 80)
+
+
+def test_other_agents_are_studied_in_a_table_of_their_own(tmp_path, monkeypatch, capsys):
+    """Trained elsewhere: rows of two seeds lie in the folder, of a dial that the figure has no colour for."""
+    algo = "upi_trm-certified@lipschitz=0.95@unroll=2"
+    rows = [
+        replace(fake(s, "certified", True, m), algo=algo, dial=0.95, suite="sudoku-4x4-easy", seed=s)
+        for s in (0, 1)
+        for m in (2, 4, 8)
+    ]
+    for row in rows:
+        records.append(tmp_path / "depth.jsonl", row)
+    monkeypatch.setattr(Runner, "run", lambda self, cells, workers: 0)
+    words = ["depth", str(tmp_path), "--suite", "sudoku-4x4-easy", "--seeds", "0-1", "--steps", "9", "--algos", algo]
+    assert cli.main([*words, "--csv", str(tmp_path / "rows.csv")]) == 0
+    assert "| 2 | 0.95 | 1 ± 0 | 1 ± 0 | 1 ± 0 |" in capsys.readouterr().out
+    assert records.read(tmp_path / "rows.csv", DepthRow) == rows and not (tmp_path / "depth.png").exists()
 
 
 def test_command_line_names_the_mistake(tmp_path, capsys):

@@ -60,7 +60,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
     import torch
 
     import baselines
-    from benchmarks.depth import DepthRow, measure
+    from benchmarks.depth import DepthRow, depths_for, measure
     from trm_agents import UPITRM
 
     torch.set_num_threads(1)
@@ -76,21 +76,25 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
         model = baselines.load(cell.algo, str(path), row.env_id, row.env_kwargs)
         assert isinstance(model, UPITRM)
         commit = origin.commit + ("+" if origin.dirty else "")
-        for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit)):
+        depths = depths_for(model.training_unroll)
+        for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit), depths):
             records.append(file, found)
         console.print(f"[green]measured[/] {cell}")
 
 
 def _show(folder: Folder, options: argparse.Namespace, console: Console) -> None:
     from benchmarks.depth import DepthRow
-    from benchmarks.depth_report import figure, table
+    from benchmarks.depth_report import dial_table, figure, table
     from benchmarks.plots import as_png
 
     rows = records.latest(records.read(folder.root / "depth.jsonl", DepthRow))
     if len({row.seed for row in rows}) < 2:
         console.print("intervals need two seeds at least: no table yet")
         return
-    console.print(table(rows), markup=False)
-    records.write_atomically(options.figure or folder.root / "depth.png", as_png(figure(rows)))
+    if options.algos:
+        console.print(dial_table(rows), markup=False)
+    else:
+        console.print(table(rows), markup=False)
+        records.write_atomically(options.figure or folder.root / "depth.png", as_png(figure(rows)))
     if options.csv is not None:
         records.write_atomically(options.csv, records.to_csv(rows, DepthRow))
