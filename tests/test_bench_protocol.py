@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import baselines
+from baselines import Agent
 from benchmarks import protocol
 from benchmarks.cell import spread
 from benchmarks.protocol import evaluate
@@ -21,7 +22,7 @@ def hard():
     return pool(HARD.env_id, HARD.env_kwargs, "test")
 
 
-class Scripted:
+class Scripted(Agent):
     """Solves puzzles whose first cell is given, cell by cell; on the others it edits a given for ever."""
 
     def __init__(self):
