@@ -66,7 +66,7 @@ def test_scores_are_of_the_best_plan_of_an_episode(hard):
     first = hard.mdp.check(hard.mdp.initial(hard.instances)).score
     assert result.scores.tolist() == np.where(result.solved, hard.mdp.task.max_score, first).tolist()
 
-    class Spoiler:
+    class Spoiler(Agent):
         """Writes the right digit into the first blank, then a wrong one, and so on."""
 
         def __init__(self):
