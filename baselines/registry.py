@@ -81,12 +81,12 @@ class Method:
                 `policy_kwargs.optimizer_kwargs.weight_decay`.
 
         Raises:
-            ValueError: the algorithm has no such keyword, or the row no such network.
+            ValueError: the row has no network of its own.
         """
         changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
         for setting, value in settings.items():
             first, _, rest = setting.partition(".")
-            if first in parts:
+            if rest and first in parts:
                 parts[first][rest] = value
             else:
                 changes[setting] = value
@@ -139,7 +139,7 @@ class Methods(dict[str, Method]):
         row = self[base]
         changed = dict(map(_setting, settings))
         known = row.known_settings()
-        if unknown := [s for s in changed if s.partition(".")[0] not in known | {"env", "network"}]:
+        if unknown := [s for s in changed if not s.startswith(("env.", "network.")) and s.split(".")[0] not in known]:
             raise ValueError(f"{base!r} has no setting {unknown[0]!r}; known ones: {', '.join(sorted(known))}")
         return replace(row.with_settings(changed), name=name)
 

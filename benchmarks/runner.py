@@ -83,7 +83,7 @@ def plan(
     for name in suites:
         row = suite(name)
         for line in (line for line in contestants.LINES.values() if line.supports(row.env_id)):
-            drawn = seeds[:1] if line.name in LINES_DRAWN_ONCE else seeds
+            drawn = sorted(seeds)[:1] if line.name in LINES_DRAWN_ONCE else seeds
             cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]
         budget = row.steps if steps is None else steps
         cells += [Cell(name, algo, seed, budget) for algo in trained for seed in seeds]

@@ -14,7 +14,6 @@ from benchmarks.audits import AuditRow
 from benchmarks.certificate_tables import PAIRS, SAFE, STEPS, number
 from benchmarks.certificates import CertificateRow
 from benchmarks.depth import DepthRow
-from benchmarks.depth_report import dial_table
 from benchmarks.depth_report import table as depth_table
 from benchmarks.published import PUBLISHED
 from trm_agents.theory.ledger import ROUNDINGS
@@ -119,15 +118,15 @@ def table(name: str, folder: Path = FOLDER) -> str:
     """A block's table, empty without rows.
 
     Args:
-        name: `theory:` and `certificates`, `closures`, `steps`, `expiry`, `depth` or `dials`.
+        name: `theory:` and `certificates`, `steps`, `expiry` or `depth`.
         folder: of the rows.
 
     Raises:
         ValueError: there is no such table.
     """
     kind = name.removeprefix("theory:")
-    if kind in ("certificates", "closures"):
-        files = sorted(folder.glob(f"{kind}-*.csv"))
+    if kind == "certificates":
+        files = sorted(folder.glob("certificates-*.csv"))
         rows = [row for path in files for row in records.read(path, CertificateRow)]
         return certificates(rows) if rows else ""
     if kind in ("steps", "expiry"):
@@ -138,7 +137,4 @@ def table(name: str, folder: Path = FOLDER) -> str:
     if kind == "depth":
         measured = records.read(folder / "depth.csv", DepthRow)
         return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""
-    if kind == "dials":
-        measured = records.read(folder / "dials.csv", DepthRow)
-        return dial_table(measured) if measured else ""
     raise ValueError(f"there is no table {name!r}")

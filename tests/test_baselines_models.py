@@ -254,6 +254,7 @@ def test_variants_are_rows_with_other_settings() -> None:
     ("name", "message"),
     [
         ("upi_trm@depth=3", "no setting 'depth'.*unroll"),
+        ("upi_trm@env=3", "no setting 'env'"),
         ("upi_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
         ("ppo@network.unroll=2", "'ppo' has no settings of a network"),
         ("nothing@unroll=2", "unknown method 'nothing@unroll=2'"),
