@@ -26,7 +26,9 @@ class Thought(NamedTuple):
     policy: NDArray[np.float32]
     """Probability of every action, shape (n_actions,)."""
     values: NDArray[np.float32]
-    """U_k after k = 1 ... 2n inner steps, shape (2 n,); U_n is what it was trained for."""
+    """U_k after k = 1 ... 2n inner steps of this state, shape (2 n,)."""
+    unroll: int
+    """Inner steps that the policy took: n, or fewer where it goes on from a carried latent."""
     action: int
     """The greedy action, taken next."""
 
@@ -56,8 +58,6 @@ class Episode:
     """A greedy episode from its first state to its end."""
 
     mdp: PlanEditMDP
-    unroll: int
-    """n, inner steps that the agent was trained with."""
     frames: tuple[Frame, ...]
 
     @property
@@ -75,14 +75,16 @@ def recall(
     model: UPITRM, mdp: PlanEditMDP, states: PlanStates, checks: Checks, latent: Any = None
 ) -> tuple[Thought, Any]:
     """What a model makes of one state, and the latent that the next one starts from (None: from zero)."""
-    policy, unroll = model.policy, model.policy.network.unroll
+    policy, network = model.policy, model.policy.network
+    carried_unroll = network.unroll if network.carried_unroll is None else network.carried_unroll
     with torch.no_grad(), facing(model, mdp):
         observation, _ = policy.obs_to_tensor(observe(states))
         probabilities, carried = policy.action_probabilities(observation, latent)
         potential = torch.tensor([float(checks.score[0]) if mdp.shaping else 0.0], device=policy.device)
-        values = policy.values_by_depth(observation, potential, 2 * unroll, latent)[:, 0].cpu().numpy()
+        values = policy.values_by_depth(observation, potential, 2 * network.unroll, latent)[:, 0].cpu().numpy()
     chances = probabilities[0].cpu().numpy()
-    thought = Thought(chances, values.astype(np.float32), int(chances.argmax()))
+    unroll = network.unroll if latent is None else carried_unroll
+    thought = Thought(chances, values.astype(np.float32), unroll, int(chances.argmax()))
     return thought, carried if policy.latent == "persistent" else None
 
 
@@ -105,7 +107,7 @@ def play(model: UPITRM, mdp: PlanEditMDP, instance: NDArray[np.int8]) -> Episode
         transition = mdp.transition(states, np.array([made]), checks)
         states, checks, ended = transition.successors, transition.checks, bool(transition.terminated[0])
     frames.append(Frame(len(frames), states, checks, made, None))
-    return Episode(mdp, model.policy.network.unroll, tuple(frames))
+    return Episode(mdp, tuple(frames))
 
 
 def cell_of(mdp: PlanEditMDP, action: int) -> int | None:

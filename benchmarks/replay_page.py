@@ -19,11 +19,7 @@ def page(episode: Episode, title: str) -> str:
     """The HTML page of an episode."""
     # Inside a script only "</" could end it.
     data = Markup(json.dumps(page_data(episode), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"))
-    return (
-        environment()
-        .get_template("replay.html")
-        .render(title=title, unroll=episode.unroll, samples=_samples(episode), data=data)
-    )
+    return environment().get_template("replay.html").render(title=title, samples=_samples(episode), data=data)
 
 
 def _samples(episode: Episode) -> dict[str, Any]:
@@ -42,7 +38,6 @@ def page_data(episode: Episode) -> dict[str, Any]:
         "blocks": view.blocks.tolist(),
         "edits": view.edits,
         "stop": mdp.stop_action is not None,
-        "unroll": episode.unroll,
         "max_edits": mdp.max_edits,
         "solved": episode.solved,
         "frames": [_frame(mdp, frame) for frame in episode.frames],
@@ -68,6 +63,7 @@ def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
         "policy": None if thought is None else _packed(mdp, thought.policy),
         "stop": _chance(thought.policy, -1) if thought is not None and mdp.stop_action is not None else None,
         "values": None if thought is None else [round(float(value), 5) for value in thought.values],
+        "unroll": None if thought is None else thought.unroll,
     }
 
 

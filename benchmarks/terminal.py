@@ -64,7 +64,7 @@ def _facts(episode: Episode, frame: Frame) -> Table:
     table.add_row("violations", _flaws(int(checks.violations[0])))
     table.add_row("dead ends", _flaws(int(checks.dead_ends[0])))
     if thought is not None:
-        table.add_row("value U_n", f"{thought.values[episode.unroll - 1]:.2f}  (n = {episode.unroll})")
+        table.add_row("value U_n", f"{thought.values[thought.unroll - 1]:.2f}  (n = {thought.unroll})")
         table.add_row(f"U_1 ... U_{len(thought.values)}", sparkline(thought.values.tolist()))
     return table
 

@@ -99,6 +99,13 @@ def test_a_persistent_latent_is_carried_through_the_episode():
     assert not np.allclose(fresh.policy, episode.frames[3].thought.policy)
 
 
+def test_the_depth_shown_is_the_one_that_acted():
+    shallow = {"target": "hindsight", "latent": "persistent", "unroll": 3, "min_unroll": 2, "carried_unroll": 2}
+    _, episode = untrained(ENV, {"max_edits": 4}, **shallow)
+    assert [frame.thought.unroll for frame in episode.frames[:-1]] == [3, 2, 2, 2]
+    assert all(len(frame.thought.values) == 6 for frame in episode.frames[:-1])
+
+
 def test_other_models_are_refused():
     mdp, instances = pool(ENV, {}, "test")
     model = stable_baselines3.PPO("MultiInputPolicy", gym.make("trm_envs:" + ENV), device="cpu")
@@ -121,7 +128,7 @@ def test_the_terminal_shows_every_step(solved, monkeypatch):
     for frame in solved.frames[:-1]:
         assert f"step         {frame.step} of at most 16" in shown
         assert f"{frame.thought.policy[frame.thought.action]:.1%}" in shown
-        assert f"{frame.thought.values[solved.unroll - 1]:.2f}" in shown
+        assert f"{frame.thought.values[frame.thought.unroll - 1]:.2f}" in shown
     assert re.search(r"result +solved", shown)
 
 
@@ -198,9 +205,10 @@ def test_the_page_has_the_policy_of_every_cell(env_id, keywords):
             own += [task.n_cells * task.n_symbols + cell] if task.can_erase else []
             np.testing.assert_allclose(shares[cell], frame.thought.policy[own], atol=1e-5)
         assert shown["chosen"]["p"] == pytest.approx(frame.thought.policy.max(), abs=1e-6)
-        assert len(shown["values"]) == 2 * episode.unroll
+        assert len(shown["values"]) == len(frame.thought.values)
+        assert shown["unroll"] == frame.thought.unroll
     last = data["frames"][-1]
-    assert last["policy"] is last["chosen"] is last["values"] is None
+    assert last["policy"] is last["chosen"] is last["values"] is last["unroll"] is None
 
 
 def test_actions_in_words():
