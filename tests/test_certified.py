@@ -72,7 +72,7 @@ class Attack:
 
     def random_pair(self, seed, size, apart):
         generator = torch.Generator().manual_seed(seed)
-        shape = (self.batch, len(self.core.bias), self.core.n_cells * self.core.n_symbols)
+        shape = (self.batch, self.core.n_cells * self.core.n_symbols, len(self.core.bias))
         z, d = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
         return size * z, size * z + apart * d
 
@@ -104,7 +104,7 @@ def dense(core, task):
     """A as a matrix, column by column."""
     _, own, maps, _, _ = core.double().weights()
     size = own.shape[1] * task.n_cells * task.n_symbols
-    basis = torch.eye(size, dtype=torch.float64).view(size, own.shape[1], -1)
+    basis = torch.eye(size, dtype=torch.float64).view(size, -1, own.shape[1])
     return core._mix(own, maps, basis).flatten(1).T.detach()
 
 

@@ -118,7 +118,7 @@ def test_contracted_core_contracts(kind, contraction):
     dials = {"contraction": contraction, "lipschitz": 0.7, "radius": None}
     if kind == "token":
         network = token_network(PlanEditMDP(SudokuTask(4)), **dials)
-        inputs, shape = observation(PUZZLE, PUZZLE).items(), (200, 16, 64)
+        inputs, shape = observation(PUZZLE, PUZZLE).items(), (200, 64, 16)
         inputs = {key: value.expand(200, -1) for key, value in inputs}
     else:
         network = vector_network(3, 2, **dials)

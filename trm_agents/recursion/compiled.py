@@ -31,7 +31,7 @@ def unroll(
     """
     needs_grad = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
     width = weights[2].shape[1]
-    z_0 = np.empty((0, width, types.shape[1]), np.float32) if start is None else start.contiguous().numpy()
+    z_0 = np.empty((0, types.shape[1], width), np.float32) if start is None else start.contiguous().numpy()
     bound = inf if radius is None else radius
     latents, norms = _Unroll.apply(types, z_0, cells, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
     return Unrolled(latents, (norms > bound).float().mean(0))
@@ -55,11 +55,11 @@ class _Unroll(torch.autograd.Function):
         needs_grad: bool,
         *weights: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """The last `kept` latents, (kept, B, d, T), and the norm before every projection, (steps, B)."""
+        """The last `kept` latents, (kept, B, T, d), and the norm before every projection, (steps, B)."""
         batch, tokens = types.shape
         hidden, width = weights[2].shape
-        latents = torch.empty(steps if needs_grad else kept, batch, width, tokens)
-        saved = torch.empty(steps, batch, hidden, tokens) if needs_grad else torch.empty(1, 1, hidden, tokens)
+        latents = torch.empty(steps if needs_grad else kept, batch, tokens, width)
+        saved = torch.empty(steps, batch, tokens, hidden) if needs_grad else torch.empty(1, 1, tokens, hidden)
         norms = torch.empty(steps, batch)
         fused.forward(
             types, start, keep, _arrays(weights), cells, radius, steps, latents.numpy(), saved.numpy(), norms.numpy()

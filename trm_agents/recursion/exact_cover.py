@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trm_agents.recursion import compiled
 from trm_agents.recursion.cores import Contraction, Core, Unrolled, at_most_one, spectral_norm, unrolled
 from trm_agents.recursion.encoders import TokenInjection, Tokens
-from trm_agents.recursion.loops import BLOCK, Layout, layout
+from trm_agents.recursion.loops import Layout, layout
 from trm_agents.recursion.modes import modes, operator_norm
 from trm_envs.plan_edit.task import PlanTask
 
@@ -34,12 +34,12 @@ class ExactCoverCore(Core):
 
     A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
     kind, symbols and inner steps, so the step commutes with every symmetry of the puzzle that keeps the groups, and has
-    no size: a core trained on one size of grid runs on another. Latents have shape (B, d, T), token
+    no size: a core trained on one size of grid runs on another. Latents have shape (B, T, d), token
     t = cell * n_symbols + symbol.
 
     Args:
-        width: d, a multiple of 4.
-        hidden: H, a multiple of 4.
+        width: d.
+        hidden: H.
         groups: cells of each group by kind, as `PlanTask.groups`.
         n_cells, n_symbols: of the task.
         contraction, lipschitz: see `Core`.
@@ -66,8 +66,6 @@ class ExactCoverCore(Core):
         lipschitz: float = 0.9,
     ) -> None:
         super().__init__(contraction, lipschitz)
-        if width % BLOCK or hidden % BLOCK:
-            raise ValueError(f"width and hidden must be multiples of {BLOCK}, got {width} and {hidden}")
         self.n_cells, self.n_symbols = n_cells, n_symbols
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
@@ -124,8 +122,8 @@ class ExactCoverCore(Core):
         return TokenInjection(*(part[rows] for part in injection))
 
     def tokens(self, latent: Tensor) -> Tensor:
-        """Latents token by token: (B, d, T) -> (B, n_cells, n_symbols, d)."""
-        return latent.view(*latent.shape[:2], self.n_cells, self.n_symbols).permute(0, 2, 3, 1)
+        """Latents token by token: (B, T, d) -> (B, n_cells, n_symbols, d)."""
+        return latent.reshape(-1, self.n_cells, self.n_symbols, latent.shape[2])
 
     def unroll(
         self, injection: TokenInjection, latent: Tensor | None, steps: int, radius: float | None, kept: int
@@ -141,28 +139,26 @@ class ExactCoverCore(Core):
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
-        """One inner step before its projection, (B, d, T); None stands for z_0 = 0."""
+        """One inner step before its projection, (B, T, d); None stands for z_0 = 0."""
         keep, own, maps, out, back = self.weights()
         if z is None:
-            z = own.new_zeros(len(injection.types), len(self.bias), self.n_cells * self.n_symbols)
+            z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
         hidden = torch.relu(_of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
         shift = _of_types(injection.shift + self.bias, injection.types)
         return keep * z + (self._mix(out, back, hidden) + shift) / gain
 
     def _mix(self, own: Tensor, maps: Tensor, x: Tensor) -> Tensor:
-        """Map each token and the sums over its groups and over the symbols of its cell: (B, K, T) -> (B, J, T)."""
-        mixed = torch.einsum("jk,bkt->bjt", own, x)
+        """Map each token and the sums over its groups and over the symbols of its cell: (B, T, K) -> (B, T, J)."""
+        mixed = x @ own.T
         if not len(maps):
             return mixed
-        cells = x.view(*x.shape[:2], self.n_cells, self.n_symbols)
+        cells = self.tokens(x)
         if self.n_symbols > 1:
-            of_cell = torch.einsum("jk,bkc->bjc", maps[-1], cells.sum(3))
-            mixed = mixed + of_cell.repeat_interleave(self.n_symbols, dim=2)
+            mixed = mixed + (cells.sum(2) @ maps[-1].T).repeat_interleave(self.n_symbols, dim=1)
         # With several symbols the last map is that of the cell sums.
         for weight, summed, heard in zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)):  # noqa: B905
-            sums = torch.einsum("gc,bkcs->bkgs", summed, cells)
-            told = torch.einsum("jk,bkgs->bjgs", weight, sums)
-            mixed = mixed + torch.einsum("gc,bjgs->bjcs", heard, told).flatten(2)
+            told = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
+            mixed = mixed + torch.einsum("gc,bgsj->bcsj", heard, told).flatten(1, 2)
         return mixed
 
     def _incidence(self, rows: Tensor, like: Tensor) -> list[Tensor]:
@@ -176,9 +172,9 @@ class ExactCoverCore(Core):
 
 
 def _of_types(table: Tensor, types: Tensor) -> Tensor:
-    """What each token's category holds: table (B, n_types, K), types (B, T) -> (B, K, T)."""
+    """What each token's category holds: table (B, n_types, K), types (B, T) -> (B, T, K)."""
     index = types.long()[:, :, None].expand(-1, -1, table.shape[2])
-    return table.gather(1, index).transpose(1, 2)
+    return table.gather(1, index)
 
 
 def exact_cover_core(

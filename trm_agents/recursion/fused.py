@@ -54,50 +54,43 @@ def forward(
 
     Args:
         types: category of each token, (B, T).
-        start: z_0, (B, d, T), or (0, d, T) for zero.
+        start: z_0, (B, T, d), or (0, T, d) for zero.
         keep: factor of z in the step.
         weights: of the step.
         cells: how cells are grouped.
         radius: R.
         steps: n.
-        latents: takes the last inner steps, (kept, B, d, T).
-        hidden: takes the hidden channels for the backward pass, (n, B, H, T), or is scratch, (1, 1, H, T).
+        latents: takes the last inner steps, (kept, B, T, d).
+        hidden: takes the hidden channels for the backward pass, (n, B, T, H), or is scratch, (1, 1, T, H).
         norms: takes the norm of each latent before its projection, (n, B).
     """
     batch, tokens = types.shape
     wide, width = weights.own.shape
-    n_sums = cells.ends[-1]
     n_symbols = tokens // len(cells.groups_of)
-    z, z_tokens = np.empty((width, tokens), np.float32), np.empty((tokens, width), np.float32)
-    shifted = np.empty((tokens, width), np.float32)
-    injected, h_tokens = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
-    sums, sums_t = np.empty((n_sums, width), np.float32), np.empty((width, n_sums), np.float32)
-    told, told_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
-    first_kept, saved = steps - len(latents), hidden.shape[:2] == (steps, batch)
+    own, out = weights.own.T.copy(), weights.out.T.copy()
+    maps, back = weights.maps.transpose(0, 2, 1).copy(), weights.back.transpose(0, 2, 1).copy()
+    z, new = np.empty((tokens, width), np.float32), np.empty((tokens, width), np.float32)
+    sums, told = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    first_kept, saved, scale = steps - len(latents), hidden.shape[:2] == (steps, batch), np.float32(keep)
     for b in range(batch):
-        z_tokens[:] = 0.0
+        z[:] = 0.0
         if len(start):
             z[:] = start[b]
-        for t in range(tokens):
-            injected[t] = weights.table[b, types[b, t]]
-            shifted[t] = weights.shift[b, types[b, t]]
         for step in range(steps):
             h = hidden[step, b] if saved else hidden[0, 0]
             if step == 0 and not len(start):
-                loops.transpose(injected, h)
+                h[:] = 0.0
             else:
-                loops.transpose(z, z_tokens)
-                h_tokens[:] = injected
-                loops.send(z_tokens, weights.maps, cells, n_symbols, sums, sums_t, told_t, told, h_tokens)
-                loops.transpose(h_tokens, h)
-                loops.add_product(weights.own, z, h, 0, tokens)
+                np.dot(z, own, h)
+                loops.send(z, maps, cells, n_symbols, sums, told, h)
+            loops.add_categories(weights.table[b], types[b], h)
             loops.rectify(h)
-            loops.scale_add(z_tokens, keep, shifted)
-            if len(weights.back):
-                loops.transpose(h, h_tokens)
-                loops.send(h_tokens, weights.back, cells, n_symbols, told, told_t, sums_t, sums, z_tokens)
-            loops.transpose(z_tokens, z)
-            loops.add_product(weights.out, h, z, 0, tokens)
+            np.dot(h, out, new)
+            if len(back):
+                loops.send(h, back, cells, n_symbols, told, sums, new)
+            loops.add_categories(weights.shift[b], types[b], new)
+            z *= scale
+            z += new
             norms[step, b] = loops.project(z, radius)
             if step >= first_kept:
                 latents[step - first_kept, b] = z
@@ -117,19 +110,16 @@ def backward(
     grad_latents: Floats,
     grads: Weights,
 ) -> None:
-    """Add the gradients of all weights to `grads`, from those of z_1 ... z_n, (n, B, d, T)."""
-    steps, batch, width, tokens = latents.shape
+    """Add the gradients of all weights to `grads`, from those of z_1 ... z_n, (n, B, T, d)."""
+    steps, batch, tokens, width = latents.shape
     wide = len(weights.own)
-    n_sums = cells.ends[-1]
     n_symbols, heard = tokens // len(cells.groups_of), loops.transposed(cells)
-    own_t, out_t = weights.own.T.copy(), weights.out.T.copy()
-    maps_t, back_t = weights.maps.transpose(0, 2, 1).copy(), weights.back.transpose(0, 2, 1).copy()
-    g, g_tokens = np.empty((width, tokens), np.float32), np.empty((tokens, width), np.float32)
-    gh, gh_tokens = np.empty((wide, tokens), np.float32), np.empty((tokens, wide), np.float32)
-    g_total, gh_total = np.empty((width, tokens), np.float32), np.empty((wide, tokens), np.float32)
-    sums, sums_t = np.empty((n_sums, width), np.float32), np.empty((width, n_sums), np.float32)
-    told, told_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
-    more, more_t = np.empty((n_sums, wide), np.float32), np.empty((wide, n_sums), np.float32)
+    g, g_total = np.empty((tokens, width), np.float32), np.empty((tokens, width), np.float32)
+    g_own = np.empty((tokens, width), np.float32)
+    gh, gh_total = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
+    sums, back_sums = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], width), np.float32)
+    told, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    scale = np.float32(keep)
     for b in range(batch):
         g[:] = 0.0
         g_total[:] = 0.0
@@ -138,40 +128,24 @@ def backward(
             z, h, norm = latents[step, b], hidden[step, b], norms[step, b]
             loops.add_projected(grad_latents[step, b], z, norm, radius, g)
             g_total += g
-            loops.add_outer(g, h, grads.out, 0, tokens)
-            gh[:] = 0.0
+            loops.add_outer(g, h, grads.out)
+            np.dot(g, weights.out, gh)
             if len(weights.back):
-                loops.transpose(h, gh_tokens)
-                loops.gather(gh_tokens, cells.members, n_symbols, more)
-                loops.transpose(more, more_t)
-                loops.transpose(g, g_tokens)
-                gh_tokens[:] = 0.0
-                loops.send(g_tokens, back_t, heard, n_symbols, sums, sums_t, told_t, told, gh_tokens)
-                loops.add_outers(sums_t, more_t, cells.ends, grads.back)
-                loops.transpose(gh_tokens, gh)
-            loops.add_product(out_t, g, gh, 0, tokens)
+                loops.send(g, weights.back, heard, n_symbols, sums, told, gh)
+                loops.gather(h, cells.members, n_symbols, more)
+                loops.add_outers(sums, more, cells.ends, grads.back)
             loops.mask(gh, h)
             gh_total += gh
             if step == 0 and not len(start):
                 break
             before = latents[step - 1, b] if step else start[b]
-            loops.add_outer(gh, before, grads.own, 0, tokens)
-            loops.transpose(before, g_tokens)
-            loops.gather(g_tokens, cells.members, n_symbols, sums)
-            loops.transpose(sums, sums_t)
-            g *= np.float32(keep)
-            loops.add_product(own_t, gh, g, 0, tokens)
-            loops.transpose(g, g_tokens)
-            loops.transpose(gh, gh_tokens)
-            loops.gather(gh_tokens, heard.members, n_symbols, told)
-            loops.transpose(told, told_t)
-            loops.add_outers(told_t, sums_t, cells.ends, grads.maps)
-            loops.map_sums(maps_t, cells.ends, told_t, sums_t)
-            loops.transpose(sums_t, sums)
-            loops.scatter(sums, heard.groups_of, n_symbols, g_tokens)
-            loops.transpose(g_tokens, g)
-        loops.transpose(g_total, g_tokens)
-        loops.transpose(gh_total, gh_tokens)
+            loops.add_outer(gh, before, grads.own)
+            np.dot(gh, weights.own, g_own)
+            g *= scale
+            g += g_own
+            loops.send(gh, weights.maps, heard, n_symbols, told, sums, g)
+            loops.gather(before, cells.members, n_symbols, back_sums)
+            loops.add_outers(told, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
-            grads.shift[b, types[b, t]] += g_tokens[t]
-            grads.table[b, types[b, t]] += gh_tokens[t]
+            grads.shift[b, types[b, t]] += g_total[t]
+            grads.table[b, types[b, t]] += gh_total[t]

@@ -1,7 +1,7 @@
-"""Compiled loops over one state: products, transposes, sums over groups of cells, the projection.
+"""Compiled loops over one state: sums over groups of cells, their maps, the projection.
 
-Shapes: T = n_cells * n_symbols tokens, G groups of cells listed kind after kind. Arrays are channel-major (K, T) where
-products run over tokens and token-major (T, K) where sums over groups do.
+Shapes: T = n_cells * n_symbols tokens, M sums, kind after kind and last those of the cells, K and J channels. Products
+of matrices are those of BLAS.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
-
-BLOCK = 4
-"""Rows and columns of a tile that a product keeps in registers: numbers of channels must be multiples of it."""
 
 ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
@@ -78,72 +75,10 @@ def _holding(members: Indices, n_cells: int) -> Indices:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def add_product(weight: Floats, x: Floats, out: Floats, start: int, end: int) -> None:
-    """Add weight @ x to out, in columns start to end; (J, K), (K, T), (J, T)."""
-    for j in range(0, weight.shape[0], BLOCK):
-        o0, o1, o2, o3 = out[j][start:end], out[j + 1][start:end], out[j + 2][start:end], out[j + 3][start:end]
-        for k in range(0, weight.shape[1], BLOCK):
-            x0, x1, x2, x3 = x[k][start:end], x[k + 1][start:end], x[k + 2][start:end], x[k + 3][start:end]
-            a0, a1, a2, a3 = weight[j, k], weight[j, k + 1], weight[j, k + 2], weight[j, k + 3]
-            b0, b1, b2, b3 = weight[j + 1, k], weight[j + 1, k + 1], weight[j + 1, k + 2], weight[j + 1, k + 3]
-            c0, c1, c2, c3 = weight[j + 2, k], weight[j + 2, k + 1], weight[j + 2, k + 2], weight[j + 2, k + 3]
-            d0, d1, d2, d3 = weight[j + 3, k], weight[j + 3, k + 1], weight[j + 3, k + 2], weight[j + 3, k + 3]
-            for t in range(len(o0)):
-                v0, v1, v2, v3 = x0[t], x1[t], x2[t], x3[t]
-                o0[t] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3
-                o1[t] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3
-                o2[t] += c0 * v0 + c1 * v1 + c2 * v2 + c3 * v3
-                o3[t] += d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def add_outer(y: Floats, x: Floats, out: Floats, start: int, end: int) -> None:
-    """Add y @ x.T, taken over columns start to end, to out; (J, T), (K, T), (J, K)."""
-    for j in range(0, y.shape[0], 2):
-        y0, y1 = y[j][start:end], y[j + 1][start:end]
-        for k in range(0, x.shape[0], BLOCK):
-            x0, x1, x2, x3 = x[k][start:end], x[k + 1][start:end], x[k + 2][start:end], x[k + 3][start:end]
-            s0, s1, s2, s3, r0, r1, r2, r3 = ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO
-            for t in range(len(y0)):
-                v, w = y0[t], y1[t]
-                s0 += v * x0[t]
-                s1 += v * x1[t]
-                s2 += v * x2[t]
-                s3 += v * x3[t]
-                r0 += w * x0[t]
-                r1 += w * x1[t]
-                r2 += w * x2[t]
-                r3 += w * x3[t]
-            out[j, k] += s0
-            out[j, k + 1] += s1
-            out[j, k + 2] += s2
-            out[j, k + 3] += s3
-            out[j + 1, k] += r0
-            out[j + 1, k + 1] += r1
-            out[j + 1, k + 2] += r2
-            out[j + 1, k + 3] += r3
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def transpose(x: Floats, out: Floats) -> None:
-    """Out = x.T. The inner loop is the short one: its strided side then stays in the cache."""
-    if x.shape[0] < x.shape[1]:
-        for j in range(x.shape[1]):
-            row = out[j]
-            for i in range(len(row)):
-                row[i] = x[i, j]
-    else:
-        for i in range(x.shape[0]):
-            row = x[i]
-            for j in range(len(row)):
-                out[j, i] = row[j]
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
 def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
     """Sum tokens over the cells of each group, symbol by symbol, then over the symbols of each cell.
 
-    Token-major: x (T, K), sums (G * n_symbols + n_cells, K), groups first; with one symbol there are no cell sums.
+    x (T, K), sums (M, K), groups first; with one symbol there are no cell sums.
     """
     n_groups, width = len(members), x.shape[1]
     n_cells = len(x) // n_symbols
@@ -191,106 +126,90 @@ def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> No
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def map_sums(maps: Floats, ends: Indices, sums: Floats, out: Floats) -> None:
-    """Map each kind's sums by the map of that kind, channel-major: maps (kinds, J, K), (K, M) -> (J, M)."""
-    out[:] = 0.0
+def map_sums(sums: Floats, maps: Floats, ends: Indices, out: Floats) -> None:
+    """Map each kind's sums by the map of that kind: sums (M, K), maps (kinds, K, J), out (M, J)."""
     start = 0
     for i in range(len(maps)):
-        add_product(maps[i], sums, out, start, ends[i])
+        np.dot(sums[start : ends[i]], maps[i], out[start : ends[i]])
         start = ends[i]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def add_outer(y: Floats, x: Floats, out: Floats) -> None:
+    """Add the sum over tokens of y x^T to out; y (T, J), x (T, K), out (J, K)."""
+    out += np.dot(y.T, x)
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
+    """Add the sums over each kind's rows of y x^T to that kind's block of out; (M, J), (M, K), (kinds, J, K)."""
+    start = 0
+    for i in range(len(out)):
+        add_outer(y[start : ends[i]], x[start : ends[i]], out[i])
+        start = ends[i]
+
+
+@njit(cache=True, fastmath=True, error_model="numpy")
+def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, told: Floats, out: Floats) -> None:
+    """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
+
+    maps are (kinds, K, J), the cell sums' last; sums (M, K) and told (M, J) are scratch, and afterwards hold the sums
+    and the mapped sums.
+    """
+    gather(x, cells.members, n_symbols, sums)
+    map_sums(sums, maps, cells.ends, told)
+    scatter(told, cells.groups_of, n_symbols, out)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def project(z: Floats, radius: float) -> float:
     """Scale z in place onto the ball and return its norm from before; an infinite radius leaves it alone."""
+    entries = z.ravel()
     squares = ZERO
-    for k in range(len(z)):
-        row = z[k]
-        for t in range(len(row)):
-            squares += row[t] * row[t]
+    for i in range(len(entries)):
+        squares += entries[i] * entries[i]
     norm: float = np.sqrt(squares)
     if norm > radius:
-        scale = np.float32(radius / norm)
-        for k in range(len(z)):
-            row = z[k]
-            for t in range(len(row)):
-                row[t] *= scale
+        entries *= np.float32(radius / norm)
     return norm
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def add_projected(grad: Floats, z: Floats, norm: float, radius: float, g: Floats) -> None:
     """G <- gradient with respect to the latent before the projection, where g + grad is that after it."""
+    into, more, latent = g.ravel(), grad.ravel(), z.ravel()
     inner = ZERO
-    for k in range(len(z)):
-        into, more, row = g[k], grad[k], z[k]
-        for t in range(len(row)):
-            into[t] += more[t]
-            inner += into[t] * row[t]
+    for i in range(len(into)):
+        into[i] += more[i]
+        inner += into[i] * latent[i]
     if norm > radius:
         scale, shift = np.float32(radius / norm), np.float32(inner / (radius * radius))
-        for k in range(len(z)):
-            into, row = g[k], z[k]
-            for t in range(len(row)):
-                into[t] = scale * (into[t] - shift * row[t])
+        for i in range(len(into)):
+            into[i] = scale * (into[i] - shift * latent[i])
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def send(
-    x: Floats,
-    maps: Floats,
-    cells: Layout,
-    n_symbols: int,
-    sums: Floats,
-    sums_t: Floats,
-    told_t: Floats,
-    told: Floats,
-    out: Floats,
-) -> None:
-    """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
-
-    maps are (kinds, J, K), the cell sums' last; the four arrays between x and out are scratch, (M, K), (K, M), (J, M)
-    and (M, J), and afterwards hold the sums and the mapped sums.
-    """
-    gather(x, cells.members, n_symbols, sums)
-    transpose(sums, sums_t)
-    map_sums(maps, cells.ends, sums_t, told_t)
-    transpose(told_t, told)
-    scatter(told, cells.groups_of, n_symbols, out)
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
-    """Add y @ x.T, over the columns of each kind, to that kind's block of out; (J, M), (K, M), (kinds, J, K)."""
-    start = 0
-    for i in range(len(out)):
-        add_outer(y, x, out[i], start, ends[i])
-        start = ends[i]
+def add_categories(table: Floats, types: NDArray[np.int16], out: Floats) -> None:
+    """Add to each token of out (T, K) what its category holds, table (n_types, K)."""
+    for t in range(len(types)):
+        row, into = table[types[t]], out[t]
+        for k in range(len(into)):
+            into[k] += row[k]
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def rectify(h: Floats) -> None:
     """Set negative entries to zero, without a comparison, which would not be vectorised."""
-    for j in range(len(h)):
-        row = h[j]
-        for t in range(len(row)):
-            row[t] = HALF * (row[t] + abs(row[t]))
+    entries = h.ravel()
+    for i in range(len(entries)):
+        entries[i] = HALF * (entries[i] + abs(entries[i]))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
 def mask(grad: Floats, h: Floats) -> None:
     """Drop the gradient where h, which has been rectified, is not positive."""
-    for j in range(len(h)):
-        row, active = grad[j], h[j]
-        for t in range(len(row)):
-            row[t] = row[t] if active[t] > ZERO else ZERO
-
-
-@njit(cache=True, fastmath=True, error_model="numpy")
-def scale_add(x: Floats, factor: float, more: Floats) -> None:
-    """X <- factor x + more."""
-    scale = np.float32(factor)
-    for j in range(len(x)):
-        row, other = x[j], more[j]
-        for t in range(len(row)):
-            row[t] = scale * row[t] + other[t]
+    entries, active = grad.ravel(), h.ravel()
+    for i in range(len(entries)):
+        # Read first: a conditional read would not be vectorised.
+        kept = entries[i]
+        entries[i] = kept if active[i] > ZERO else ZERO

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from trm_agents.recursion.cores import Contraction, spectral_norm
 from trm_agents.recursion.encoders import CategoryEncoder, Tokens
@@ -50,11 +51,9 @@ class RepairNetwork(Recursion):
             return float(spectral_norm(self.readout().double().view(-1, self.weight.shape[-1])))
 
     def logits(self, latents: Tensor) -> Tensor:
-        """Logit of each edit, from latents (kept, B, d, T): (kept, B, n_cells, n_symbols)."""
-        out = torch.matmul(self.readout(), latents)
-        if self.weight.dim() == 2:
-            return out.transpose(2, 3) + self.bias
-        return (out + self.bias).view(*out.shape[:2], self.core.n_cells, self.core.n_symbols)
+        """Logit of each edit, from latents (kept, B, T, d): (kept, B, n_cells, n_symbols)."""
+        out = functional.linear(latents, self.readout(), self.bias)
+        return out.view(*out.shape[:2], self.core.n_cells, -1)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probability that each edit writes what belongs into its cell, of the shape of its logits.
