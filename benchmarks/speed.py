@@ -1,4 +1,4 @@
-"""Throughput of the environments and of the puzzle generator.
+"""Throughput of the environments, of the puzzle generator and of training.
 
 Actions are drawn before the clock starts: a first pass over the same seeds draws uniform legal actions from the masks
 and keeps them, and environments are deterministic, so the timed passes replay legal actions and pay for resets too.
@@ -22,6 +22,7 @@ VECTOR_ENVS = 1024
 VECTOR_STEPS = 200
 SINGLE_STEPS = 20_000
 PUZZLES = 1_000
+WARM_UP_STEPS, TRAINING_STEPS = 2_000, 1_000
 SEED = 0
 
 
@@ -107,6 +108,21 @@ def generator_rate(count: int = PUZZLES) -> Rate:
     return Rate("9x9 puzzles, 49-56 blanks, uniquely solvable, generated", "puzzles/s", run)
 
 
+def training_rate(suite_name: str, warm_up: int = WARM_UP_STEPS, steps: int = TRAINING_STEPS) -> Rate:
+    """Environment steps a second of training `upi_trm` end to end, once its memory holds something to learn from."""
+    import torch
+
+    import baselines
+    from benchmarks.suites import suite
+
+    torch.set_num_threads(1)
+    row = suite(suite_name)
+    model = baselines.make("upi_trm", row.env_id, row.env_kwargs, SEED)
+    model.learn(warm_up)
+    run = timed(steps, lambda: model.learn(steps, reset_num_timesteps=False))
+    return Rate(f"upi_trm, training on {suite_name}", "steps/s", run)
+
+
 def measurements() -> list[Callable[[], Rate]]:
     """Everything that `speed` measures."""
     return [
@@ -114,4 +130,6 @@ def measurements() -> list[Callable[[], Rate]]:
         lambda: vector_rate("SudokuPlanEdit-4x4-v0"),
         lambda: single_rate("SudokuPlanEdit-9x9-v0"),
         generator_rate,
+        lambda: training_rate("sudoku-9x9"),
+        lambda: training_rate("sudoku-4x4-minimal"),
     ]

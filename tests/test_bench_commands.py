@@ -165,6 +165,16 @@ def test_speed_replays_legal_actions(monkeypatch):
     assert not any(invalid)
 
 
+def test_speed_counts_the_steps_of_training(monkeypatch):
+    learned = []
+    real = speed.timed
+    monkeypatch.setattr(speed, "timed", lambda amount, run: learned.append(amount) or real(amount, run, 2))
+    rate = speed.training_rate("sudoku-4x4-easy", warm_up=250, steps=500)
+    assert learned == [500]
+    assert rate.name == "upi_trm, training on sudoku-4x4-easy" and len(rate.values) == 2
+    assert all(0 < value < 1e6 for value in rate.values)
+
+
 def test_speed_rows_can_be_published(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, "measurements", lambda: [lambda: speed.Rate("x", "steps/s", [1.0, 3.0, 2.0])])
     assert cli.main(["speed", "--json", "--out", str(tmp_path / "speed.jsonl")]) == 0

@@ -1,4 +1,4 @@
-"""Measure the throughput of the environments and the puzzle generator on one core."""
+"""Measure the throughput of the environments, the puzzle generator and training on one core."""
 
 from __future__ import annotations
 
