@@ -41,7 +41,8 @@ _MAZE: Keywords = {
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
 # Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. The latent of the
-# state before remembers what has been tried, and has done most of the work already.
+# state before remembers what has been tried, and has done most of the work already. Puzzles that the agent fails at
+# would never be learned from: the search solves them.
 _LARGE_SUDOKU: Keywords = {
     "unroll": 20,
     "min_unroll": 6,
@@ -50,6 +51,8 @@ _LARGE_SUDOKU: Keywords = {
     "latent": "persistent",
     "carried_unroll": 12,
     "prior_steps": 40_000,
+    "search_instances": 4,
+    "search_budget": 100,
 }
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
