@@ -44,6 +44,7 @@ _REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay":
 # state before remembers what has been tried, and has done most of the work already. Puzzles that the agent fails at
 # would never be learned from: the search solves them.
 _LARGE_SUDOKU: Keywords = {
+    "policy_kwargs": {"width": 24},
     "unroll": 20,
     "min_unroll": 6,
     "max_unroll": 24,

@@ -14,6 +14,7 @@ from benchmarks.audits import AuditRow
 from benchmarks.certificate_tables import PAIRS, SAFE, STEPS, number
 from benchmarks.certificates import CertificateRow
 from benchmarks.depth import DepthRow
+from benchmarks.depth_report import dial_table
 from benchmarks.depth_report import table as depth_table
 from benchmarks.published import PUBLISHED
 from trm_agents.theory.ledger import ROUNDINGS
@@ -118,7 +119,7 @@ def table(name: str, folder: Path = FOLDER) -> str:
     """A block's table, empty without rows.
 
     Args:
-        name: `theory:` and `certificates`, `steps`, `expiry` or `depth`.
+        name: `theory:` and `certificates`, `steps`, `expiry`, `depth` or `dials`.
         folder: of the rows.
 
     Raises:
@@ -137,4 +138,7 @@ def table(name: str, folder: Path = FOLDER) -> str:
     if kind == "depth":
         measured = records.read(folder / "depth.csv", DepthRow)
         return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""
+    if kind == "dials":
+        turned = records.read(folder / "dials.csv", DepthRow)
+        return dial_table(turned) if turned else ""
     raise ValueError(f"there is no table {name!r}")
