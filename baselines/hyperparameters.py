@@ -40,20 +40,23 @@ _MAZE: Keywords = {
 }
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
-# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. The latent of the
-# state before remembers what has been tried, and has done most of the work already. Puzzles that the agent fails at
-# would never be learned from: the search solves them.
-_LARGE_SUDOKU: Keywords = {
-    "policy_kwargs": {"width": 24},
+# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
+# agent fails at would never be learned from: the search solves them.
+_DEEP: Keywords = {
     "unroll": 20,
     "min_unroll": 6,
     "max_unroll": 24,
     "backprop_steps": 12,
-    "latent": "persistent",
-    "carried_unroll": 12,
     "prior_steps": 40_000,
     "search_instances": 4,
     "search_budget": 100,
+}
+# The latent of the state before remembers what has been tried, and has done most of the work already.
+_LARGE_SUDOKU: Keywords = {
+    **_DEEP,
+    "policy_kwargs": {"width": 24},
+    "latent": "persistent",
+    "carried_unroll": 12,
 }
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
@@ -72,11 +75,10 @@ UPI_TRM_CERTIFIED: Keywords = {
     "min_unroll": 4,
     "prior_steps": 16_000,
 }
-_DEEP: Keywords = {"unroll": 24, "min_unroll": 8, "prior_steps": 80_000}
 UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": _DEEP,
     "SudokuPlanEdit-16x16": _DEEP,
-    "MazePlanEdit": {**_DEEP, "min_unroll": 16, "search_instances": 4},
+    "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 80_000, "search_instances": 4},
 }
 
 # 25 steps of 16 environments divide them too.
