@@ -54,7 +54,6 @@ _DEEP: Keywords = {
 # The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
-    "policy_kwargs": {"width": 24},
     "latent": "persistent",
     "carried_unroll": 12,
 }

@@ -19,9 +19,6 @@ from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
 
-OLDEST = 3
-"""Inner steps that a persistent latent may have behind it where training goes on from it, in units of max_unroll."""
-
 
 class Fitted(NamedTuple):
     """Means over the gradient steps."""
@@ -98,8 +95,7 @@ def fit_hits(
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
         dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
-            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to
-            `OLDEST` max_unroll.
+            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to max_unroll.
         rng: for samples and depths.
     """
     assert policy.mdp is not None
@@ -117,7 +113,7 @@ def fit_hits(
         if policy.latent == "persistent":
             # The deployed policy goes on from what other plans have led to, after any number of inner steps.
             before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
-            start = carried_on(policy.network, before, int(rng.integers(OLDEST * dials.max_unroll + 1)))
+            start = carried_on(policy.network, before, int(rng.integers(dials.max_unroll + 1)))
         else:
             start = carried_on(policy.network, observation, unroll - last)
         logits, projected = policy.network.hit_logits(observation, last, len(of_depth), start)
