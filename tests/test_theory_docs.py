@@ -108,6 +108,20 @@ def test_the_depth_study_says_what_the_page_says():
     assert clamped[1] < 0.01 and clamped[2] > 0.98
 
 
+def test_the_dials_say_what_the_page_says():
+    turned = records.read(FOLDER / "dials.csv", DepthRow)
+    assert not any(row.commit.endswith("+") for row in turned)
+    certified, free = ([row for row in turned if (row.contraction == "certified") == kind] for kind in (True, False))
+    assert {(row.n, row.dial) for row in certified} == {(n, d) for n in (2, 4, 8) for d in (0.5, 0.7, 0.9, 0.95, 0.99)}
+    assert all(row.success == 1.0 for row in certified if row.m in (row.n, 2 * row.n, 4 * row.n))
+    assert all(row.success == 1.0 for row in free if row.m == row.n)
+    deep = [np.mean([row.success for row in free if (row.n, row.m) == (n, 4 * n)]) for n in (2, 4, 8)]
+    assert min(deep) == 0.0 and max(deep) == pytest.approx(0.89, abs=0.005)
+    settled = [row for row in certified if (row.n, row.m, row.dial, row.states_set) == (8, 32, 0.5, "B1")]
+    assert np.mean([row.agreement for row in settled]) == pytest.approx(0.995, abs=5e-4)
+    assert {row.seed for row in turned} == {0, 1, 2} and len(settled) == 3
+
+
 def test_functions_and_commands_that_the_page_names_exist():
     text = PAGE.read_text(encoding="utf-8")
     for module, names in (
