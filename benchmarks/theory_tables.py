@@ -119,15 +119,15 @@ def table(name: str, folder: Path = FOLDER) -> str:
     """A block's table, empty without rows.
 
     Args:
-        name: `theory:` and `certificates`, `steps`, `expiry`, `depth` or `dials`.
+        name: `theory:` and `certificates`, `closures`, `steps`, `expiry`, `depth` or `dials`.
         folder: of the rows.
 
     Raises:
         ValueError: there is no such table.
     """
     kind = name.removeprefix("theory:")
-    if kind == "certificates":
-        files = sorted(folder.glob("certificates-*.csv"))
+    if kind in ("certificates", "closures"):
+        files = sorted(folder.glob(f"{kind}-*.csv"))
         rows = [row for path in files for row in records.read(path, CertificateRow)]
         return certificates(rows) if rows else ""
     if kind in ("steps", "expiry"):

@@ -55,6 +55,15 @@ def test_certificates_hold_and_say_what_the_page_says():
     assert max(row.depth_gap for row in learned) == pytest.approx(11.4, abs=0.5)
 
 
+def test_larger_closures_hold_and_grow_as_the_page_says():
+    closures = [rows(path) for path in sorted(FOLDER.glob("closures-*.csv"))]
+    assert [len(found) for found in closures] == [24, 12]
+    assert all(row.violations == 0 and row.checks > 100 for found in closures for row in found)
+    assert not any(row.commit.endswith("+") for found in closures for row in found)
+    sizes = [np.median([row.states for row in found]) for found in closures]
+    assert all(4.5 < after / before < 5.5 for before, after in zip(sizes, sizes[1:], strict=False))
+
+
 def test_the_audited_runs_say_what_the_page_says():
     audited = records.read(FOLDER / "audits.csv", AuditRow)
     assert len(audited) == 72 and {(row.instances, row.states, row.capacity) for row in audited} == {(1, 331, 16)}
