@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_larger_closures_hold_and_grow_as_the_page_says():
     assert all(row.violations == 0 and row.checks > 100 for found in closures for row in found)
     assert not any(row.commit.endswith("+") for found in closures for row in found)
     sizes = [np.median([row.states for row in found]) for found in closures]
-    assert all(4.5 < after / before < 5.5 for before, after in zip(sizes, sizes[1:], strict=False))
+    assert all(4.5 < after / before < 5.5 for before, after in pairwise(sizes))
 
 
 def test_the_audited_runs_say_what_the_page_says():
