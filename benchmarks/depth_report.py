@@ -19,6 +19,7 @@ COLOURS = {
     ("certified", 0.9): "#0b6e4f",
     ("certified", 0.7): "#2e86ab",
     ("certified", 0.5): "#6a4c93",
+    ("certified", 0.2): "#c77dba",
 }
 """By contraction and L_z."""
 Quantity = Callable[[DepthRow], float]

@@ -12,7 +12,7 @@ from test_theory import puzzle
 import baselines
 from benchmarks import cli, records
 from benchmarks.depth import DepthRow, depths_for, kl, measure, variants
-from benchmarks.depth_report import dial_table, figure, table
+from benchmarks.depth_report import COLOURS, dial_table, figure, table
 from benchmarks.plots import as_png
 from benchmarks.runner import Runner
 from benchmarks.suites import pool
@@ -34,6 +34,13 @@ def rows_of(algo: str, puzzles) -> list[DepthRow]:
     model.hindsight_dials = replace(model.hindsight_dials, learning_starts=1)
     model.learn(500)
     return measure(model, algo, puzzles, ("sudoku-4x4-hard", 0, 500, "c0ffee"), (1, 2, 4, 8))
+
+
+def test_every_variant_has_its_colour():
+    kinds = [baselines.METHODS[name].hyperparameters_for(ENV) for name in variants()]
+    free = {"contraction": "none", "lipschitz": np.inf}
+    drawn = {(k["contraction"], k["lipschitz"]) for k in (free | {n: k[n] for n in free if n in k} for k in kinds)}
+    assert drawn == set(COLOURS)
 
 
 def test_variants_differ_in_two_dials_only():
