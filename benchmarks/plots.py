@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.rows import UNIFORM, ComputeRow, CurveRow
 from benchmarks.runner import REFERENCE_METHODS
@@ -98,6 +99,10 @@ def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
 
 def _style(axes: Any, quantity: str, title: str) -> None:
     axes.set_xscale("log")
+    # 1k, 2k, 5k: a curve may span less than a decade, and labels of every minor tick would overlap.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(-3, 103)
     axes.set_xlabel(quantity)
     axes.set_ylabel("puzzles solved, %")
