@@ -20,6 +20,7 @@ COLOURS = {
     "upi_trm": "#0b6e4f",
     "upi_trm-k_step": "#2f9e6e",
     "upi_trm-exact": "#7cc9a3",
+    "upi_trm-certified": "#6a4c93",
     "ppo": "#d1495b",
     "a2c": "#edae49",
     "dqn": "#30638e",
@@ -30,7 +31,7 @@ COLOURS = {
     "trm_dqn": "#5fa8d3",
     "stage0": "#777777",
 }
-OTHERS = ("#6a4c93", "#1982c4", "#8ac926", "#ff595e", "#ffca3a")
+OTHERS = ("#1982c4", "#8ac926", "#ff595e", "#ffca3a")
 GREY = "#8a8f98"
 STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
 MARKERS = ("o", "^", "s", "D")

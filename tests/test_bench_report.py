@@ -9,7 +9,8 @@ import pytest
 from bench_fakes import HereLauncher, quiet
 from test_bench_records import result
 
-from benchmarks import cli, published, readme, records, summary
+from baselines import METHODS
+from benchmarks import cli, plots, published, readme, records, summary
 from benchmarks.folder import Folder
 from benchmarks.report import write_report
 from benchmarks.rows import CurveRow, ResultRow, SpeedRow
@@ -172,3 +173,9 @@ def test_report_json_is_one_object_a_line(folder, capsys):
     captured = capsys.readouterr()
     assert [json.loads(line)["algo"] for line in captured.out.splitlines()] == ["mine", "ppo", "random", "singles"]
     assert captured.err == ""
+
+
+def test_a_method_has_the_same_colour_in_every_figure():
+    colours = [plots.COLOURS[name] for name in METHODS]
+    assert len(set(colours)) == len(METHODS)
+    assert not set(plots.OTHERS) & set(colours)
