@@ -38,14 +38,8 @@ _MAZE: Keywords = {
     "search_solutions": 4,
     "ema_decay": 0.998,
 }
-
-
-def _decayed(weight_decay: float) -> Keywords:
-    return {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": weight_decay}}}
-
-
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
-_REGULARISED: Keywords = _decayed(1.0)
+_REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
 # Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
 # agent fails at would never be learned from: the search solves them.
 _DEEP: Keywords = {
@@ -57,12 +51,9 @@ _DEEP: Keywords = {
     "search_instances": 4,
     "search_budget": 100,
 }
-# The latent of the state before remembers what has been tried, and has done most of the work already. Large weights
-# make digits certain that are wrong; the average of the weights wants them to keep moving to the end.
+# The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
-    **_decayed(0.3),
-    "learning_rate": [4e-3, 1e-3],
     "latent": "persistent",
     "carried_unroll": 12,
 }

@@ -17,15 +17,7 @@ from trm_agents.upi_trm import hit_fitting, improvement
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
-from trm_agents.upi_trm.hit_fitting import (
-    OLDEST_LATENT,
-    age,
-    cell_weights,
-    depth_weights,
-    earlier,
-    fit_hits,
-    hit_loss,
-)
+from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, earlier, fit_hits, hit_loss
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.maze.env import maze_problem
@@ -479,14 +471,6 @@ def test_a_persistent_latent_comes_from_earlier_plans():
     assert shares == pytest.approx(np.array(expected) + np.eye(blanks + 1)[0] / 2, abs=0.04)
     full = earlier(mdp, states._replace(remaining_edits=np.full(count, 20, np.int32)), np.random.default_rng(0))
     assert (full.remaining_edits == 20).all()
-
-
-def test_persistent_latents_are_young_mostly_and_old_at_times():
-    rng = np.random.default_rng(0)
-    ages = np.array([age(rng) for _ in range(4_000)])
-    assert ages.min() == 0 and 0.9 * OLDEST_LATENT < ages.max() <= OLDEST_LATENT
-    shares = [np.mean((low <= ages) & (ages < high)) for low, high in ((0, 3), (3, 15), (15, 63))]
-    assert np.allclose(shares, np.log(4.0) / np.log(OLDEST_LATENT + 1.0), atol=0.03)
 
 
 @pytest.mark.parametrize("latent", ["episodic", "persistent"])

@@ -19,9 +19,6 @@ from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
 
-OLDEST_LATENT = 200
-"""Most inner steps that a persistent latent has behind it in training."""
-
 
 class Fitted(NamedTuple):
     """Means over the gradient steps."""
@@ -75,15 +72,6 @@ def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> P
     return states._replace(plans=plans, remaining_edits=remaining)
 
 
-def age(rng: np.random.Generator) -> int:
-    """How many inner steps a persistent latent has behind it: as many of 0 to 2 as of 3 to 14 or of 15 to 62.
-
-    A deployed latent is as old as its episode. Young ones are the most frequent all the same: old ones take long, and
-    an episode begins with none.
-    """
-    return int(np.expm1(rng.uniform(0.0, np.log1p(OLDEST_LATENT))))
-
-
 def turned(sample: Sample, symmetries: Symmetries) -> Sample:
     """Equivalent states, with equivalent goals."""
     states = sample.states
@@ -107,7 +95,7 @@ def fit_hits(
         steps: how many gradient steps.
         done: gradient steps made before, for the warm-up of the average.
         dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
-            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, see `age`.
+            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to max_unroll.
         rng: for samples and depths.
     """
     assert policy.mdp is not None
@@ -125,7 +113,7 @@ def fit_hits(
         if policy.latent == "persistent":
             # The deployed policy goes on from what other plans have led to, after any number of inner steps.
             before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
-            start = carried_on(policy.network, before, age(rng))
+            start = carried_on(policy.network, before, int(rng.integers(dials.max_unroll + 1)))
         else:
             start = carried_on(policy.network, observation, unroll - last)
         logits, projected = policy.network.hit_logits(observation, last, len(of_depth), start)
