@@ -248,6 +248,12 @@ def test_the_safe_step_is_the_best_on_its_grid_and_none_where_nothing_is_certain
     assert improvement.safe_step([Step.of(closure, policy, worse, q, truth)]) == (0.0, 0.0)
 
 
+def test_no_step_is_worth_nothing_however_its_bound_is_rounded():
+    alphas = np.array([0.0, 0.5, 1.0])
+    assert improvement.safe([1e-30, -1.0, -2.0], alphas) == (0.0, 0.0)
+    assert improvement.safe([1e-30, 0.25, -2.0], alphas) == (0.5, 0.25)
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.0, 1.0))
 @settings(max_examples=10, deadline=None)
 def test_deviations_add_up_to_the_truth(seed, alpha):

@@ -203,4 +203,6 @@ def _tails(closure: Closure, kept: Floats, deviating: Floats, order: int) -> Flo
 def safe(bounds: Sequence[float], alphas: Floats = ALPHAS) -> tuple[float, float]:
     """The step size with the largest bound, and that bound; zero and zero where no step has a positive one."""
     best = int(np.argmax(bounds))
-    return float(alphas[best]), float(bounds[best])
+    alpha = float(alphas[best])
+    # No step changes nothing: its bound is zero, whatever rounding has made of it.
+    return alpha, float(bounds[best]) if alpha else 0.0
