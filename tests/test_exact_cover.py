@@ -105,9 +105,9 @@ def test_inference_without_gradient_keeps_nothing_and_gives_the_same():
 
 def test_an_unroll_does_not_depend_on_the_rest_of_the_batch():
     net, seen = network(SudokuTask(9)), observation(SudokuTask(9), batch=5)
-    together = net.hits(seen)
+    together = net.hits(seen)[0]
     for row in range(5):
-        alone = net.hits({key: value[row : row + 1] for key, value in seen.items()})
+        alone = net.hits({key: value[row : row + 1] for key, value in seen.items()})[0]
         assert torch.allclose(alone[0], together[row], rtol=1e-5, atol=1e-7)
 
 
@@ -125,7 +125,7 @@ def test_hits_commute_with_the_symmetries_of_sudoku():
                 "plan": torch.from_numpy(plan),
                 "remaining_edits": torch.tensor([[40]]),
             }
-        )[0].detach()
+        )[0][0].detach()
         for plan in (grids, moved)
     )
     for cell, digit in [(0, 1), (13, 4), (50, 9), (80, 2)]:
@@ -139,13 +139,13 @@ def test_hits_commute_with_the_symmetries_of_sudoku():
 def test_the_weights_of_one_size_run_on_another():
     small, large = network(SudokuTask(4)), network(SudokuTask(9), seed=1)
     large.load_state_dict(small.state_dict())
-    hits = large.hits(observation(SudokuTask(9)))
+    hits = large.hits(observation(SudokuTask(9)))[0]
     assert hits.shape == (3, 81, 9)
     assert torch.allclose(hits.sum(2), torch.ones(3, 81))
 
 
 def test_a_single_edit_a_cell_has_a_probability_of_its_own():
-    hits = network(MazeTask(5)).hits(observation(MazeTask(5)))
+    hits = network(MazeTask(5)).hits(observation(MazeTask(5)))[0]
     assert hits.shape == (3, 25, 1)
     assert ((hits > 0) & (hits < 1)).all()
     assert hits.std() > 0
@@ -153,7 +153,7 @@ def test_a_single_edit_a_cell_has_a_probability_of_its_own():
 
 def test_a_fresh_network_is_undecided():
     net = repair_network(PlanEditMDP(SudokuTask(4)))
-    assert torch.allclose(net.hits(observation(SudokuTask(4))), torch.full((3, 16, 4), 0.25))
+    assert torch.allclose(net.hits(observation(SudokuTask(4)))[0], torch.full((3, 16, 4), 0.25))
 
 
 def test_the_layout_lists_every_group_of_every_cell():

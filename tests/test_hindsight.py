@@ -331,6 +331,9 @@ def test_behaviour_leans_on_the_checker_and_counts_its_queries():
     policy = policy_of(mdp)
     states = mdp.initial(PUZZLE[None])
     seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
+    with torch.no_grad():
+        # The averaged weights are deployed and collect, not the latest.
+        policy.network.weight.fill_(3.0)
     deployed = policy.action_probabilities(seen)[0]
     assert torch.allclose(policy.behaviour(seen)[0], deployed) and policy.queries == 0
     policy.prior = 1.0
@@ -392,7 +395,7 @@ def test_a_network_learns_what_it_is_shown():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert torch.equal(net.hits(seen)[0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
+    assert torch.equal(net.hits(seen)[0][0].argmax(1), torch.as_tensor(GOAL.astype(np.int64) - 1))
 
 
 def training_dials(**changes):

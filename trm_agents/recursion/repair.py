@@ -70,13 +70,10 @@ class RepairNetwork(Recursion):
         latents, projected = self.run(observation, latent, unroll, kept)
         return self.logits(latents), projected
 
-    def hits(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
-        """`probabilities`, averaged over the last `kept` inner steps, (B, n_cells, n_symbols)."""
-        return self.hits_by_depth(observation, unroll, kept).mean(0)
-
-    def hits_by_depth(self, observation: Any, unroll: int | None = None, kept: int = 1) -> Tensor:
-        """`probabilities` of each of the last `kept` inner steps, (kept, B, n_cells, n_symbols)."""
-        return self.probabilities(self.hit_logits(observation, unroll, kept)[0])
+    def hits(self, observation: Any, latent: Tensor | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
+        """`probabilities`, averaged over the last `kept` inner steps, (B, n_cells, n_symbols), and the last latent."""
+        latents = self.run(observation, latent, kept=kept).latents
+        return self.probabilities(self.logits(latents)).mean(0), latents[-1]
 
 
 def repair_network(

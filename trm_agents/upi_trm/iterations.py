@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trm_agents.search import policy_proposer
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials, HindsightDials
 from trm_agents.upi_trm.evaluation import Evaluation, evaluate
@@ -125,7 +126,8 @@ def improve_by_hindsight(
     memory.add(rollout, rng)
     iteration = Iteration(log={"train/prior": policy.prior})
     if dials.search_instances:
-        found = memory.plan(policy.propose, dials.search_instances, dials.search_budget, dials.search_solutions)
+        budget, solutions = dials.search_budget, dials.search_solutions
+        found = memory.plan(policy_proposer(policy), dials.search_instances, budget, solutions)
         iteration.log["train/search_success"] = found
     if memory.size >= dials.learning_starts:
         collected = rollout.n_steps * rollout.n_envs

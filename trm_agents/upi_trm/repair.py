@@ -14,12 +14,11 @@ from torch import Tensor
 
 from trm_agents.recursion import Core, RepairNetwork, Tokens, repair_network
 from trm_agents.upi_trm.action_values import enumerated
-from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.recursive_policy import Latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import observe, states_of
+from trm_envs.plan_edit.spaces import states_of
 
 
 class RepairPolicy(TRMPolicy):
@@ -31,9 +30,9 @@ class RepairPolicy(TRMPolicy):
     of the hindsight return gamma^m over the m edits of the repair. Edits that change nothing have no probability:
     they leave a policy without memory where it is, one edit poorer.
 
-    The deployed network is an average over the training steps; the latest weights collect experience, from z_0 = 0 in
-    every state. A persistent latent, which remembers what the plans before have led to, is for the deployed policy: it
-    gets out of cycles of edits, which is not what experience is short of.
+    The deployed network is an average over the training steps. It collects experience too, so that what is learned from
+    are its own mistakes, but from z_0 = 0 in every state. A persistent latent, which remembers what the plans before
+    have led to, is for the deployed policy: it gets out of cycles of edits, which is not what experience is short of.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -88,19 +87,12 @@ class RepairPolicy(TRMPolicy):
 
         Shape (B, n_cells, n_symbols).
         """
-        return self._ask(self.averaged, observation, latent)[0]
+        return self._ask(observation, latent)[0]
 
-    def _ask(self, network: RepairNetwork, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Probabilities p of this network, and the latent to go on from: empty where none is carried."""
-        latents = network.run(observation, latent, kept=self.readout_steps).latents
-        hits = network.probabilities(network.logits(latents)).mean(0)
-        return hits, latents[-1] if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
-
-    def propose(self, states: PlanStates) -> NDArray[np.float64]:
-        """Guide a search by the latest weights: p of every edit, (B, n_cells, n_symbols)."""
-        with torch.no_grad():
-            hits = self.network.hits(as_tensors(observe(states), self.device), kept=self.readout_steps)
-        return hits.double().cpu().numpy()
+    def _ask(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
+        hits, last = self.averaged.hits(observation, latent, self.readout_steps)
+        return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
@@ -145,17 +137,17 @@ class RepairPolicy(TRMPolicy):
     def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The deployed pi(a|s), shape (B, n_actions), and the latent that the next state may go on from."""
         states = self._states(observation)
-        hits, carried = self._ask(self.averaged, observation, latent)
+        hits, carried = self._ask(observation, latent)
         return self._policy(self._gains(hits, self._unchanged(states)), self._choices(states)), carried
 
     def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The policy that collects experience: that of the latest weights, leaning on the checker by `prior`.
+        """The policy that collects experience: the deployed one, leaning on the checker by `prior`.
 
         It carries no latent.
         """
         assert self.mdp is not None
         states = self._states(observation)
-        gains = self._gains(self.network.hits(observation, kept=self.readout_steps), self._unchanged(states))
+        gains = self._gains(self.hit_probabilities(observation), self._unchanged(states))
         if self.prior > 0.0:
             checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
             self.queries += checker.queries
