@@ -247,6 +247,26 @@ def test_failed_instances_are_searched_in_the_model():
     assert len(memory._waiting) == 1
 
 
+def test_dead_ends_of_a_search_are_not_kept():
+    mdp, source = sudoku_problem(9, split="train", blanks="hard")
+    puzzle = source.sample(np.random.default_rng(0))
+    goal = solve(puzzle[None])[0][0]
+    memory = HindsightMemory(mdp, 1, 1000)
+    memory._wait(puzzle, puzzle[None], np.random.default_rng(0))
+    proposer, visited = uniform_proposer(mdp), list[np.ndarray]()
+
+    def watched(states):
+        visited.extend(states.plans)
+        return proposer(states)
+
+    assert memory.plan(watched, 1, 2000) == 1.0
+    ways = [bool(((plan == goal) | (plan == puzzle)).all()) for plan in visited]
+    assert any(ways) and not all(ways), "the search has been both on the way and off it"
+    kept = memory._kept[1, : memory.size]
+    assert ((kept == goal) | (kept == puzzle)).all()
+    assert memory.size == 1 + sum(ways), "what waited, and what lies on the way"
+
+
 def policy_of(mdp, seed=0, **kwargs):
     torch.manual_seed(seed)
     made = RepairPolicy(

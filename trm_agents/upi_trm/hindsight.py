@@ -57,6 +57,18 @@ def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
     return hit
 
 
+def between(plans: Grids, start: Grids, goals: Grids) -> NDArray[np.bool_]:
+    """Which plans have, for one of the goals, nothing but its symbols and those of the first plan, shape (B,).
+
+    Args:
+        plans: shape (B, n_cells).
+        start: the first plan of their instance, shape (1, n_cells).
+        goals: solved plans of it, shape (k, n_cells).
+    """
+    fitting: NDArray[np.bool_] = ((plans[:, None] == goals) | (plans[:, None] == start)).all(axis=2).any(axis=1)
+    return fitting
+
+
 class Sample(NamedTuple):
     """States of solved instances, each with a solved plan of its instance."""
 
@@ -142,7 +154,8 @@ class HindsightMemory:
 
         Where several solved plans are asked for and too few instances wait, the latest that episodes solved are
         searched for others: an episode shows one. No environment step is made: every plan looked at counts as a query
-        of the model. What the search visited is labelled with what it found.
+        of the model. What the search visited on the way to a plan that it found is labelled with it. Its dead ends are
+        not: they would be a good part of all states, and the less a plan's symbols can be trusted, the less they tell.
 
         Args:
             proposer: guides the search.
@@ -162,7 +175,8 @@ class HindsightMemory:
         for instance, goals, visited in zip(chosen, found.found, found.visits, strict=True):
             waited = self._waiting.pop(instance.tobytes(), visited[:0])
             if len(goals):
-                self.keep(instance, np.concatenate([waited, visited]), goals)
+                start = self.mdp.task.initial_plans(instance[None])
+                self.keep(instance, np.concatenate([waited, visited[between(visited, start, goals)]]), goals)
             elif len(waited):
                 # To the end of the line: others have their turn first.
                 self._waiting[instance.tobytes()] = waited
