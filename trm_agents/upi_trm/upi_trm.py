@@ -115,7 +115,7 @@ class UPITRM(BaseAlgorithm):
         search_solutions: `hindsight`: solved plans that such a search looks for. A state is repaired to the nearest one
             known; where an instance has several solutions, more than 1 keeps targets from contradicting each other.
             Instances that episodes have solved are then searched for others, where too few have failed.
-        ema_decay: `hindsight`: decay, a gradient step, of the average that is deployed.
+        ema_decay: `hindsight`: decay, a gradient step, of the average that is deployed and collects.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
 
     Logged, beside SB3's `rollout/*` and `time/*`:
