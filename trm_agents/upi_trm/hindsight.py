@@ -155,7 +155,7 @@ class HindsightMemory:
         Where several solved plans are asked for and too few instances wait, the latest that episodes solved are
         searched for others: an episode shows one. No environment step is made: every plan looked at counts as a query
         of the model. What the search visited on the way to a plan that it found is labelled with it. Its dead ends are
-        not: they would be a good part of all states, and the less a plan's symbols can be trusted, the less they tell.
+        not: there are many, and the more plans with mistakes are trained on, the less a plan's symbols are trusted.
 
         Args:
             proposer: guides the search.
