@@ -21,9 +21,12 @@ UPI_TRM: Keywords = {
     "unroll": 4,
     "prior_steps": 8_000,
 }
+# What one network wrongly believes a second one seldom does.
+_COMMITTEE: Keywords = {"policy_kwargs": {"members": 2}}
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
 # the length of a way, so states are deep, and gradients flow through the end of them.
 _MAZE: Keywords = {
+    **_COMMITTEE,
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,
@@ -54,6 +57,7 @@ _DEEP: Keywords = {
 # The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
+    **_COMMITTEE,
     "latent": "persistent",
     "carried_unroll": 12,
 }

@@ -73,6 +73,11 @@ VARIANTS = {
         "min_unroll": 1,
         "backprop_steps": 2,
     },
+    "hindsight-committee-persistent": {
+        **HINDSIGHT,
+        "latent": "persistent",
+        "policy_kwargs": {"width": 8, "members": 2},
+    },
     "hindsight-certified": {**HINDSIGHT, "contraction": "certified"},
     "hindsight-search": {
         **HINDSIGHT,
@@ -136,7 +141,10 @@ def test_policy_saves_and_loads_alone(tmp_path):
     )
 
 
-RESUMED = ["default", "exact", "safe", "persistent", "readout", "hindsight", "hindsight-search", "hindsight-persistent"]
+RESUMED = [
+    *("default", "exact", "safe", "persistent", "readout", "hindsight", "hindsight-search", "hindsight-persistent"),
+    "hindsight-committee-persistent",
+]
 
 
 @pytest.mark.parametrize("name", RESUMED)

@@ -55,13 +55,21 @@ def value_of(policy, seen, latent):
     return policy.value_scale * policy.network.read_value(latent)
 
 
-CASES = [(TRMPolicy, "sudoku"), (TRMPolicy, "maze"), (RepairPolicy, "sudoku"), (RepairPolicy, "maze"), (MlpPolicy, "")]
+CASES = [
+    (TRMPolicy, "sudoku", {}),
+    (TRMPolicy, "maze", {}),
+    (RepairPolicy, "sudoku", {}),
+    (RepairPolicy, "maze", {}),
+    (MlpPolicy, "", {}),
+]
+COMMITTEE = (RepairPolicy, "sudoku", {"members": 3})
+SETTINGS = [(*case, contraction) for case in CASES for contraction in ("none", "certified")] + [(*COMMITTEE, "none")]
 
 
-@pytest.mark.parametrize(("kind", "problem"), CASES)
-def test_no_pair_of_latents_is_valued_further_apart(kind, problem):
+@pytest.mark.parametrize(("kind", "problem", "kwargs"), [*CASES, COMMITTEE])
+def test_no_pair_of_latents_is_valued_further_apart(kind, problem, kwargs):
     """Random pairs, then gradient ascent on the ratio, which must come near enough to be an attack."""
-    policy, seen, _ = setting(kind, problem)
+    policy, seen, _ = setting(kind, problem, **kwargs)
     bound = policy.value_lipschitz()
     shape = policy.network.run(policy.inputs(seen), unroll=1).latents[0].shape
     best = 0.0
@@ -79,10 +87,9 @@ def test_no_pair_of_latents_is_valued_further_apart(kind, problem):
     assert 0.02 * bound < best <= bound * (1 + ROUNDING)
 
 
-@pytest.mark.parametrize("contraction", ["none", "certified"])
-@pytest.mark.parametrize(("kind", "problem"), CASES)
-def test_values_of_two_depths_differ_by_no_more_than_the_path_between_them(kind, problem, contraction):
-    policy, seen, phi = setting(kind, problem, contraction=contraction)
+@pytest.mark.parametrize(("kind", "problem", "kwargs", "contraction"), SETTINGS)
+def test_values_of_two_depths_differ_by_no_more_than_the_path_between_them(kind, problem, kwargs, contraction):
+    policy, seen, phi = setting(kind, problem, contraction=contraction, **kwargs)
     network = policy.averaged if isinstance(policy, RepairPolicy) else policy.network
     with torch.no_grad():
         values = policy.values_by_depth(seen, phi, 12)

@@ -1,5 +1,6 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
+from trm_agents.recursion.committee import RepairCommittee
 from trm_agents.recursion.cores import Contraction, Core, VectorCore
 from trm_agents.recursion.encoders import CategoryEncoder, Tokens, VectorEncoder
 from trm_agents.recursion.exact_cover import ExactCoverCore
@@ -22,6 +23,7 @@ __all__ = [
     "NetworkOutput",
     "Recursion",
     "RecursiveNetwork",
+    "RepairCommittee",
     "RepairNetwork",
     "Settled",
     "Tokens",

@@ -40,6 +40,11 @@ class RepairNetwork(Recursion):
         # A contraction keeps differences between tokens small: the readout may have to be steep, soon.
         self.steepness = nn.Parameter(torch.zeros(())) if core.certified else None
 
+    @property
+    def members(self) -> tuple[RepairNetwork, ...]:
+        """Itself alone; see `RepairCommittee`."""
+        return (self,)
+
     def readout(self) -> Tensor:
         """Weight of each latent channel in a logit, shape (d,), or (outputs, d) for several."""
         weight: Tensor = self.weight * self.core.gain(self.radius)

@@ -90,43 +90,56 @@ def fit_hits(
     """Gradient steps on samples of the memory, each at a depth of its own; the average of the weights follows.
 
     Args:
-        policy: its network is trained.
+        policy: its networks are trained.
         memory: what samples are drawn from.
-        steps: how many gradient steps.
-        done: gradient steps made before, for the warm-up of the average.
+        steps: how many gradient steps of each network.
+        done: gradient steps of each made before, for the warm-up of the average.
         dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
             `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to max_unroll.
         rng: for samples and depths.
     """
-    assert policy.mdp is not None
-    history: list[tuple[float, float, float]] = []
+    history: list[Fitted] = []
     for step in range(steps):
-        sample = memory.sample(dials.batch_size, rng)
-        if policy.augment:
-            sample = turned(sample, policy.mdp.task.symmetries(dials.batch_size, rng))
-        hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
-        weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
-        unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
-        last = min(unroll, dials.backprop_steps)
-        of_depth = depth_weights(last, dials.deep_supervision).to(policy.device)
-        observation = as_tensors(observe(sample.states), policy.device)
-        if policy.latent == "persistent":
-            # The deployed policy goes on from what other plans have led to, after any number of inner steps.
-            before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
-            start = carried_on(policy.network, before, int(rng.integers(dials.max_unroll + 1)))
-        else:
-            start = carried_on(policy.network, observation, unroll - last)
-        logits, projected = policy.network.hit_logits(observation, last, len(of_depth), start)
-        loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
         policy.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(policy.network.parameters(), dials.max_grad_norm)
+        # A batch for each member of a committee: it is what they do not share that lets them differ.
+        history += [_backward(policy, network, memory, dials, rng) for network in policy.network.members]
         policy.optimizer.step()
-        policy.network.core.clamp_()
+        for network in policy.network.members:
+            network.core.clamp_()
         # A plain mean at first, so that the average does not drag the first weights along.
         policy.average(min(dials.ema_decay, 1.0 - 1.0 / (done + step + 1)))
-        history.append((loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean())))
     return Fitted(*(float(mean) for mean in np.mean(history, axis=0)))
+
+
+def _backward(
+    policy: RepairPolicy,
+    network: RepairNetwork,
+    memory: HindsightMemory,
+    dials: HindsightDials,
+    rng: np.random.Generator,
+) -> Fitted:
+    """Gradient of one network on a batch of its own, clipped to `max_grad_norm`."""
+    assert policy.mdp is not None
+    sample = memory.sample(dials.batch_size, rng)
+    if policy.augment:
+        sample = turned(sample, policy.mdp.task.symmetries(dials.batch_size, rng))
+    hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
+    weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
+    unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
+    last = min(unroll, dials.backprop_steps)
+    of_depth = depth_weights(last, dials.deep_supervision).to(policy.device)
+    observation = as_tensors(observe(sample.states), policy.device)
+    if policy.latent == "persistent":
+        # The deployed policy goes on from what other plans have led to, after any number of inner steps.
+        before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
+        start = carried_on(network, before, int(rng.integers(dials.max_unroll + 1)))
+    else:
+        start = carried_on(network, observation, unroll - last)
+    logits, projected = network.hit_logits(observation, last, len(of_depth), start)
+    loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), dials.max_grad_norm)
+    return Fitted(loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean()))
 
 
 @torch.no_grad()

@@ -131,8 +131,9 @@ def improve_by_hindsight(
         iteration.log["train/search_success"] = found
     if memory.size >= dials.learning_starts:
         collected = rollout.n_steps * rollout.n_envs
-        iteration.gradient_steps = max(1, round(dials.replay_ratio * collected / dials.batch_size))
-        fitted = fit_hits(policy, memory, iteration.gradient_steps, done, dials, rng)
+        rounds = max(1, round(dials.replay_ratio * collected / dials.batch_size))
+        iteration.gradient_steps = rounds * policy.members
+        fitted = fit_hits(policy, memory, rounds, done // policy.members, dials, rng)
         iteration.log["train/hit_loss"] = fitted.loss
         iteration.log["train/hit_accuracy"] = fitted.accuracy
         iteration.log["recursion/projection_active"] = fitted.projected

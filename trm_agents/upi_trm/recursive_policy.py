@@ -104,7 +104,8 @@ class RecursivePolicy(BasePolicy):
         }
         self._mixture_capacity = mixture_capacity
         self.network = self._build(self._dials)
-        self.network.carried_unroll = carried_unroll
+        for network in self._networks():
+            network.carried_unroll = carried_unroll
         self.mixture = None if mixture_capacity is None else SnapshotMixture(self.network, mixture_capacity)
         trained: list[nn.Parameter] = [p for p in self.parameters() if p.requires_grad]
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from trm_agents.recursion import Core, RepairNetwork, Tokens, repair_network
+from trm_agents.recursion import Core, RepairCommittee, RepairNetwork, Tokens, repair_network
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
@@ -30,9 +30,14 @@ class RepairPolicy(TRMPolicy):
     of the hindsight return gamma^m over the m edits of the repair. Edits that change nothing have no probability:
     they leave a policy without memory where it is, one edit poorer.
 
-    The deployed network is an average over the training steps. It collects experience too, so that what is learned from
-    are its own mistakes, but from z_0 = 0 in every state. A persistent latent, which remembers what the plans before
-    have led to, is for the deployed policy: it gets out of cycles of edits, which is not what experience is short of.
+    Several networks may form a committee, whose probabilities are averaged. Each is trained on batches of its own, from
+    what all of them have solved.
+
+    What is deployed is an average of the weights over the training steps. It collects experience too, so that what is
+    learned from are its own mistakes, but from z_0 = 0 in every state. A persistent latent, which remembers what the
+    plans before have led to, is for the deployed policy: it gets out of cycles of edits, which is not what experience
+    is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016): that
+    costs no more than one network, and their mistakes are more diverse than the committee's.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -42,10 +47,11 @@ class RepairPolicy(TRMPolicy):
         tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
             does not, and learns that they are from states turned by symmetries that the task declares.
         augment: turn the states that are trained on; by default with `cells` alone.
+        members: networks of the committee; 1 is a single network.
     """
 
-    network: RepairNetwork  # type: ignore[assignment]
-    averaged: RepairNetwork
+    network: RepairNetwork | RepairCommittee  # type: ignore[assignment]
+    averaged: RepairNetwork | RepairCommittee
 
     def __init__(
         self,
@@ -57,8 +63,12 @@ class RepairPolicy(TRMPolicy):
         readout_steps: int = 1,
         tokens: Tokens = "candidates",
         augment: bool | None = None,
+        members: int = 1,
         **kwargs: Any,
     ) -> None:
+        if members < 1:
+            raise ValueError(f"members must be at least 1, got {members}")
+        self.members = members
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
         self.augment = tokens == "cells" if augment is None else augment
         self.prior = 0.0
@@ -66,10 +76,13 @@ class RepairPolicy(TRMPolicy):
         super().__init__(*args, mdp=mdp, width=width, **kwargs)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
 
-    def _build(self, dials: dict[str, Any]) -> RepairNetwork:  # type: ignore[override]
+    def _build(self, dials: dict[str, Any]) -> RepairNetwork | RepairCommittee:  # type: ignore[override]
         assert self.mdp is not None
         chosen = {key: dials[key] for key in ("width", "unroll", "radius", "contraction", "lipschitz")}
-        return repair_network(self.mdp, hidden=self.hidden, tokens=self.tokens, **chosen)
+        networks = [
+            repair_network(self.mdp, hidden=self.hidden, tokens=self.tokens, **chosen) for _ in range(self.members)
+        ]
+        return networks[0] if len(networks) == 1 else RepairCommittee(networks)
 
     @property
     def core(self) -> Core:
@@ -93,6 +106,20 @@ class RepairPolicy(TRMPolicy):
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
         hits, last = self.averaged.hits(observation, latent, self.readout_steps)
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
+
+    def _in_turn(self, observation: PyTorchObs) -> Tensor:
+        """As `hit_probabilities`, but every state asks one member of the committee alone."""
+        assert isinstance(observation, dict)
+        members = self.averaged.members
+        rows = [slice(i, None, len(members)) for i in range(min(len(members), len(observation["plan"])))]
+        said = [
+            member.hits({key: value[part] for key, value in observation.items()}, None, self.readout_steps)[0]
+            for member, part in zip(members, rows, strict=False)
+        ]
+        hits = said[0].new_empty((len(observation["plan"]), *said[0].shape[1:]))
+        for part, of_member in zip(rows, said, strict=True):
+            hits[part] = of_member
+        return hits
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
@@ -143,11 +170,11 @@ class RepairPolicy(TRMPolicy):
     def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The policy that collects experience: the deployed one, leaning on the checker by `prior`.
 
-        It carries no latent.
+        It carries no latent, and asks one member of a committee a state: state i the i-th, modulo their number.
         """
         assert self.mdp is not None
         states = self._states(observation)
-        gains = self._gains(self.hit_probabilities(observation), self._unchanged(states))
+        gains = self._gains(self._in_turn(observation), self._unchanged(states))
         if self.prior > 0.0:
             checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
             self.queries += checker.queries
@@ -173,7 +200,7 @@ class RepairPolicy(TRMPolicy):
         return self._values_of(self.hit_probabilities(observation, latent), self._states(observation)) - potential
 
     @property
-    def evaluator(self) -> RepairNetwork:
+    def evaluator(self) -> RepairNetwork | RepairCommittee:  # type: ignore[override]
         """The deployed average."""
         return self.averaged
 
@@ -214,5 +241,7 @@ class RepairPolicy(TRMPolicy):
         return value
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("hidden", "beta", "readout_steps", "tokens", "augment")}
+        own = {
+            name: getattr(self, name) for name in ("hidden", "beta", "readout_steps", "tokens", "augment", "members")
+        }
         return {**super()._get_constructor_parameters(), **own}
