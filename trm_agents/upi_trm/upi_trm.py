@@ -99,7 +99,7 @@ class UPITRM(BaseAlgorithm):
             is valued by the return of repairing it to the solved plan (`trm_agents.upi_trm.hindsight`). The policy is
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
         prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
-        replay_ratio: `hindsight`: states trained on for each environment step.
+        replay_ratio: `hindsight`: states that each network is trained on for each environment step.
         right_weight: `hindsight`: weight of a cell that is right already, against one that needs an edit. Where most of
             them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
         buffer_size: `hindsight`: states of solved instances that are kept.
