@@ -22,7 +22,8 @@ UPI_TRM: Keywords = {
     "prior_steps": 8_000,
 }
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them.
+# the length of a way, so states are deep, and gradients flow through the end of them. What one network wrongly believes
+# a second one seldom does.
 _MAZE: Keywords = {
     "policy_kwargs": {"members": 2},
     "learning_rate": [8e-3, 1e-4],
@@ -52,13 +53,9 @@ _DEEP: Keywords = {
     "search_instances": 4,
     "search_budget": 100,
 }
-# The latent of the state before remembers what has been tried, and has done most of the work already. What one network
-# wrongly believes others seldom do; each of three makes as many gradient steps as one would, on half as many states.
+# The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
-    "policy_kwargs": {"members": 3},
-    "batch_size": 16,
-    "replay_ratio": 0.375,
     "latent": "persistent",
     "carried_unroll": 12,
 }
