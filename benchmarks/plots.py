@@ -113,7 +113,9 @@ def _style(axes: Any, quantity: str, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9aa0a6")
     axes.tick_params(color="#9aa0a6", labelcolor="#3c4043")
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
+    # A long legend makes the figure higher instead of being cut off.
+    axes.figure.set_figheight(max(axes.figure.get_figheight(), 0.2 * len(legend.get_texts())))
 
 
 def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
