@@ -16,22 +16,22 @@ from trm_agents.recursion.repair import RepairNetwork
 class RepairCommittee(nn.Module):
     """Repair networks of one shape, each with weights and a latent of its own; their probabilities are averaged.
 
-    What one of them wrongly believes the others seldom do (deep ensembles, Lakshminarayanan et al. 2017). Latents have
-    shape (B, members, ...), logits (kept, B, members, n_cells, n_symbols).
+    As in deep ensembles (Lakshminarayanan et al. 2017). Latents have shape (B, members, ...), logits
+    (kept, B, members, n_cells, n_symbols).
 
     Args:
-        members: at least two; none with a certified core, as what certificates say is of one network.
+        members: at least two, without contraction, as a bound on the inner step is one of a single core.
 
     Raises:
-        ValueError: there are fewer, or one is certified.
+        ValueError: there are fewer, or one has a contraction.
     """
 
     def __init__(self, members: Sequence[RepairNetwork]) -> None:
         super().__init__()
-        if len(members) < 2 or any(network.core.certified for network in members):
+        if len(members) < 2 or any(network.core.contraction != "none" for network in members):
             raise ValueError(
-                f"a committee takes two networks or more that are not certified, got {len(members)}: leave members at "
-                "1 with contraction='certified'"
+                f"a committee takes two networks or more with contraction='none', got {len(members)} with contraction="
+                f"{[network.core.contraction for network in members]}: leave members at 1 with a contraction"
             )
         self.networks = nn.ModuleList(members)
 
@@ -42,7 +42,7 @@ class RepairCommittee(nn.Module):
 
     @property
     def core(self) -> Core:
-        """That of the first; no other bounds more, as none is certified."""
+        """That of the first: without contraction none has a bound."""
         return self.members[0].core
 
     @property

@@ -37,7 +37,7 @@ class RepairPolicy(TRMPolicy):
     learned from are its own mistakes, but from z_0 = 0 in every state. A persistent latent, which remembers what the
     plans before have led to, is for the deployed policy: it gets out of cycles of edits, which is not what experience
     is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016): that
-    costs no more than one network, and their mistakes are more diverse than the committee's.
+    costs no more than one network.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -109,16 +109,13 @@ class RepairPolicy(TRMPolicy):
 
     def _in_turn(self, observation: PyTorchObs) -> Tensor:
         """As `hit_probabilities`, but every state asks one member of the committee alone."""
-        assert isinstance(observation, dict)
-        members = self.averaged.members
-        rows = [slice(i, None, len(members)) for i in range(min(len(members), len(observation["plan"])))]
-        said = [
-            member.hits({key: value[part] for key, value in observation.items()}, None, self.readout_steps)[0]
-            for member, part in zip(members, rows, strict=False)
-        ]
-        hits = said[0].new_empty((len(observation["plan"]), *said[0].shape[1:]))
-        for part, of_member in zip(rows, said, strict=True):
-            hits[part] = of_member
+        assert isinstance(observation, dict) and self.mdp is not None
+        count, task = len(observation["plan"]), self.mdp.task
+        hits = torch.empty(count, task.n_cells, task.n_symbols, device=self.device)
+        for i, member in enumerate(self.averaged.members[:count]):
+            rows = slice(i, None, self.members)
+            part = {key: value[rows] for key, value in observation.items()}
+            hits[rows] = member.hits(part, None, self.readout_steps)[0]
         return hits
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
