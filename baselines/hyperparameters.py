@@ -21,11 +21,13 @@ UPI_TRM: Keywords = {
     "unroll": 4,
     "prior_steps": 8_000,
 }
+# Where one network fails, a second one often does not. Each learns from every other environment, so that this costs
+# environment steps instead of time.
+_PAIR: Keywords = {"policy_kwargs": {"members": 2}}
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them. Where one network fails a
-# second one often does not.
+# the length of a way, so states are deep, and gradients flow through the end of them.
 _MAZE: Keywords = {
-    "policy_kwargs": {"members": 2},
+    **_PAIR,
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,
@@ -34,7 +36,7 @@ _MAZE: Keywords = {
     "min_unroll": 8,
     "max_unroll": 56,
     "backprop_steps": 14,
-    "prior_steps": 20_000,
+    "prior_steps": 40_000,
     "search_instances": 8,
     "search_budget": 100,
     "search_solutions": 4,
@@ -56,6 +58,8 @@ _DEEP: Keywords = {
 # The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
+    **_PAIR,
+    "prior_steps": 80_000,
     "latent": "persistent",
     "carried_unroll": 12,
 }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import UPITRM
 from trm_agents.search import policy_proposer, search
@@ -96,26 +97,62 @@ def test_value_by_depth_ends_at_the_value(mdp):
     assert depths.exact.evaluator.run(depths.exact.inputs(seen_by(states)), None, 2).latents.shape[:3] == (2, 8, 3)
 
 
-def test_members_learn_from_batches_of_their_own(monkeypatch):
+def committee_agent(n_envs=3, blanks=(1, 4), **settings):
+    common = {"n_steps": 8, "batch_size": 16, "learning_starts": 10, "unroll": 2, "replay_ratio": 2.0, "seed": 0}
+    env = make_vec_env("SudokuPlanEdit-4x4-v0", n_envs, env_kwargs={"blanks": blanks}, seed=0)
+    kwargs = {"width": 8, "members": 2}
+    return UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, device="cpu", **{**common, **settings})
+
+
+def test_members_learn_apart_from_what_they_solve(monkeypatch):
     drawn, sample = [], HindsightMemory.sample
 
     def watching(memory, count, rng):
-        drawn.append(sample(memory, count, rng))
-        return drawn[-1]
+        drawn.append(memory)
+        return sample(memory, count, rng)
 
     monkeypatch.setattr(HindsightMemory, "sample", watching)
-    settings = {"n_steps": 8, "batch_size": 16, "learning_starts": 10, "unroll": 2, "replay_ratio": 2.0, "seed": 0}
-    kwargs = {"width": 8, "members": 2}
-    env = "SudokuPlanEdit-4x4-v0"
-    model = UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, device="cpu", **settings)
+    model = committee_agent()
     first = [network.core.own.detach().clone() for network in model.policy.network.members]
     assert not torch.equal(*first)
-    model.learn(160)
+    model.learn(480)
     for before, network in zip(first, model.policy.network.members, strict=True):
         assert not torch.equal(before, network.core.own)
-    assert len(drawn) == model.gradient_steps_done == model._n_updates > 0
-    for one, other in zip(drawn[::2], drawn[1::2], strict=True):
-        assert not np.array_equal(one.states.plans, other.states.plans)
+    one, other = model.memories
+    assert one.envs.tolist() == [0, 2] and other.envs.tolist() == [1] and one.size > other.size > 0
+    assert all(memory is (one, other)[i % 2] for i, memory in enumerate(drawn))
+    # Of 24 steps an iteration each network has 12 to learn from, twice, by 16.
+    assert len(drawn) == model.gradient_steps_done == model._n_updates and len(drawn) % 4 == 0 and drawn
+
+
+def test_members_search_alone_for_what_they_fail_at(monkeypatch):
+    asked, hit_probabilities, plan = [], RepairPolicy.hit_probabilities, HindsightMemory.plan
+    searches = []
+
+    def watching(policy, observation, latent=None, member=None):
+        if searching:
+            asked.append(member)
+        return hit_probabilities(policy, observation, latent, member)
+
+    def planning(memory, proposer, instances, *args):
+        searches.append((memory, instances))
+        searching.append(True)
+        found = plan(memory, proposer, instances, *args)
+        searching.clear()
+        return found
+
+    searching = []
+    monkeypatch.setattr(RepairPolicy, "hit_probabilities", watching)
+    monkeypatch.setattr(HindsightMemory, "plan", planning)
+    model = committee_agent(blanks=(6, 8), prior=0.0, search_instances=3, search_budget=5)
+    model.learn(240)
+    assert set(asked) == {0, 1}
+    assert searches == [(model.memories[0], 2), (model.memories[1], 1)] * 10
+
+
+def test_every_member_needs_an_environment():
+    with pytest.raises(ValueError, match=r"2 members .* got n_envs=1: .*n_envs=2"):
+        committee_agent(n_envs=1).learn(8)
 
 
 def test_a_committee_guides_searches(mdp):

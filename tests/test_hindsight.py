@@ -30,6 +30,7 @@ from trm_envs.sudoku.task import SudokuTask
 
 PUZZLE = np.array([1, 0, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 0, 0, 0, 2], np.int8)
 GOAL = solve(PUZZLE[None])[0][0]
+FIRST = np.arange(1)
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +114,7 @@ def right_actions():
 
 def test_solved_episodes_are_kept_with_what_solved_them():
     mdp = PlanEditMDP(SudokuTask(4))
-    memory = HindsightMemory(mdp, 1, 100)
+    memory = HindsightMemory(mdp, FIRST, 100)
     memory.add(rollout_of(mdp, [right_actions()]), np.random.default_rng(0))
     assert memory.size == 12 and memory.queries == 1
     sample = memory.sample(200, np.random.default_rng(1))
@@ -126,7 +127,7 @@ def test_solved_episodes_are_kept_with_what_solved_them():
 
 def test_plans_of_a_failure_wait_for_a_success():
     mdp = PlanEditMDP(SudokuTask(4))
-    memory, rng = HindsightMemory(mdp, 1, 100), np.random.default_rng(0)
+    memory, rng = HindsightMemory(mdp, FIRST, 100), np.random.default_rng(0)
     wrong = int(1 * 4 + GOAL[1] % 4)
     memory.add(rollout_of(mdp, [[wrong] * 16]), rng)
     assert memory.size == 0
@@ -134,24 +135,45 @@ def test_plans_of_a_failure_wait_for_a_success():
     assert memory.size == 12 + 16
 
 
+def test_only_the_environments_of_a_memory_are_followed():
+    mdp = PlanEditMDP(SudokuTask(4))
+    wrong = int(1 * 4 + GOAL[1] % 4)
+    solved, failed = rollout_of(mdp, [right_actions()]), rollout_of(mdp, [[wrong] * 16])
+    both = Rollout(16, 3)
+    for name, values in solved.observations.items():
+        both.observations[name] = np.repeat(failed.observations[name], 3, axis=1)
+        both.observations[name][:12, 1:2] = values
+    both.actions, both.terminated, both.truncated = (
+        np.repeat(array, 3, axis=1) for array in (failed.actions, failed.terminated, failed.truncated)
+    )
+    both.actions[:12, 1:2] = solved.actions
+    both.terminated[:12, 1:2], both.truncated[:12, 1:2] = solved.terminated, solved.truncated
+    sizes = []
+    for envs in ([0, 2], [1]):
+        memory = HindsightMemory(mdp, np.array(envs), 100)
+        memory.add(both, np.random.default_rng(0))
+        sizes.append(memory.size)
+    assert sizes == [0, 12]
+
+
 def test_an_episode_goes_on_in_the_next_rollout_but_not_after_a_restart():
     mdp = PlanEditMDP(SudokuTask(4))
     whole = rollout_of(mdp, [right_actions()])
     for restart, size in ((False, 12), (True, 7)):
-        memory = HindsightMemory(mdp, 1, 100)
+        memory = HindsightMemory(mdp, FIRST, 100)
         for part in (slice(0, 5), slice(5, 12)):
             piece = Rollout(part.stop - part.start, 1)
             piece.observations = {key: value[part] for key, value in whole.observations.items()}
             piece.actions, piece.terminated = whole.actions[part], whole.terminated[part]
             memory.add(piece, np.random.default_rng(0))
             if restart and part.start == 0:
-                memory.restart(1)
+                memory.restart(FIRST)
         assert memory.size == size
 
 
 def test_the_oldest_states_give_way():
     mdp = PlanEditMDP(SudokuTask(4))
-    memory = HindsightMemory(mdp, 1, 5)
+    memory = HindsightMemory(mdp, FIRST, 5)
     for value in range(1, 5):
         memory.keep(PUZZLE, np.full((3, 16), value, np.int8), GOAL[None])
     assert memory.size == 5
@@ -173,7 +195,7 @@ def test_plans_are_repaired_to_the_nearest_goal():
 
 
 def test_goals_found_earlier_are_remembered():
-    memory = HindsightMemory(PlanEditMDP(MazeTask(3)), 1, 100)
+    memory = HindsightMemory(PlanEditMDP(MazeTask(3)), FIRST, 100)
     plan = (LOOP >= 2).astype(np.int8)
     plan[1] = 1
     memory.keep(LOOP, plan[None], WAYS[:1])
@@ -188,7 +210,7 @@ def test_goals_found_earlier_are_remembered():
 def test_a_search_may_look_for_several_solutions():
     mdp = PlanEditMDP(MazeTask(3))
     for solutions, known in ((1, 1), (5, 2)):
-        memory, rng = HindsightMemory(mdp, 1, 100), np.random.default_rng(0)
+        memory, rng = HindsightMemory(mdp, FIRST, 100), np.random.default_rng(0)
         memory._wait(LOOP, mdp.initial(LOOP[None]).plans, rng)
         assert memory.plan(uniform_proposer(mdp), 1, 50, solutions) == 1.0
         assert len(memory._goals[LOOP.tobytes()]) == known
@@ -203,7 +225,7 @@ def test_a_search_may_look_for_several_solutions():
 def test_solved_instances_are_searched_for_other_ways_where_several_are_asked_for(solutions):
     """An episode goes one way round the loop; states that are nearer to the other are labelled with it from then on."""
     mdp = PlanEditMDP(MazeTask(3))
-    memory, rng = HindsightMemory(mdp, 1, 200), np.random.default_rng(0)
+    memory, rng = HindsightMemory(mdp, FIRST, 200), np.random.default_rng(0)
     memory.add(rollout_of(mdp, [np.flatnonzero(WAYS[0] & (LOOP == 0))], LOOP), rng)
     half = (LOOP >= 2).astype(np.int8)
     half[3] = 1
@@ -220,7 +242,7 @@ def test_solved_instances_are_searched_for_other_ways_where_several_are_asked_fo
 
 def test_memory_pickles_with_all_it_knows():
     mdp = PlanEditMDP(SudokuTask(4))
-    memory = HindsightMemory(mdp, 1, 100)
+    memory = HindsightMemory(mdp, FIRST, 100)
     memory.add(rollout_of(mdp, [[3] * 16, right_actions(), [5] * 16]), np.random.default_rng(0))
     again = pickle.loads(pickle.dumps(memory))
     a, b = (m.sample(50, np.random.default_rng(4)) for m in (memory, again))
@@ -234,7 +256,7 @@ def test_memory_pickles_with_all_it_knows():
 
 def test_failed_instances_are_searched_in_the_model():
     mdp, source = sudoku_problem(4, split="train", blanks="minimal")
-    memory, rng = HindsightMemory(mdp, 1, 1000), np.random.default_rng(0)
+    memory, rng = HindsightMemory(mdp, FIRST, 1000), np.random.default_rng(0)
     instances = np.stack([source.sample(rng) for _ in range(3)])
     for instance in instances:
         memory._wait(instance, instance[None], rng)
@@ -251,7 +273,7 @@ def test_dead_ends_of_a_search_are_not_kept():
     mdp, source = sudoku_problem(9, split="train", blanks="hard")
     puzzle = source.sample(np.random.default_rng(0))
     goal = solve(puzzle[None])[0][0]
-    memory = HindsightMemory(mdp, 1, 1000)
+    memory = HindsightMemory(mdp, FIRST, 1000)
     memory._wait(puzzle, puzzle[None], np.random.default_rng(0))
     proposer, visited = uniform_proposer(mdp), list[np.ndarray]()
 
@@ -428,7 +450,7 @@ def training_dials(**changes):
 
 
 def one_solved(mdp):
-    memory = HindsightMemory(mdp, 1, 10)
+    memory = HindsightMemory(mdp, FIRST, 10)
     memory.keep(PUZZLE, PUZZLE[None], GOAL[None])
     return memory
 
@@ -448,7 +470,7 @@ def test_training_depths_are_drawn_from_their_range(monkeypatch, backprop_steps,
     for seed in range(60):
         ran.clear()
         rng = np.random.default_rng(seed)
-        fit_hits(policy, one_solved(mdp), 1, 0, training_dials(backprop_steps=backprop_steps), rng)
+        fit_hits(policy, [one_solved(mdp)], 1, 0, training_dials(backprop_steps=backprop_steps), rng)
         drawn.add(sum(steps for steps, _ in ran))
         assert ran[-1][1] and ran[-1][0] in last
         assert len(ran) == 1 or ran[0][1] is False
@@ -463,7 +485,7 @@ def test_gradients_flow_through_the_last_steps_alone():
     for one in (policy, by_hand):
         one.optimizer = torch.optim.SGD(one.network.parameters(), 1.0)
     dials = training_dials(min_unroll=5, backprop_steps=2, max_grad_norm=1e9)
-    fit_hits(policy, one_solved(mdp), 1, 0, dials, np.random.default_rng(3))
+    fit_hits(policy, [one_solved(mdp)], 1, 0, dials, np.random.default_rng(3))
 
     sample = one_solved(mdp).sample(2, np.random.default_rng(3))
     seen = as_tensors(observe(sample.states), by_hand.device)
@@ -508,7 +530,7 @@ def test_training_states_of_a_persistent_latent_go_on_from_another_plan(latent, 
 
     monkeypatch.setattr(policy.network, "run", watching)
     monkeypatch.setattr(hit_fitting, "earlier", lambda mdp, states, rng: states._replace(plans=0 * states.plans))
-    fit_hits(policy, one_solved(mdp), 1, 0, training_dials(min_unroll=5, backprop_steps=2), np.random.default_rng(0))
+    fit_hits(policy, [one_solved(mdp)], 1, 0, training_dials(min_unroll=5, backprop_steps=2), np.random.default_rng(0))
     before, now = seen
     assert np.array_equal(now, np.tile(PUZZLE, (2, 1)))
     assert (before == (0 if latent == "persistent" else now)).all()

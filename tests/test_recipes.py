@@ -45,7 +45,7 @@ def test_a_stage_on_larger_puzzles_goes_on_with_the_weights(tmp_path, monkeypatc
     first = maze_15x15.train(tmp_path, stages[:1])
     large = staged.begin(stages[1], 4, first, seed=0)
     before = UPITRM.load(first, device="cpu")
-    assert large.policy.mdp.task.size == 15 and large.memory.size == 0
+    assert large.policy.mdp.task.size == 15 and large.memories[0].size == 0
     assert large.num_timesteps == before.num_timesteps == 64
     for name, weight in before.policy.state_dict().items():
         assert torch.equal(weight, large.policy.state_dict()[name]), name

@@ -28,11 +28,12 @@ def uniform_proposer(mdp: PlanEditMDP) -> Proposer:
     return propose
 
 
-def policy_proposer(policy: Any) -> Proposer:
+def policy_proposer(policy: Any, member: int | None = None) -> Proposer:
     """What a trained policy says: `policy.hit_probabilities(observation)`, one call of its network a state.
 
     Args:
         policy: an SB3 policy with the method `hit_probabilities(observation) -> Tensor (B, n_cells, n_symbols)`.
+        member: ask this member of a committee alone (`RepairPolicy`); None asks all.
 
     Raises:
         ValueError: the policy has none.
@@ -47,9 +48,10 @@ def policy_proposer(policy: Any) -> Proposer:
         import torch
 
         policy.set_training_mode(False)
+        asked = {} if member is None else {"member": member}
         tensors, _ = policy.obs_to_tensor(observe(states))
         with torch.no_grad():
-            probabilities = policy.hit_probabilities(tensors)
+            probabilities = policy.hit_probabilities(tensors, **asked)
         return np.asarray(probabilities.cpu().numpy(), np.float64)
 
     return propose

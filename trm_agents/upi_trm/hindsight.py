@@ -87,11 +87,11 @@ class HindsightMemory:
 
     Args:
         mdp: the model, which says what an episode's last edit led to.
-        n_envs: episodes collected at once.
+        envs: the environments of a rollout whose episodes are followed, shape (n,).
         capacity: states kept.
     """
 
-    def __init__(self, mdp: PlanEditMDP, n_envs: int, capacity: int) -> None:
+    def __init__(self, mdp: PlanEditMDP, envs: NDArray[np.int64], capacity: int) -> None:
         self.mdp = mdp
         self.capacity = capacity
         self.size = self.next = 0
@@ -102,34 +102,36 @@ class HindsightMemory:
         self._waiting: dict[bytes, Grids] = {}
         self._goals: dict[bytes, Grids] = {}
         self._unsearched: dict[bytes, None] = {}
-        self.restart(n_envs)
+        self.restart(envs)
 
-    def restart(self, n_envs: int) -> None:
-        """Forget unfinished episodes, which will not be continued, and follow this many from now on."""
-        self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
-        self._lengths = np.zeros(n_envs, np.int64)
+    def restart(self, envs: NDArray[np.int64]) -> None:
+        """Forget unfinished episodes, which will not be continued, and follow those of these environments."""
+        self.envs = envs
+        self._trails = np.zeros((len(envs), self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
+        self._lengths = np.zeros(len(envs), np.int64)
 
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
         """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
-        ends = rollout.terminated | rollout.truncated
-        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)
+        ends = (rollout.terminated | rollout.truncated)[:, self.envs]
+        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)[:, self.envs]
         for t in range(rollout.n_steps):
-            self._trails[np.arange(rollout.n_envs), self._lengths] = plans[t]
+            self._trails[np.arange(len(self.envs)), self._lengths] = plans[t]
             self._lengths += 1
             ended = np.flatnonzero(ends[t])
             if len(ended):
-                states = states_of({key: value[t, ended] for key, value in rollout.observations.items()})
-                self._finish(states, rollout.actions[t, ended], ended, rng)
+                columns = self.envs[ended]
+                states = states_of({key: value[t, columns] for key, value in rollout.observations.items()})
+                self._finish(states, rollout.actions[t, columns], ended, rng)
 
     def _finish(
-        self, states: PlanStates, actions: NDArray[np.int64], envs: NDArray[np.int64], rng: np.random.Generator
+        self, states: PlanStates, actions: NDArray[np.int64], trails: NDArray[np.int64], rng: np.random.Generator
     ) -> None:
         """Take the last edits of episodes once more, and file what was visited."""
         last = self.mdp.transition(states, actions)
-        self.queries += len(envs)
-        for i, env in enumerate(envs):
-            instance, visited = states.instances[i], self._trails[env, : self._lengths[env]]
-            self._lengths[env] = 0
+        self.queries += len(trails)
+        for i, trail in enumerate(trails):
+            instance, visited = states.instances[i], self._trails[trail, : self._lengths[trail]]
+            self._lengths[trail] = 0
             if last.checks.solved[i]:
                 waited = self._waiting.pop(instance.tobytes(), None)
                 self.keep(instance, visited, last.successors.plans[i : i + 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -81,17 +82,17 @@ def turned(sample: Sample, symmetries: Symmetries) -> Sample:
 
 def fit_hits(
     policy: RepairPolicy,
-    memory: HindsightMemory,
+    memories: Sequence[HindsightMemory],
     steps: int,
     done: int,
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient steps on samples of the memory, each at a depth of its own; the average of the weights follows.
+    """Gradient steps on samples of the memories, each at a depth of its own; the average of the weights follows.
 
     Args:
         policy: its networks are trained.
-        memory: what samples are drawn from.
+        memories: what samples are drawn from, one for each network.
         steps: how many gradient steps of each network.
         done: gradient steps of each made before, for the warm-up of the average.
         dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
@@ -101,8 +102,8 @@ def fit_hits(
     history: list[Fitted] = []
     for step in range(steps):
         policy.optimizer.zero_grad()
-        # A batch for each member of a committee: it is what they do not share that lets them differ.
-        history += [_backward(policy, network, memory, dials, rng) for network in policy.network.members]
+        for network, memory in zip(policy.network.members, memories, strict=True):
+            history.append(_backward(policy, network, memory, dials, rng))
         policy.optimizer.step()
         for network in policy.network.members:
             network.core.clamp_()
@@ -118,7 +119,7 @@ def _backward(
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient of one network on a batch of its own, clipped to `max_grad_norm`."""
+    """Gradient of one network on a batch of its memory, clipped to `max_grad_norm`."""
     assert policy.mdp is not None
     sample = memory.sample(dials.batch_size, rng)
     if policy.augment:

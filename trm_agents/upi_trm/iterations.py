@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import nan
 
@@ -107,35 +108,42 @@ def _kl_left(policy: RecursivePolicy, evaluation: Evaluation, target: Tensor) ->
 def improve_by_hindsight(
     policy: RecursivePolicy,
     rollout: Rollout,
-    memory: HindsightMemory,
+    memories: Sequence[HindsightMemory],
     done: int,
     dials: HindsightDials,
     rng: np.random.Generator,
 ) -> Iteration:
     """Label what a rollout has solved, search for what it has not, and fit the values that the policy is read from.
 
+    Each member of a committee does so by itself: it searches for what its own environments have failed at, and is
+    trained on what they have solved.
+
     Args:
         policy: a `RepairPolicy`, improved in place.
         rollout: full.
-        memory: takes the rollout's episodes; its `queries` grow.
+        memories: one for each network, take the rollout's episodes; their `queries` grow.
         done: gradient steps made before.
         dials: hyperparameters.
         rng: for labels, samples and depths.
     """
     assert isinstance(policy, RepairPolicy)
-    memory.add(rollout, rng)
     iteration = Iteration(log={"train/prior": policy.prior})
-    if dials.search_instances:
-        budget, solutions = dials.search_budget, dials.search_solutions
-        found = memory.plan(policy_proposer(policy), dials.search_instances, budget, solutions)
-        iteration.log["train/search_success"] = found
-    if memory.size >= dials.learning_starts:
-        collected = rollout.n_steps * rollout.n_envs
+    found = []
+    for member, memory in enumerate(memories):
+        memory.add(rollout, rng)
+        searched = len(range(member, dials.search_instances, policy.members))
+        if searched:
+            proposer = policy_proposer(policy, member)
+            found.append(memory.plan(proposer, searched, dials.search_budget, dials.search_solutions))
+    if found:
+        iteration.log["train/search_success"] = float(np.mean(found))
+    if all(memory.size >= dials.learning_starts for memory in memories):
+        collected = rollout.n_steps * rollout.n_envs / policy.members
         rounds = max(1, round(dials.replay_ratio * collected / dials.batch_size))
         iteration.gradient_steps = rounds * policy.members
-        fitted = fit_hits(policy, memory, rounds, done // policy.members, dials, rng)
+        fitted = fit_hits(policy, memories, rounds, done // policy.members, dials, rng)
         iteration.log["train/hit_loss"] = fitted.loss
         iteration.log["train/hit_accuracy"] = fitted.accuracy
         iteration.log["recursion/projection_active"] = fitted.projected
-    iteration.log["train/memory"] = memory.size
+    iteration.log["train/memory"] = sum(memory.size for memory in memories)
     return iteration

@@ -30,14 +30,14 @@ class RepairPolicy(TRMPolicy):
     of the hindsight return gamma^m over the m edits of the repair. Edits that change nothing have no probability:
     they leave a policy without memory where it is, one edit poorer.
 
-    Several networks may form a committee, whose probabilities are averaged. Each is trained on batches of its own, from
-    what all of them have solved.
+    Several networks may form a committee, whose probabilities are averaged. They are trained apart, each on what it has
+    solved itself: it is what they do not share that lets them differ.
 
     What is deployed is an average of the weights over the training steps. It collects experience too, so that what is
     learned from are its own mistakes, but from z_0 = 0 in every state. A persistent latent, which remembers what the
     plans before have led to, is for the deployed policy: it gets out of cycles of edits, which is not what experience
-    is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016): that
-    costs no more than one network.
+    is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016):
+    together they collect, and are trained, at the cost of one network.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -95,12 +95,15 @@ class RepairPolicy(TRMPolicy):
         for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(latest, 1.0 - decay)
 
-    def hit_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> Tensor:
-        """Ask the deployed network for p, the probability that each edit writes what belongs into its cell.
+    def hit_probabilities(
+        self, observation: PyTorchObs, latent: Tensor | None = None, member: int | None = None
+    ) -> Tensor:
+        """Ask the deployed network, or one member of it, for p: how likely each edit writes what belongs into its cell.
 
-        Shape (B, n_cells, n_symbols).
+        Shape (B, n_cells, n_symbols); the latent, where one is given, is that of whom is asked.
         """
-        return self._ask(observation, latent)[0]
+        asked = self.averaged if member is None else self.averaged.members[member]
+        return asked.hits(observation, latent, self.readout_steps)[0]
 
     def _ask(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
@@ -108,14 +111,13 @@ class RepairPolicy(TRMPolicy):
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
     def _in_turn(self, observation: PyTorchObs) -> Tensor:
-        """As `hit_probabilities`, but every state asks one member of the committee alone."""
+        """As `hit_probabilities`, but state i asks member i, modulo their number, alone."""
         assert isinstance(observation, dict) and self.mdp is not None
         count, task = len(observation["plan"]), self.mdp.task
         hits = torch.empty(count, task.n_cells, task.n_symbols, device=self.device)
-        for i, member in enumerate(self.averaged.members[:count]):
-            rows = slice(i, None, self.members)
-            part = {key: value[rows] for key, value in observation.items()}
-            hits[rows] = member.hits(part, None, self.readout_steps)[0]
+        for member in range(min(self.members, count)):
+            rows = slice(member, None, self.members)
+            hits[rows] = self.hit_probabilities({key: value[rows] for key, value in observation.items()}, None, member)
         return hits
 
     def _states(self, observation: PyTorchObs) -> PlanStates:

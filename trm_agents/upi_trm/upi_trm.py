@@ -100,11 +100,11 @@ class UPITRM(BaseAlgorithm):
             is valued by the return of repairing it to the solved plan (`trm_agents.upi_trm.hindsight`). The policy is
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
         prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
-        replay_ratio: `hindsight`: states that each network is trained on for each environment step.
+        replay_ratio: `hindsight`: states that a network is trained on for each environment step that it acts in.
         right_weight: `hindsight`: weight of a cell that is right already, against one that needs an edit. Where most of
             them are easy, as in Sudoku, less than 1; where telling the two apart is the task, as in mazes, 1.
-        buffer_size: `hindsight`: states of solved instances that are kept.
-        learning_starts: `hindsight`: states kept before training begins.
+        buffer_size: `hindsight`: states of solved instances that each network keeps.
+        learning_starts: `hindsight`: states that each network keeps before training begins.
         min_unroll, max_unroll: `hindsight`: the depth of each gradient step is drawn from this range; None
             stands for n. The deepest steps are trained least, so n is best a little below the largest depth.
         backprop_steps: `hindsight`: gradients flow through this many of the last inner steps at most, and losses are
@@ -248,7 +248,7 @@ class UPITRM(BaseAlgorithm):
         self.mdp: PlanEditMDP | None = None
         self.rng: np.random.Generator | None = None
         self.rollout: Rollout | None = None
-        self.memory: HindsightMemory | None = None
+        self.memories: tuple[HindsightMemory, ...] = ()
         self._advantage_scale: float | None = None
         self._last_latent: NDArray[np.float32] | None = None
         self._env_states: list[Any] | None = None
@@ -275,8 +275,7 @@ class UPITRM(BaseAlgorithm):
             # Loaded for another number of environments: their episodes cannot be gone on with.
             self.rollout = Rollout(self.n_steps, self.n_envs)
             self._last_obs = self._last_latent = self._env_states = None
-            if self.memory is not None:
-                self.memory.restart(self.n_envs)
+            self._forget_episodes()
         self.dials, self.hindsight_dials = dials_of(self), hindsight_dials_of(self)
         self.policy = self.policy_class(  # type: ignore[assignment]
             self.observation_space,
@@ -297,8 +296,9 @@ class UPITRM(BaseAlgorithm):
             **self.policy_kwargs,
         ).to(self.device)
         self._set_unroll(self.unroll)
-        if self.target == "hindsight" and self.memory is None and self.mdp is not None:
-            self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
+        if isinstance(self.policy, RepairPolicy) and not self.memories and self.mdp is not None:
+            shares = self._shares(self.policy.members)
+            self.memories = tuple(HindsightMemory(self.mdp, envs, self.buffer_size) for envs in shares)
 
     def _set_unroll(self, unroll: Unroll) -> None:
         self.policy.set_unroll(unroll, carried_unroll=self.carried_unroll)
@@ -331,7 +331,16 @@ class UPITRM(BaseAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> SelfUPITRM:
-        """Train for this many environment steps; arguments as for any SB3 algorithm."""
+        """Train for this many environment steps; arguments as for any SB3 algorithm.
+
+        Raises:
+            ValueError: a committee has more members than there are environments, so that some would learn nothing.
+        """
+        if len(self.memories) > self.n_envs:
+            raise ValueError(
+                f"each of the {len(self.memories)} members learns from environments of its own, got n_envs="
+                f"{self.n_envs}: open at least as many, as with make_vec_env(..., n_envs={len(self.memories)})"
+            )
         self._set_unroll(self.training_unroll)
         if reset_num_timesteps or self._last_obs is None:
             self._restart()
@@ -359,10 +368,18 @@ class UPITRM(BaseAlgorithm):
         """Forget an unfinished rollout: its episodes will not be continued."""
         assert self.rollout is not None
         self.rollout.clear()
-        if self.memory is not None:
-            self.memory.restart(self.n_envs)
+        self._forget_episodes()
         self._last_latent = None
         self._env_states = None
+
+    def _forget_episodes(self) -> None:
+        """Follow none of the episodes that have begun."""
+        for memory, envs in zip(self.memories, self._shares(len(self.memories)), strict=True):
+            memory.restart(envs)
+
+    def _shares(self, members: int) -> list[NDArray[np.int64]]:
+        """The environments that each member of a committee acts in."""
+        return [np.arange(self.n_envs)[member::members] for member in range(members)]
 
     def _restore_envs(self) -> None:
         """Put the environments back to where a loaded model left them."""
@@ -404,11 +421,12 @@ class UPITRM(BaseAlgorithm):
         """One policy iteration on the collected rollout."""
         assert self.rollout is not None and self.rng is not None
         self._update_learning_rate(self.policy.optimizer)
-        if self.memory is not None:
+        if self.memories:
             done = improve_by_hindsight(
-                self.policy, self.rollout, self.memory, self.gradient_steps_done, self.hindsight_dials, self.rng
+                self.policy, self.rollout, self.memories, self.gradient_steps_done, self.hindsight_dials, self.rng
             )
-            self._count_queries(self.memory)
+            for memory in self.memories:
+                self._count_queries(memory)
         else:
             assert self._last_obs is not None
             latent = self.policy.carried(self._last_latent, self._last_episode_starts)
