@@ -21,13 +21,11 @@ UPI_TRM: Keywords = {
     "unroll": 4,
     "prior_steps": 8_000,
 }
-# Where one network fails, a second one often does not. Each learns from every other environment, so that this costs
-# environment steps instead of time.
-_PAIR: Keywords = {"policy_kwargs": {"members": 2}}
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them.
+# the length of a way, so states are deep, and gradients flow through the end of them. Where one network fails, a second
+# one often does not; each learns from every other environment, so that this costs environment steps instead of time.
 _MAZE: Keywords = {
-    **_PAIR,
+    "policy_kwargs": {"members": 2},
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,
@@ -58,14 +56,14 @@ _DEEP: Keywords = {
 # The latent of the state before remembers what has been tried, and has done most of the work already.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
-    **_PAIR,
-    "prior_steps": 80_000,
     "latent": "persistent",
     "carried_unroll": 12,
 }
+# Where it has settled on something wrong the network doubts it, and another start leads elsewhere.
+_RESTARTED: Keywords = {"policy_kwargs": {"restarts": 32, "restart_unroll": 120}}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
-    "SudokuPlanEdit-9x9": _LARGE_SUDOKU,
+    "SudokuPlanEdit-9x9": {**_LARGE_SUDOKU, **_RESTARTED},
     "SudokuPlanEdit-16x16": _LARGE_SUDOKU,
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "min_unroll": 12, "max_unroll": 96},

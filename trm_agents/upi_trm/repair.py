@@ -20,6 +20,9 @@ from trm_agents.upi_trm.recursive_policy import Latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 
+DOUBT = 0.5
+"""Expected number of wrong cells below which a latent is gone on from: all of them are likelier right than not."""
+
 
 class RepairPolicy(TRMPolicy):
     """pi(a|s) proportional to exp(beta A(s, a)), A read from one forward pass, in units of one edit.
@@ -39,6 +42,9 @@ class RepairPolicy(TRMPolicy):
     is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016):
     together they collect, and are trained, at the cost of one network.
 
+    Where first states are hard, a latent may settle on something wrong, and tell: `doubt` is high there. With
+    `restarts` the deployed policy thinks a first state over, from one latent after the other, before it acts.
+
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
         hidden: H, hidden channels of the core; 2 d by default.
@@ -48,6 +54,9 @@ class RepairPolicy(TRMPolicy):
             does not, and learns that they are from states turned by symmetries that the task declares.
         augment: turn the states that are trained on; by default with `cells` alone.
         members: networks of the committee; 1 is a single network.
+        restarts: other latents that an episode's first state may start from, for a persistent latent: each is tried
+            where all before have left a doubt of `DOUBT` or more; the one that leaves least is gone on from.
+        restart_unroll: inner steps of each try, z_0 = 0 included.
     """
 
     network: RepairNetwork | RepairCommittee  # type: ignore[assignment]
@@ -64,11 +73,18 @@ class RepairPolicy(TRMPolicy):
         tokens: Tokens = "candidates",
         augment: bool | None = None,
         members: int = 1,
+        restarts: int = 0,
+        restart_unroll: int = 120,
         **kwargs: Any,
     ) -> None:
         if members < 1:
             raise ValueError(f"members must be at least 1, got {members}")
+        if restarts < 0 or restart_unroll < 1:
+            raise ValueError(f"restarts={restarts} of restart_unroll={restart_unroll} steps: at least 0 of at least 1")
+        if restarts and kwargs.get("latent") != "persistent":
+            raise ValueError(f"restarts={restarts} choose the latent that is carried: they need latent='persistent'")
         self.members = members
+        self.restarts, self.restart_unroll = restarts, restart_unroll
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
         self.augment = tokens == "cells" if augment is None else augment
         self.prior = 0.0
@@ -107,6 +123,8 @@ class RepairPolicy(TRMPolicy):
 
     def _ask(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
+        if self.restarts:
+            latent = self._thought_over(observation, latent)
         hits, last = self.averaged.hits(observation, latent, self.readout_steps)
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
@@ -119,6 +137,58 @@ class RepairPolicy(TRMPolicy):
             rows = slice(member, None, self.members)
             hits[rows] = self.hit_probabilities({key: value[rows] for key, value in observation.items()}, None, member)
         return hits
+
+    @torch.no_grad()
+    def _thought_over(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:
+        """Latents to go on from: those that are carried, and where there is none, as in first states, the best try."""
+        assert isinstance(observation, dict)
+        rows = torch.arange(len(observation["plan"]), device=self.device)
+        if latent is not None:
+            rows = rows[~latent.flatten(1).any(1)]
+        least = torch.full((len(rows),), inf, device=self.device)
+        for attempt in range(self.restarts + 1):
+            unsure = torch.nonzero(least >= DOUBT).squeeze(1)
+            if not len(unsure):
+                break
+            tried, doubt = self._attempt({key: value[rows[unsure]] for key, value in observation.items()}, attempt)
+            if latent is None:
+                latent = torch.zeros(len(rows), *tried.shape[1:], device=self.device)
+            elif attempt == 0:
+                latent = latent.clone()
+            better = doubt < least[unsure]
+            latent[rows[unsure[better]]] = tried[better]
+            least[unsure[better]] = doubt[better]
+        assert latent is not None
+        return latent
+
+    def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor]:
+        """Latents after `restart_unroll` steps from z_0 = 0 (attempt 0) or from a point of its own, and their doubt."""
+        network = self.averaged
+        start = None
+        if attempt:
+            # The same for every state, so that what a policy does depends on nothing else in its batch.
+            shape = network.run({key: value[:1] for key, value in observation.items()}, None, 1).latents[-1].shape
+            point = torch.randn(shape, generator=torch.Generator().manual_seed(attempt)).to(self.device)
+            if network.radius is not None:
+                point *= network.radius / point.norm()
+            start = point.expand(len(observation["plan"]), *shape[1:])
+        last = network.run(observation, start, self.restart_unroll, kept=1).latents
+        hits = network.probabilities(network.logits(last))[0]
+        return last[0], self.doubt(hits, self._states(observation))
+
+    def doubt(self, hits: Tensor, states: PlanStates) -> Tensor:
+        """Expected number of editable cells whose likeliest symbol is wrong, shape (B,).
+
+        All of them are right with a probability of at least one minus that.
+        """
+        likeliest = hits.amax(2) if hits.shape[2] > 1 else torch.maximum(hits, 1.0 - hits).amax(2)
+        return torch.where(self._editable(states, hits), 1.0 - likeliest, 0.0).sum(1)
+
+    def _editable(self, states: PlanStates, hits: Tensor) -> Tensor:
+        """Which cells have a legal edit, (B, n_cells)."""
+        assert self.mdp is not None
+        mask = torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
+        return mask[:, : hits[0].numel()].view(hits.shape).any(2)
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
@@ -233,14 +303,12 @@ class RepairPolicy(TRMPolicy):
     def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""
         assert self.mdp is not None
-        mask = torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
-        editable = mask[:, : hits[0].numel()].view(hits.shape).any(2)
-        wrong = torch.where(editable, 1.0 - self._right(hits, self._unchanged(states)), 0.0).sum(1)
+        right = self._right(hits, self._unchanged(states))
+        wrong = torch.where(self._editable(states, hits), 1.0 - right, 0.0).sum(1)
         value: Tensor = self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0)
         return value
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        own = {
-            name: getattr(self, name) for name in ("hidden", "beta", "readout_steps", "tokens", "augment", "members")
-        }
+        names = ("hidden", "beta", "readout_steps", "tokens", "augment", "members", "restarts", "restart_unroll")
+        own = {name: getattr(self, name) for name in names}
         return {**super()._get_constructor_parameters(), **own}
