@@ -1,0 +1,148 @@
+"""Restarts: thinking an episode's first state over from other latents."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.env_util import make_vec_env
+
+from trm_agents import UPITRM
+from trm_agents.upi_trm.repair import DOUBT, RepairPolicy
+from trm_envs.plan_edit.spaces import observation_space, observe
+from trm_envs.sudoku.env import sudoku_problem
+
+PERSISTENT = {"latent": "persistent", "unroll": 3, "carried_unroll": 2}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(name="mdp")
+def of_sudoku():
+    return sudoku_problem(4)[0]
+
+
+def first_states(mdp, count=6):
+    source, rng = sudoku_problem(4)[1], np.random.default_rng(0)
+    return mdp.initial(np.stack([source.sample(rng) for _ in range(count)]))
+
+
+def seen_by(states):
+    return {key: torch.as_tensor(value) for key, value in observe(states).items()}
+
+
+def policy_of(mdp, scale=1.0, **kwargs):
+    """A policy whose readout is steep enough for starts to tell apart."""
+    torch.manual_seed(0)
+    space = observation_space(mdp), spaces.Discrete(mdp.n_actions)
+    made = RepairPolicy(*space, lambda _: 1e-2, mdp=mdp, width=8, **{**PERSISTENT, "restart_unroll": 4, **kwargs})
+    for network in made.averaged.members:
+        torch.nn.init.normal_(network.weight, std=scale)
+    return made
+
+
+def attempts(policy, seen, count):
+    """Latents and doubts of every try."""
+    with torch.no_grad():
+        tried = [policy._attempt(seen, attempt) for attempt in range(count)]
+    return torch.stack([latent for latent, _ in tried]), torch.stack([doubt for _, doubt in tried])
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_try_of_least_doubt_is_gone_on_from(mdp, members):
+    policy, seen = policy_of(mdp, restarts=5, members=members), seen_by(first_states(mdp))
+    latents, doubts = attempts(policy, seen, 6)
+    assert (doubts > DOUBT).all() and (doubts.argmin(0) > 0).any()
+    chosen = latents[doubts.argmin(0), torch.arange(6)]
+    assert torch.equal(policy._thought_over(seen, None), chosen)
+    with torch.no_grad():
+        hits, last = policy.averaged.hits(seen, chosen)
+        expected = policy._policy(
+            policy._gains(hits, policy._unchanged(policy._states(seen))), policy._choices(policy._states(seen))
+        )
+        found, carried = policy.action_probabilities(seen)
+    assert torch.equal(found, expected) and torch.equal(carried, last)
+
+
+def test_no_further_start_where_nothing_is_doubted(mdp, monkeypatch):
+    policy, seen = policy_of(mdp, restarts=5), seen_by(first_states(mdp))
+    sure, asked = {0: [1, 2, 4], 2: [0], 3: [3]}, []
+    numbers = seen["instance"].flatten(1)
+
+    def attempt_of(observation, attempt):
+        rows = [int((numbers == row).all(1).nonzero()[0]) for row in observation["instance"].flatten(1)]
+        asked.append(rows)
+        doubt = torch.tensor([0.1 if row in sure.get(attempt, []) else 2.0 - attempt / 10 for row in rows])
+        return torch.full((len(rows), 64, 8), float(attempt + 1)), doubt
+
+    monkeypatch.setattr(policy, "_attempt", attempt_of)
+    latent = policy._thought_over(seen, None)
+    assert asked == [[0, 1, 2, 3, 4, 5], [0, 3, 5], [0, 3, 5], [3, 5], [5], [5]]
+    assert latent[:, 0, 0].tolist() == [3.0, 1.0, 1.0, 4.0, 1.0, 6.0]
+
+
+def test_first_states_alone_are_thought_over(mdp):
+    policy, states = policy_of(mdp, restarts=3), first_states(mdp)
+    seen = seen_by(states)
+    with torch.no_grad():
+        _, carried = policy.action_probabilities(seen)
+    went_on = carried.clone()
+    carried[[1, 4]] = 0.0
+    before = carried.clone()
+    over = policy._thought_over(seen, carried)
+    assert torch.equal(carried, before)
+    others = [0, 2, 3, 5]
+    assert torch.equal(over[others], went_on[others])
+    assert torch.equal(over[[1, 4]], policy._thought_over(seen, None)[[1, 4]])
+    assert policy._thought_over(seen, went_on) is went_on
+
+
+def test_what_is_done_depends_on_nothing_else_in_the_batch(mdp):
+    policy, states = policy_of(mdp, restarts=4), first_states(mdp)
+    together, state = policy.predict(observe(states), deterministic=True)
+    again, _ = policy.predict(observe(states), deterministic=True)
+    assert np.array_equal(together, again)
+    for row in range(6):
+        alone, own = policy.predict(observe(states.at(slice(row, row + 1))), deterministic=True)
+        assert alone[0] == together[row] and np.allclose(own[0][0], state[0][row], atol=1e-5)
+
+
+def test_doubt_counts_editable_cells_that_are_likely_wrong(mdp):
+    policy, states = policy_of(mdp), first_states(mdp, 2)
+    hits = torch.full((2, 16, 4), 0.1)
+    hits[:, :, 2] = 0.7
+    hits[0, :, 2] = 1.0
+    blanks = (states.instances == 0).sum(1)
+    assert policy.doubt(hits, states).tolist() == pytest.approx([0.0, 0.3 * blanks[1]], rel=1e-5)
+
+
+def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monkeypatch):
+    thought, think = [], RepairPolicy._thought_over
+    monkeypatch.setattr(RepairPolicy, "_thought_over", lambda *args: thought.append(1) or think(*args))
+    env = make_vec_env("SudokuPlanEdit-4x4-v0", 2, seed=0)
+    kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5}
+    settings = {**PERSISTENT, "n_steps": 8, "learning_starts": 10, "seed": 0, "device": "cpu"}
+    model = UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, **settings).learn(64)
+    assert not thought
+    observation = env.reset()
+    actions, _ = model.predict(observation, deterministic=True)
+    assert len(thought) == 1
+    model.save(tmp_path / "model.zip")
+    loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
+    assert (loaded.policy.restarts, loaded.policy.restart_unroll) == (2, 5)
+    assert np.array_equal(loaded.predict(observation, deterministic=True)[0], actions)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"restarts": 2, "latent": "episodic"}, "restarts=2 .* latent='persistent'"),
+        ({"restarts": -1}, "restarts=-1"),
+        ({"restarts": 1, "restart_unroll": 0}, "restart_unroll=0"),
+    ],
+)
+def test_bad_restarts_are_refused(mdp, settings, message):
+    with pytest.raises(ValueError, match=message):
+        policy_of(mdp, **settings)
