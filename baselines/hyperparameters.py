@@ -59,7 +59,7 @@ _LARGE_SUDOKU: Keywords = {
     "latent": "persistent",
     "carried_unroll": 12,
 }
-# Where it has settled on something wrong the network doubts it, and another start leads elsewhere.
+# What a latent settles on may be wrong, as the checker tells, and another start leads elsewhere.
 _RESTARTED: Keywords = {"policy_kwargs": {"restarts": 32, "restart_unroll": 120}}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,

@@ -20,8 +20,8 @@ from trm_agents.upi_trm.recursive_policy import Latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 
-DOUBT = 0.5
-"""Expected number of wrong cells below which a latent is gone on from: all of them are likelier right than not."""
+SOLVED = -1.0
+"""In place of a doubt: the checker has seen the plan."""
 
 
 class RepairPolicy(TRMPolicy):
@@ -42,8 +42,9 @@ class RepairPolicy(TRMPolicy):
     is short of. Of a committee one member acts in each environment, as in bootstrapped DQN (Osband et al. 2016):
     together they collect, and are trained, at the cost of one network.
 
-    Where first states are hard, a latent may settle on something wrong, and tell: `doubt` is high there. With
-    `restarts` the deployed policy thinks a first state over, from one latent after the other, before it acts.
+    Where first states are hard, a latent may settle on a plan that is wrong. With `restarts` the deployed policy thinks
+    a first state over, from one latent after the other, until the checker calls solved the plan that is read from it.
+    A latent that the checker has agreed with is not thought further as long as it does: what is known is written.
 
     Args:
         args, mdp, width, kwargs: as `TRMPolicy`.
@@ -55,7 +56,8 @@ class RepairPolicy(TRMPolicy):
         augment: turn the states that are trained on; by default with `cells` alone.
         members: networks of the committee; 1 is a single network.
         restarts: other latents that an episode's first state may start from, for a persistent latent: each is tried
-            where all before have left a doubt of `DOUBT` or more; the one that leaves least is gone on from.
+            where none before has led to a solved plan; where none does, the one of least `doubt` is gone on from. A try
+            asks the model once.
         restart_unroll: inner steps of each try, z_0 = 0 included.
     """
 
@@ -124,7 +126,7 @@ class RepairPolicy(TRMPolicy):
     def _ask(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
         if self.restarts:
-            latent = self._thought_over(observation, latent)
+            return self._ask_checked(observation, self._thought_over(observation, latent))
         hits, last = self.averaged.hits(observation, latent, self.readout_steps)
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
@@ -138,6 +140,27 @@ class RepairPolicy(TRMPolicy):
             hits[rows] = self.hit_probabilities({key: value[rows] for key, value in observation.items()}, None, member)
         return hits
 
+    def _ask_checked(self, observation: PyTorchObs, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """As `_ask`, but where the checker agrees with a latent it is read as it is."""
+        assert isinstance(observation, dict)
+        hits, latent = self._read(latent), latent.clone()
+        rows = torch.nonzero(~self._solves(hits, self._states(observation))).squeeze(1)
+        if len(rows):
+            part = {key: value[rows] for key, value in observation.items()}
+            hits[rows], latent[rows] = self.averaged.hits(part, latent[rows], self.readout_steps)
+        return hits, latent
+
+    def _read(self, latent: Tensor) -> Tensor:
+        """Probabilities p read from latents as they are, (B, n_cells, n_symbols)."""
+        return self.averaged.probabilities(self.averaged.logits(latent[None]))[0]
+
+    def _solves(self, hits: Tensor, states: PlanStates) -> Tensor:
+        """Whether the checker calls the likeliest plans solved, (B,): a query of the model each."""
+        assert self.mdp is not None
+        self.queries += len(hits)
+        solved = self.mdp.check(states._replace(plans=self.likeliest(hits, states))).solved
+        return torch.from_numpy(solved).to(self.device)
+
     @torch.no_grad()
     def _thought_over(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:
         """Latents to go on from: those that are carried, and where there is none, as in first states, the best try."""
@@ -147,7 +170,7 @@ class RepairPolicy(TRMPolicy):
             rows = rows[~latent.flatten(1).any(1)]
         least = torch.full((len(rows),), inf, device=self.device)
         for attempt in range(self.restarts + 1):
-            unsure = torch.nonzero(least >= DOUBT).squeeze(1)
+            unsure = torch.nonzero(least > SOLVED).squeeze(1)
             if not len(unsure):
                 break
             tried, doubt = self._attempt({key: value[rows[unsure]] for key, value in observation.items()}, attempt)
@@ -162,7 +185,10 @@ class RepairPolicy(TRMPolicy):
         return latent
 
     def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor]:
-        """Latents after `restart_unroll` steps from z_0 = 0 (attempt 0) or from a point of its own, and their doubt."""
+        """Latents after `restart_unroll` steps from z_0 = 0 (attempt 0) or from a point of its own, and their doubt.
+
+        It is `SOLVED` where their plan is.
+        """
         network = self.averaged
         start = None
         if attempt:
@@ -172,9 +198,18 @@ class RepairPolicy(TRMPolicy):
             if network.radius is not None:
                 point *= network.radius / point.norm()
             start = point.expand(len(observation["plan"]), *shape[1:])
-        last = network.run(observation, start, self.restart_unroll, kept=1).latents
-        hits = network.probabilities(network.logits(last))[0]
-        return last[0], self.doubt(hits, self._states(observation))
+        last = network.run(observation, start, self.restart_unroll, kept=1).latents[-1]
+        hits, states = self._read(last), self._states(observation)
+        return last, torch.where(self._solves(hits, states), SOLVED, self.doubt(hits, states))
+
+    def likeliest(self, hits: Tensor, states: PlanStates) -> NDArray[np.int8]:
+        """The plan that has in each editable cell what most probably belongs there, (B, n_cells)."""
+        assert self.mdp is not None
+        best, symbols = hits.max(2)
+        written = np.take_along_axis(self.mdp.task.writes(states.plans), symbols.cpu().numpy()[:, :, None], 2)[:, :, 0]
+        edited = self._editable(states, hits) & (best > self._right(hits, self._unchanged(states)))
+        plans: NDArray[np.int8] = np.where(edited.cpu().numpy(), written, states.plans).astype(np.int8)
+        return plans
 
     def doubt(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Expected number of editable cells whose likeliest symbol is wrong, shape (B,).
