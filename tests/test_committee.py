@@ -82,9 +82,7 @@ def test_one_member_acts_in_each_environment(mdp, count):
     for row in range(count):
         one = seen_by(states.at(slice(row, row + 1)))
         hits = policy.averaged.members[row % MEMBERS].hits(one)[0]
-        expected = policy._policy(
-            policy._gains(hits, policy._unchanged(policy._states(one))), policy._choices(policy._states(one))
-        )
+        expected = policy._policy(policy._gains(hits, policy._states(one)), policy._choices(policy._states(one)))
         assert torch.allclose(behaviour[row], expected[0], atol=1e-6)
 
 

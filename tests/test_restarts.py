@@ -7,9 +7,12 @@ from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import UPITRM
-from trm_agents.upi_trm.repair import DOUBT, RepairPolicy
+from trm_agents.upi_trm import hits as hits_of
+from trm_agents.upi_trm.repair import SOLVED, RepairPolicy
+from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
 from trm_envs.sudoku.env import sudoku_problem
+from trm_envs.sudoku.solver import solve
 
 PERSISTENT = {"latent": "persistent", "unroll": 3, "carried_unroll": 2}
 
@@ -51,30 +54,29 @@ def attempts(policy, seen, count):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_the_try_of_least_doubt_is_gone_on_from(mdp, members):
+def test_the_try_of_least_doubt_is_gone_on_from(mdp, members, monkeypatch):
     policy, seen = policy_of(mdp, restarts=5, members=members), seen_by(first_states(mdp))
+    monkeypatch.setattr(policy, "_solves", lambda hits, _: torch.zeros(len(hits), dtype=torch.bool))
     latents, doubts = attempts(policy, seen, 6)
-    assert (doubts > DOUBT).all() and (doubts.argmin(0) > 0).any()
+    assert (doubts > 0.0).all() and (doubts.argmin(0) > 0).any()
     chosen = latents[doubts.argmin(0), torch.arange(6)]
     assert torch.equal(policy._thought_over(seen, None), chosen)
     with torch.no_grad():
         hits, last = policy.averaged.hits(seen, chosen)
-        expected = policy._policy(
-            policy._gains(hits, policy._unchanged(policy._states(seen))), policy._choices(policy._states(seen))
-        )
+        expected = policy._policy(policy._gains(hits, policy._states(seen)), policy._choices(policy._states(seen)))
         found, carried = policy.action_probabilities(seen)
     assert torch.equal(found, expected) and torch.equal(carried, last)
 
 
-def test_no_further_start_where_nothing_is_doubted(mdp, monkeypatch):
+def test_no_further_start_where_the_checker_agrees(mdp, monkeypatch):
     policy, seen = policy_of(mdp, restarts=5), seen_by(first_states(mdp))
-    sure, asked = {0: [1, 2, 4], 2: [0], 3: [3]}, []
+    solved, asked = {0: [1, 2, 4], 2: [0], 3: [3]}, []
     numbers = seen["instance"].flatten(1)
 
     def attempt_of(observation, attempt):
         rows = [int((numbers == row).all(1).nonzero()[0]) for row in observation["instance"].flatten(1)]
         asked.append(rows)
-        doubt = torch.tensor([0.1 if row in sure.get(attempt, []) else 2.0 - attempt / 10 for row in rows])
+        doubt = torch.tensor([SOLVED if row in solved.get(attempt, []) else 2.0 - attempt / 10 for row in rows])
         return torch.full((len(rows), 64, 8), float(attempt + 1)), doubt
 
     monkeypatch.setattr(policy, "_attempt", attempt_of)
@@ -109,13 +111,61 @@ def test_what_is_done_depends_on_nothing_else_in_the_batch(mdp):
         assert alone[0] == together[row] and np.allclose(own[0][0], state[0][row], atol=1e-5)
 
 
+def likely(solution, states, but):
+    """Hits of 0.925 on a solution; in one row two blanks with different digits are taken for one another."""
+    plans = solution.copy()
+    blanks = np.flatnonzero(states.instances[but] == 0)
+    other = next(cell for cell in blanks if plans[but, cell] != plans[but, blanks[0]])
+    plans[but, [blanks[0], other]] = plans[but, [other, blanks[0]]]
+    return 0.9 * torch.nn.functional.one_hot(torch.as_tensor(plans.astype(np.int64)) - 1, 4).float() + 0.025
+
+
+def test_a_latent_that_the_checker_agrees_with_is_written(mdp, monkeypatch):
+    policy, states = policy_of(mdp, restarts=2), first_states(mdp, 4)
+    solution = solve(states.instances)[0]
+    # In the last row two cells are taken for one another: the checker does not agree.
+    said = likely(solution, states, 3)
+    monkeypatch.setattr(policy, "_read", lambda latent: said[: len(latent)].clone())
+    carried = torch.randn(4, 64, 8)
+    while (states.plans != solution).any(1)[:3].all():
+        asked = policy.queries
+        with torch.no_grad():
+            found, latent = policy.action_probabilities(seen_by(states), carried)
+        assert policy.queries == asked + 4
+        assert torch.equal(latent[:3], carried[:3]) and not torch.equal(latent[3], carried[3])
+        move = mdp.transition(states, found.argmax(1).numpy())
+        repaired = (move.successors.plans == solution).sum(1) - (states.plans == solution).sum(1)
+        assert (repaired[:3] == 1).all()
+        states, carried = move.successors, latent
+
+
+def test_tries_know_what_the_checker_says(mdp, monkeypatch):
+    policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
+    said = likely(solve(states.instances)[0], states, 1)
+    monkeypatch.setattr(policy, "_read", lambda latent: said[: len(latent)].clone())
+    _, doubt = policy._attempt(seen_by(states), 0)
+    blanks = (states.instances[1] == 0).sum()
+    assert doubt.tolist() == pytest.approx([SOLVED, 0.075 * blanks, SOLVED], rel=1e-4) and policy.queries == 3
+
+
+def test_the_likeliest_plan_of_a_maze_toggles_what_is_likely_wrong():
+    mdp, source = maze_problem(5)
+    states = mdp.initial(source.sample(np.random.default_rng(0))[None])
+    editable = mdp.action_mask(states)[0, :25]
+    hits = torch.full((1, 25, 1), 0.4)
+    hits[0, np.flatnonzero(editable)[:3], 0] = 0.6
+    plans = hits_of.likeliest(mdp, hits, states)
+    assert np.flatnonzero(plans[0] != states.plans[0]).tolist() == np.flatnonzero(editable)[:3].tolist()
+    assert hits_of.doubt(mdp, hits, states).item() == pytest.approx(0.4 * editable.sum(), rel=1e-5)
+
+
 def test_doubt_counts_editable_cells_that_are_likely_wrong(mdp):
-    policy, states = policy_of(mdp), first_states(mdp, 2)
+    states = first_states(mdp, 2)
     hits = torch.full((2, 16, 4), 0.1)
     hits[:, :, 2] = 0.7
     hits[0, :, 2] = 1.0
     blanks = (states.instances == 0).sum(1)
-    assert policy.doubt(hits, states).tolist() == pytest.approx([0.0, 0.3 * blanks[1]], rel=1e-5)
+    assert hits_of.doubt(mdp, hits, states).tolist() == pytest.approx([0.0, 0.3 * blanks[1]], rel=1e-5)
 
 
 def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monkeypatch):

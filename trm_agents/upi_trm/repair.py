@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from trm_agents.recursion import Core, RepairCommittee, RepairNetwork, Tokens, repair_network
+from trm_agents.upi_trm import hits as reading
 from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
@@ -158,7 +158,7 @@ class RepairPolicy(TRMPolicy):
         """Whether the checker calls the likeliest plans solved, (B,): a query of the model each."""
         assert self.mdp is not None
         self.queries += len(hits)
-        solved = self.mdp.check(states._replace(plans=self.likeliest(hits, states))).solved
+        solved = self.mdp.check(states._replace(plans=reading.likeliest(self.mdp, hits, states))).solved
         return torch.from_numpy(solved).to(self.device)
 
     @torch.no_grad()
@@ -200,51 +200,17 @@ class RepairPolicy(TRMPolicy):
             start = point.expand(len(observation["plan"]), *shape[1:])
         last = network.run(observation, start, self.restart_unroll, kept=1).latents[-1]
         hits, states = self._read(last), self._states(observation)
-        return last, torch.where(self._solves(hits, states), SOLVED, self.doubt(hits, states))
-
-    def likeliest(self, hits: Tensor, states: PlanStates) -> NDArray[np.int8]:
-        """The plan that has in each editable cell what most probably belongs there, (B, n_cells)."""
         assert self.mdp is not None
-        best, symbols = hits.max(2)
-        written = np.take_along_axis(self.mdp.task.writes(states.plans), symbols.cpu().numpy()[:, :, None], 2)[:, :, 0]
-        edited = self._editable(states, hits) & (best > self._right(hits, self._unchanged(states)))
-        plans: NDArray[np.int8] = np.where(edited.cpu().numpy(), written, states.plans).astype(np.int8)
-        return plans
-
-    def doubt(self, hits: Tensor, states: PlanStates) -> Tensor:
-        """Expected number of editable cells whose likeliest symbol is wrong, shape (B,).
-
-        All of them are right with a probability of at least one minus that.
-        """
-        likeliest = hits.amax(2) if hits.shape[2] > 1 else torch.maximum(hits, 1.0 - hits).amax(2)
-        return torch.where(self._editable(states, hits), 1.0 - likeliest, 0.0).sum(1)
-
-    def _editable(self, states: PlanStates, hits: Tensor) -> Tensor:
-        """Which cells have a legal edit, (B, n_cells)."""
-        assert self.mdp is not None
-        mask = torch.from_numpy(self.mdp.action_mask(states)).to(self.device)
-        return mask[:, : hits[0].numel()].view(hits.shape).any(2)
+        return last, torch.where(self._solves(hits, states), SOLVED, reading.doubt(self.mdp, hits, states))
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
         return states_of({key: value.cpu().numpy() for key, value in observation.items()})
 
-    def _unchanged(self, states: PlanStates) -> NDArray[np.bool_]:
-        """Which edits write what is there already, (B, n_cells, n_symbols)."""
-        assert self.mdp is not None
-        same: NDArray[np.bool_] = self.mdp.task.writes(states.plans) == states.plans[:, :, None]
-        return same
-
-    def _right(self, hits: Tensor, unchanged: NDArray[np.bool_]) -> Tensor:
-        """q: probability that each cell is right as it is, (B, n_cells)."""
-        if hits.shape[2] == 1:
-            return 1.0 - hits[:, :, 0]
-        return torch.where(torch.from_numpy(unchanged).to(self.device), hits, 0.0).sum(2)
-
-    def _gains(self, hits: Tensor, unchanged: NDArray[np.bool_]) -> Tensor:
+    def _gains(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gain p - q of every action, (B, n_actions): erasing hits nothing, and stopping changes nothing."""
         assert self.mdp is not None
-        right = self._right(hits, unchanged)
+        right = reading.right(self.mdp, hits, states)
         blocks = [(hits - right[:, :, None]).flatten(1)]
         if self.mdp.task.can_erase:
             blocks.append(-right)
@@ -256,7 +222,7 @@ class RepairPolicy(TRMPolicy):
         """Which actions have any probability, (B, n_actions)."""
         assert self.mdp is not None
         mask = self.mdp.action_mask(states)
-        unchanged = self._unchanged(states).reshape(len(mask), -1)
+        unchanged = reading.unchanged(self.mdp, states).reshape(len(mask), -1)
         useful = mask.copy()
         useful[:, : unchanged.shape[1]] &= ~unchanged
         # Where nothing else is legal, an edit that changes nothing has to do.
@@ -269,7 +235,7 @@ class RepairPolicy(TRMPolicy):
         """The deployed pi(a|s), shape (B, n_actions), and the latent that the next state may go on from."""
         states = self._states(observation)
         hits, carried = self._ask(observation, latent)
-        return self._policy(self._gains(hits, self._unchanged(states)), self._choices(states)), carried
+        return self._policy(self._gains(hits, states), self._choices(states)), carried
 
     def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The policy that collects experience: the deployed one, leaning on the checker by `prior`.
@@ -278,7 +244,7 @@ class RepairPolicy(TRMPolicy):
         """
         assert self.mdp is not None
         states = self._states(observation)
-        gains = self._gains(self._in_turn(observation), self._unchanged(states))
+        gains = self._gains(self._in_turn(observation), states)
         if self.prior > 0.0:
             checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
             self.queries += checker.queries
@@ -294,7 +260,7 @@ class RepairPolicy(TRMPolicy):
         """A(s, a) in units of one edit, exactly centred under the deployed policy, (B, n_actions)."""
         states = self._states(observation)
         gains, choices = (
-            self._gains(self.hit_probabilities(observation), self._unchanged(states)),
+            self._gains(self.hit_probabilities(observation), states),
             self._choices(states),
         )
         return centred(gains, self._policy(gains, choices), choices)
@@ -338,8 +304,7 @@ class RepairPolicy(TRMPolicy):
     def _values_of(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gamma^(m - 1), with m the expected number of editable cells that are not right, shape (B,)."""
         assert self.mdp is not None
-        right = self._right(hits, self._unchanged(states))
-        wrong = torch.where(self._editable(states, hits), 1.0 - right, 0.0).sum(1)
+        wrong = reading.expected_repairs(self.mdp, hits, states)
         value: Tensor = self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0)
         return value
 
