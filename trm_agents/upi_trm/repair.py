@@ -22,6 +22,8 @@ from trm_envs.plan_edit.spaces import states_of
 
 SOLVED = -1.0
 """In place of a doubt: the checker has seen the plan."""
+CLUELESS = 0.5
+"""Doubt from which on other starts are no use: a network that knows as little has yet to learn."""
 
 
 class RepairPolicy(TRMPolicy):
@@ -56,8 +58,8 @@ class RepairPolicy(TRMPolicy):
         augment: turn the states that are trained on; by default with `cells` alone.
         members: networks of the committee; 1 is a single network.
         restarts: other latents that an episode's first state may start from, for a persistent latent: each is tried
-            where none before has led to a solved plan; where none does, the one of least `doubt` is gone on from. A try
-            asks the model once.
+            where none before has led to a solved plan, unless the network has no clue at all; where none does, the one
+            of least `doubt` is gone on from. A try asks the model once.
         restart_unroll: inner steps of each try, z_0 = 0 included.
     """
 
@@ -170,7 +172,8 @@ class RepairPolicy(TRMPolicy):
             rows = rows[~latent.flatten(1).any(1)]
         least = torch.full((len(rows),), inf, device=self.device)
         for attempt in range(self.restarts + 1):
-            unsure = torch.nonzero(least > SOLVED).squeeze(1)
+            worth_it = (least > SOLVED) & ((least < CLUELESS) | (least == inf))
+            unsure = torch.nonzero(worth_it).squeeze(1)
             if not len(unsure):
                 break
             tried, doubt = self._attempt({key: value[rows[unsure]] for key, value in observation.items()}, attempt)

@@ -57,8 +57,8 @@ class UPITRM(BaseAlgorithm):
 
     Args:
         policy: `TRMPolicy` on plan-edit environments (with `target="hindsight"` it is `RepairPolicy`, whose keywords,
-            as `members` of a committee, go into `policy_kwargs`), `MlpPolicy` or `MultiInputPolicy` on any other with
-            Discrete actions.
+            such as `members` and `restarts`, go into `policy_kwargs`), `MlpPolicy` or `MultiInputPolicy` on any other
+            with Discrete actions.
         env: the environment, or its registered name. One of Gymnasium's vector environments must reset in the same
             step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
