@@ -8,6 +8,7 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import UPITRM
 from trm_agents.upi_trm import hits as hits_of
+from trm_agents.upi_trm import repair
 from trm_agents.upi_trm.repair import SOLVED, RepairPolicy
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
@@ -36,13 +37,13 @@ def seen_by(states):
     return {key: torch.as_tensor(value) for key, value in observe(states).items()}
 
 
-def policy_of(mdp, scale=1.0, **kwargs):
+def policy_of(mdp, **kwargs):
     """A policy whose readout is steep enough for starts to tell apart."""
     torch.manual_seed(0)
     space = observation_space(mdp), spaces.Discrete(mdp.n_actions)
     made = RepairPolicy(*space, lambda _: 1e-2, mdp=mdp, width=8, **{**PERSISTENT, "restart_unroll": 4, **kwargs})
     for network in made.averaged.members:
-        torch.nn.init.normal_(network.weight, std=scale)
+        torch.nn.init.normal_(network.weight)
     return made
 
 
@@ -57,6 +58,7 @@ def attempts(policy, seen, count):
 def test_the_try_of_least_doubt_is_gone_on_from(mdp, members, monkeypatch):
     policy, seen = policy_of(mdp, restarts=5, members=members), seen_by(first_states(mdp))
     monkeypatch.setattr(policy, "_solves", lambda hits, _: torch.zeros(len(hits), dtype=torch.bool))
+    monkeypatch.setattr(repair, "CLUELESS", 1.0)
     latents, doubts = attempts(policy, seen, 6)
     assert (doubts > 0.0).all() and (doubts.argmin(0) > 0).any()
     chosen = latents[doubts.argmin(0), torch.arange(6)]
