@@ -59,7 +59,7 @@ class RepairPolicy(TRMPolicy):
         members: networks of the committee; 1 is a single network.
         restarts: other latents that an episode's first state may start from, for a persistent latent: each is tried
             where none before has led to a solved plan, unless the network has no clue at all; where none does, the one
-            of least `doubt` is gone on from. A try asks the model once.
+            of least `doubt` is gone on from. A try asks the model once, and so does every state.
         restart_unroll: inner steps of each try, z_0 = 0 included.
     """
 
@@ -262,10 +262,7 @@ class RepairPolicy(TRMPolicy):
     def advantages(self, observation: PyTorchObs) -> Tensor:
         """A(s, a) in units of one edit, exactly centred under the deployed policy, (B, n_actions)."""
         states = self._states(observation)
-        gains, choices = (
-            self._gains(self.hit_probabilities(observation), states),
-            self._choices(states),
-        )
+        gains, choices = self._gains(self.hit_probabilities(observation), states), self._choices(states)
         return centred(gains, self._policy(gains, choices), choices)
 
     def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
