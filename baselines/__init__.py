@@ -5,7 +5,7 @@ Importing this package, and listing what it has, needs neither torch nor Stable-
 
 from baselines.agents import Agent, Unroll, agent_of, line
 from baselines.counters import gradient_steps, model_queries, parameters
-from baselines.proposers import proposer_of
+from baselines.proposers import guesser_of, proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
 from baselines.spaces import SPACES, Space
 
@@ -20,6 +20,7 @@ __all__ = [
     "Unroll",
     "agent_of",
     "gradient_steps",
+    "guesser_of",
     "line",
     "load",
     "make",

@@ -22,10 +22,8 @@ UPI_TRM: Keywords = {
     "prior_steps": 8_000,
 }
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them. Where one network fails, a second
-# one often does not; each learns from every other environment, so that this costs environment steps instead of time.
+# the length of a way, so states are deep, and gradients flow through the end of them.
 _MAZE: Keywords = {
-    "policy_kwargs": {"members": 2},
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,

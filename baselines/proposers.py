@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trm_agents.search import Proposer
+    from trm_agents.search import Guesser, Proposer
+    from trm_envs.plan_edit.task import Grids
 
 
 def proposer_of(name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int | None = None) -> Proposer:
@@ -39,3 +40,23 @@ def proposer_of(name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int |
             return ask(states)
 
     return propose
+
+
+def guesser_of(model: BaseAlgorithm, mdp: PlanEditMDP) -> Guesser | None:
+    """The guesser of a trained model, None where it has none.
+
+    Args:
+        model: from `baselines.make` or `baselines.load`.
+        mdp: the MDP that states will belong to.
+    """
+    from trm_agents.search import policy_guesser
+
+    ask = policy_guesser(model.policy)
+    if ask is None:
+        return None
+
+    def guess(states: PlanStates, attempts: NDArray[np.int64]) -> Grids:
+        with facing(model, mdp):
+            return ask(states, attempts)
+
+    return guess

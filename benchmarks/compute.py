@@ -14,13 +14,15 @@ from benchmarks.protocol import evaluate
 from benchmarks.provenance import pool_hash, provenance
 from benchmarks.rows import ComputeRow, pack_bits
 from benchmarks.suites import Pool, Suite
-from trm_agents.search import Proposer, search
+from trm_agents.search import Guesser, Proposer, search
 
 
 class Guide(NamedTuple):
     """What is measured."""
 
     name: str
+    proposer: Proposer
+    guesser: Guesser | None = None
     algo: str = ""
     unroll: int | None = None
 
@@ -37,7 +39,6 @@ def measure(
     row: Suite,
     puzzles: Pool,
     guide: Guide,
-    proposer: Proposer,
     agent: Agent | None,
     budgets: Sequence[int],
     threads: int,
@@ -48,15 +49,14 @@ def measure(
     Args:
         row: the suite.
         puzzles: what is solved.
-        guide: names for the rows.
-        proposer: guides the search.
+        guide: guides the search.
         agent: plays the greedy episodes of budget 0; without one that budget gives no row.
         budgets: network calls a puzzle.
         threads: of the numeric libraries.
         command: what the rows say they came from.
     """
     start = time.perf_counter()
-    outcomes, judged = _searched(puzzles, proposer, [budget for budget in budgets if budget])
+    outcomes, judged = _searched(puzzles, guide, [budget for budget in budgets if budget])
     if agent is not None and 0 in budgets:
         result = evaluate(agent, *puzzles)
         outcomes[0] = Outcome(result.solved, result.edits, result.edits)
@@ -81,17 +81,18 @@ def measure(
             pool_sha256=sha256,
             solved_bits=pack_bits(outcome.solved),
             command=command,
+            guesses=guide.guesser is not None,
             **origin._asdict(),
         )
         for budget, outcome in sorted(outcomes.items())
     ]
 
 
-def _searched(puzzles: Pool, proposer: Proposer, budgets: Sequence[int]) -> tuple[dict[int, Outcome], float]:
+def _searched(puzzles: Pool, guide: Guide, budgets: Sequence[int]) -> tuple[dict[int, Outcome], float]:
     """Outcomes by budget, and how many plans the rules judged a call."""
     if not budgets:
         return {}, 0.0
-    found = search(*puzzles, proposer, max(budgets))
+    found = search(*puzzles, guide.proposer, max(budgets), guesser=guide.guesser)
     outcomes = {}
     for budget in budgets:
         solved = found.solved_within(budget)

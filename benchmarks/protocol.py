@@ -16,7 +16,7 @@ from trm_envs.plan_edit.task import Grids
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trm_agents.search import Proposer
+    from trm_agents.search import Guesser, Proposer
 
 BATCH = 512
 """Instances played at once; bounds memory."""
@@ -64,6 +64,9 @@ class Contestants(Protocol):
 
     def proposer_of(self, name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int | None = None) -> Proposer:
         """What guides a search with a model."""
+
+    def guesser_of(self, model: BaseAlgorithm, mdp: PlanEditMDP) -> Guesser | None:
+        """What guesses whole plans in such a search."""
 
     def line(self, name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         """The agent of a reference line."""

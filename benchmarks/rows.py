@@ -134,12 +134,20 @@ class ComputeRow:
     cpu: str
     versions: str
     command: str
+    guesses: bool = False
+    """Whether each call also guessed a whole plan, which the checker saw."""
     schema: str = "compute/1"
 
     @property
     def key(self) -> tuple[str, str, int | None, int, str]:
         """What the row is the measurement of."""
         return self.suite, self.guide, self.unroll, self.budget, self.pool_sha256
+
+    @property
+    def guided_by(self) -> str:
+        """What guided the search, in words."""
+        depth = "" if self.unroll is None else f", n = {self.unroll}"
+        return f"{self.guide}{depth}{', with guesses' if self.guesses and self.budget else ''}"
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
 """Columns of a table of the zoo's agents: head -> what it says of a card."""
 
 COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
-    "guide": lambda row: row.guide if row.unroll is None else f"{row.guide}, n = {row.unroll}",
+    "guide": lambda row: row.guided_by,
     "calls at most": lambda row: str(row.budget) if row.budget else "greedy",
     "solved": lambda row: percent(row.success),
     "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),

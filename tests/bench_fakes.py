@@ -25,6 +25,7 @@ __all__ = [
     "SPACES",
     "agent_of",
     "gradient_steps",
+    "guesser_of",
     "line",
     "load",
     "make",
@@ -109,6 +110,10 @@ def proposer_of(name, model, mdp, unroll=None):
         return even * np.linspace(1.0, 0.5, even.shape[2])
 
     return propose
+
+
+def guesser_of(model, mdp):
+    return None
 
 
 def parameters(model):

@@ -16,6 +16,7 @@ from benchmarks.plots import as_png, compute_curves
 from benchmarks.rows import UNIFORM, ComputeRow, unpack_bits
 from benchmarks.suites import pool, suite
 from trm_agents.search import search, uniform_proposer
+from trm_envs.sudoku.solver import solve
 
 SUITE, LIMIT = "sudoku-4x4-minimal", 40
 BUDGETS = [0, 1, 2, 5]
@@ -59,6 +60,20 @@ def test_rows_and_figures(model, tmp_path, capsys):
     greedy = rows[0]
     assert greedy.network_calls == greedy.edits > 10
     assert all(a.solved <= b.solved for group in (rows[1:4], rows[4:]) for a, b in pairwise(group))
+
+
+def test_guesses_shorten_a_search_and_the_rows_say_so(model, tmp_path, monkeypatch):
+    def right_at_the_second_call(states, attempts):
+        return np.where((attempts > 0)[:, None], solve(states.instances)[0], states.plans)
+
+    assert cli.main(words(model, tmp_path / "plain")) == 0
+    monkeypatch.setattr(bench_fakes, "guesser_of", lambda model, mdp: right_at_the_second_call)
+    assert cli.main(words(model, tmp_path / "out")) == 0
+    plain, rows = (records.read(tmp_path / name / "compute.jsonl", ComputeRow) for name in ("plain", "out"))
+    assert [row.guesses for row in rows] == [True] * 4 + [False] * 3
+    assert rows[0].guided_by == "model.zip" and rows[1].guided_by == "model.zip, with guesses"
+    solved = {row.budget: row.solved for row in rows[:4]}
+    assert solved[1] == plain[1].solved < plain[2].solved < solved[2] == LIMIT
 
 
 def test_a_second_run_replaces_the_first_in_the_figure(model, tmp_path):

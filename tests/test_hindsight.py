@@ -490,7 +490,7 @@ def test_gradients_flow_through_the_last_steps_alone():
     sample = one_solved(mdp).sample(2, np.random.default_rng(3))
     seen = as_tensors(observe(sample.states), by_hand.device)
     z = by_hand.network.run(seen, None, 3).latents[-1].detach()
-    logits = by_hand.network.logits(by_hand.network.run(seen, z, 2).latents)
+    logits = by_hand.network.logits(by_hand.network.run(seen, z, 2).latents, seen)
     hit = torch.from_numpy(repairs(mdp.task, sample.states.plans, sample.goals))
     losses = (hit_loss(logits, hit) * cell_weights(mdp, sample, 1.0)).sum((1, 2))
     (depth_weights(2, True) @ losses).backward()

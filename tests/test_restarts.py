@@ -7,6 +7,7 @@ from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import UPITRM
+from trm_agents.search import policy_guesser
 from trm_agents.upi_trm import hits as hits_of
 from trm_agents.upi_trm import repair
 from trm_agents.upi_trm.repair import SOLVED, RepairPolicy
@@ -131,7 +132,7 @@ def test_a_latent_that_the_checker_agrees_with_is_written(mdp, monkeypatch):
     solution = solve(states.instances)[0]
     # In the last row two cells are taken for one another: the checker does not agree.
     said = likely(solution, states, 3)
-    monkeypatch.setattr(policy, "_read", lambda latent: said[: len(latent)].clone())
+    monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
     carried = torch.randn(4, 64, 8)
     while (states.plans != solution).any(1)[:3].all():
         asked = policy.queries
@@ -148,9 +149,45 @@ def test_a_latent_that_the_checker_agrees_with_is_written(mdp, monkeypatch):
 def test_tries_know_what_the_checker_says(mdp, monkeypatch):
     policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
     said = likely(solve(states.instances)[0], states, 1)
-    monkeypatch.setattr(policy, "_read", lambda latent: said[: len(latent)].clone())
+    monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
     _, doubt = policy._attempt(seen_by(states), 0)
     assert doubt.tolist() == pytest.approx([SOLVED, 0.075, SOLVED], rel=1e-4) and policy.queries == 3
+
+
+def test_a_guess_is_the_plan_that_an_attempt_reads(mdp):
+    policy, states = policy_of(mdp, restarts=3), first_states(mdp, 4)
+    numbers = [2, 0, 5, 2]
+    guessed = policy.guess(seen_by(states), numbers)
+    for row, attempt in enumerate(numbers):
+        alone = states.at(slice(row, row + 1))
+        with torch.no_grad():
+            latent, _ = policy._attempt(seen_by(alone), attempt)
+            hits = policy._read(latent, seen_by(alone))
+        assert np.array_equal(guessed[row], hits_of.likeliest(mdp, hits, alone)[0])
+    assert not np.array_equal(guessed, policy.guess(seen_by(states), [0] * 4))
+
+
+def test_a_search_is_guided_by_guesses_of_a_policy_with_restarts(mdp):
+    policy, states = policy_of(mdp, restarts=3), first_states(mdp, 4)
+    guess = policy_guesser(policy)
+    assert guess is not None and policy_guesser(policy_of(mdp)) is None
+    attempts = np.array([1, 0, 0, 4])
+    assert np.array_equal(guess(states, attempts), policy.guess(seen_by(states), attempts.tolist()))
+
+
+def test_what_a_latent_says_of_a_maze_outlives_edits():
+    """A cell that is to be marked is to be toggled until it is."""
+    mdp, source = maze_problem(5)
+    policy, states = policy_of(mdp), mdp.initial(source.sample(np.random.default_rng(0))[None])
+    free = np.flatnonzero(mdp.action_mask(states)[0])
+    latent = torch.randn(1, 25, 8)
+    with torch.no_grad():
+        before = policy._read(latent, seen_by(states))[0, :, 0]
+        move = mdp.transition(states, free[:1])
+        after = policy._read(latent, seen_by(move.successors))[0, :, 0]
+    assert after[free[0]].item() == pytest.approx(1.0 - before[free[0]].item(), rel=1e-5)
+    others = np.delete(np.arange(25), free[0])
+    assert torch.equal(after[others], before[others])
 
 
 def test_the_likeliest_plan_of_a_maze_toggles_what_is_likely_wrong():

@@ -50,7 +50,7 @@ def setting(kind, problem, **kwargs):
 
 def value_of(policy, seen, latent):
     if isinstance(policy, RepairPolicy):
-        hits = policy.averaged.probabilities(policy.averaged.logits(latent[None]))[0]
+        hits = policy.averaged.probabilities(policy.averaged.logits(latent[None], seen))[0]
         return policy._values_of(hits, policy._states(seen))
     return policy.value_scale * policy.network.read_value(latent)
 

@@ -53,10 +53,11 @@ def run(options: argparse.Namespace) -> int:
     model = contestants.load(algo, str(options.model), row.env_id, row.env_kwargs)
     proposer = contestants.proposer_of(algo, model, puzzles.mdp, options.unroll)
     agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
-    guide = Guide(options.model.name, algo, options.unroll)
+    guesser = contestants.guesser_of(model, puzzles.mdp)
+    guide = Guide(options.model.name, proposer, guesser, algo, options.unroll)
     common = options.budgets, THREADS, options.command_line
-    rows = measure(row, puzzles, guide, proposer, agent, *common)
-    rows += measure(row, puzzles, Guide(UNIFORM), uniform_proposer(puzzles.mdp), None, *common)
+    rows = measure(row, puzzles, guide, agent, *common)
+    rows += measure(row, puzzles, Guide(UNIFORM, uniform_proposer(puzzles.mdp)), None, *common)
     for one in rows:
         records.append(options.out / ROWS, one)
     _draw(options.out, rows[0])

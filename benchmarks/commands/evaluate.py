@@ -18,7 +18,7 @@ from benchmarks.stats import wilson_interval
 from benchmarks.suites import Pool, pool
 
 if TYPE_CHECKING:
-    from trm_agents.search import Proposer
+    from trm_agents.search import Guesser, Proposer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +58,8 @@ def run(options: argparse.Namespace) -> int:
     if options.search:
         if options.unroll == "auto":
             raise ValueError("--unroll auto is for greedy episodes: leave out --search")
-        facts = _by_search(puzzles, contestants.proposer_of(algo, model, puzzles.mdp, options.unroll), options.search)
+        proposer = contestants.proposer_of(algo, model, puzzles.mdp, options.unroll)
+        facts = _by_search(puzzles, proposer, contestants.guesser_of(model, puzzles.mdp), options.search)
     else:
         agent = contestants.agent_of(
             algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll, options.tolerance
@@ -74,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _by_search(puzzles: Pool, proposer: Proposer, budget: int) -> dict[str, Any]:
+def _by_search(puzzles: Pool, proposer: Proposer, guesser: Guesser | None, budget: int) -> dict[str, Any]:
     from trm_agents.search import search
 
-    found = search(*puzzles, proposer, budget)
+    found = search(*puzzles, proposer, budget, guesser=guesser)
     # As in an episode, an unsolved puzzle counts with its whole budget of edits.
     facts = _facts(found.solved, np.where(found.solved, found.edits, puzzles.mdp.max_edits))
     facts["network_calls"] = float(found.calls.mean())

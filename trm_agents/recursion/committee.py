@@ -72,9 +72,9 @@ class RepairCommittee(nn.Module):
             torch.stack([run.latents for run in runs], 2), torch.stack([run.projected for run in runs]).mean(0)
         )
 
-    def logits(self, latents: Tensor) -> Tensor:
+    def logits(self, latents: Tensor, observation: Any) -> Tensor:
         """See `RepairNetwork`; each network reads its own latents."""
-        return torch.stack([network.logits(latents[:, :, i]) for i, network in enumerate(self.members)], 2)
+        return torch.stack([network.logits(latents[:, :, i], observation) for i, network in enumerate(self.members)], 2)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Mean of what the networks say, (kept, B, n_cells, n_symbols)."""
@@ -83,7 +83,7 @@ class RepairCommittee(nn.Module):
     def hits(self, observation: Any, latent: Tensor | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
         """See `RepairNetwork`."""
         latents = self.run(observation, latent, kept=kept).latents
-        return self.probabilities(self.logits(latents)).mean(0), latents[-1]
+        return self.probabilities(self.logits(latents, observation)).mean(0), latents[-1]
 
     def logit_lipschitz(self) -> float:
         """What takes the place of a single network's bound where its readouts are averaged, from the weights.

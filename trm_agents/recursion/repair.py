@@ -21,6 +21,9 @@ STEEPNESS = 8.0
 class RepairNetwork(Recursion):
     """Reads from every inner step, for each edit, the logit that it writes what belongs into its cell.
 
+    A latent holds what belongs into a cell, whatever is there now. Of an edit that toggles a mark, as the only one of
+    its cell, the readout gives the logit that the cell is to be marked; on a marked cell the edit's has the other sign.
+
     Args:
         encoder, core, unroll, radius: as `Recursion`.
         outputs: edits read from each token.
@@ -55,10 +58,11 @@ class RepairNetwork(Recursion):
         with torch.no_grad():
             return float(spectral_norm(self.readout().double().view(-1, self.weight.shape[-1])))
 
-    def logits(self, latents: Tensor) -> Tensor:
-        """Logit of each edit, from latents (kept, B, T, d): (kept, B, n_cells, n_symbols)."""
+    def logits(self, latents: Tensor, observation: Any) -> Tensor:
+        """Logit of each edit of these states, from latents (kept, B, T, d): (kept, B, n_cells, n_symbols)."""
         out = functional.linear(latents, self.readout(), self.bias)
-        return out.view(*out.shape[:2], self.core.n_cells, -1)
+        out = out.view(*out.shape[:2], self.core.n_cells, -1)
+        return out if out.shape[3] > 1 else out * (1 - 2 * observation["plan"].to(out))[:, :, None]
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probability that each edit writes what belongs into its cell, of the shape of its logits.
@@ -73,12 +77,12 @@ class RepairNetwork(Recursion):
     ) -> tuple[Tensor, Tensor]:
         """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
         latents, projected = self.run(observation, latent, unroll, kept)
-        return self.logits(latents), projected
+        return self.logits(latents, observation), projected
 
     def hits(self, observation: Any, latent: Tensor | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
         """`probabilities`, averaged over the last `kept` inner steps, (B, n_cells, n_symbols), and the last latent."""
         latents = self.run(observation, latent, kept=kept).latents
-        return self.probabilities(self.logits(latents)).mean(0), latents[-1]
+        return self.probabilities(self.logits(latents, observation)).mean(0), latents[-1]
 
 
 def repair_network(

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_agents.search.expansion import Nodes, Proposer, expand
+from trm_agents.search.expansion import Guesser, Nodes, Proposer, expand
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
@@ -45,9 +45,11 @@ class SearchResult:
 class _Tree:
     """The search of one instance."""
 
-    def __init__(self, instance: NDArray[np.int8], start: NDArray[np.int8], solved: bool) -> None:
+    def __init__(
+        self, instance: NDArray[np.int8], start: NDArray[np.int8], locked: NDArray[np.bool_], solved: bool
+    ) -> None:
         self.instance = instance
-        self.start = start
+        self.start, self.locked = start, locked
         self.solutions = [start] if solved else []
         self.calls = 0
         self.queries = 0
@@ -87,6 +89,7 @@ def search(
     width: int = 128,
     keep_visits: bool = False,
     solutions: int = 1,
+    guesser: Guesser | None = None,
 ) -> SearchResult:
     """Search for a solved plan of every instance.
 
@@ -95,9 +98,10 @@ def search(
     renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
     surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
     stays as well, with the probability left over and a tenth of the doubt, 1 - threshold. Where no cell is certain,
-    the surest one is branched on, one child a value. The search of an instance ends when the checker has found as many
-    solved plans as asked for, when the budget is used up, or when no node is left. With `log_floor=-inf` nothing is
-    left out, and a search that ends by itself has found all solved plans.
+    the surest one is branched on, one child a value. A guesser says a whole plan at the same time, which the checker is
+    shown. The search of an instance ends when the checker has found as many solved plans as asked for, when the budget
+    is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a search that ends by itself has
+    found all solved plans.
 
     A solved plan can be reached from the first one by single edits within `mdp.max_edits`: longer ways are cut off.
     Given the proposer, the result is deterministic, and an instance's does not depend on the others.
@@ -112,9 +116,11 @@ def search(
         width: instances searched side by side.
         keep_visits: keep the plans expanded.
         solutions: how many solved plans of an instance are looked for.
+        guesser: guesses a plan at every node that the proposer is asked about, as part of the same call.
 
     Raises:
-        ValueError: an argument is outside its range, or the proposer's answer has a wrong shape or is no probability.
+        ValueError: an argument is outside its range, the proposer's answer has a wrong shape or is no probability, or
+            a guess is no plan of its instance.
     """
     if budget < 0 or min(width, solutions) < 1:
         raise ValueError(
@@ -126,7 +132,7 @@ def search(
     trees = _plant(mdp, instances, doubt)
     waiting, growing = iter(trees), list[_Tree]()
     while growing := _refill(growing, waiting, lambda tree: tree.grows(budget, solutions), width):
-        _grow(mdp, growing, proposer, doubt, log_floor, keep_visits)
+        _grow(mdp, growing, proposer, guesser, doubt, log_floor, keep_visits)
     return _result(trees, keep_visits)
 
 
@@ -138,7 +144,7 @@ def _plant(mdp: PlanEditMDP, instances: Grids, doubt: float) -> list[_Tree]:
     legal = task.action_mask(instances, starts, "givens")[:, : task.n_cells * task.n_symbols]
     decided: NDArray[np.bool_] = np.logical_not(legal.reshape(*starts.shape, task.n_symbols).any(axis=2))
     solved, hopeless = task.check(instances, starts).solved, task.hopeless(instances, starts, decided)
-    trees = [_Tree(*row) for row in zip(instances, starts, solved, strict=True)]
+    trees = [_Tree(*row) for row in zip(instances, starts, decided, solved, strict=True)]
     for row in np.flatnonzero(~hopeless):
         trees[row].push(starts[row], decided[row], 0.0, doubt)
     return trees
@@ -151,29 +157,65 @@ def _refill(growing: list[_Tree], waiting: Iterator[_Tree], grows: Callable[[_Tr
 
 
 def _grow(
-    mdp: PlanEditMDP, trees: list[_Tree], proposer: Proposer, doubt: float, log_floor: float, keep_visits: bool
+    mdp: PlanEditMDP,
+    trees: list[_Tree],
+    proposer: Proposer,
+    guesser: Guesser | None,
+    doubt: float,
+    log_floor: float,
+    keep_visits: bool,
 ) -> None:
     """Expand the likeliest node of each tree."""
     costs, _, plans, decided, doubts = zip(*(tree.pop() for tree in trees), strict=True)
     instances, starts = np.stack([tree.instance for tree in trees]), np.stack([tree.start for tree in trees])
     nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs), np.array(doubts))
     remaining = mdp.max_edits - (nodes.plans != starts).sum(axis=1)
-    proposed = _ask(mdp, proposer, PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32)))
+    states = PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32))
+    proposed = _ask(mdp, proposer, states)
+    if guesser is not None:
+        _file(mdp, trees, np.arange(len(trees)), _guesses(guesser, states, trees, starts))
     children = expand(mdp.task, nodes, proposed, doubt, log_floor)
     for tree, plan, judged in zip(trees, plans, children.judged, strict=True):
         tree.calls += 1
-        tree.queries += int(judged)
+        tree.queries += int(judged) + int(guesser is not None)
         if keep_visits:
             tree.visits.append(plan)
-    edits = (children.nodes.plans != starts[children.parents]).sum(axis=1)
-    solved = mdp.task.check(children.nodes.instances, children.nodes.plans).solved & (edits <= mdp.max_edits)
-    for i in np.flatnonzero(solved):
-        trees[children.parents[i]].solve(children.nodes.plans[i])
+    edits = _file(mdp, trees, children.parents, children.nodes.plans)
     # Another plan needs one more edit at least.
     for i in np.flatnonzero((edits < mdp.max_edits) & ~children.nodes.decided.all(axis=1)):
         tree = trees[children.parents[i]]
         _, plan, decided_cells, log_probability, node_doubt = (field[i] for field in children.nodes)
         tree.push(plan, decided_cells, float(log_probability), float(node_doubt))
+
+
+def _file(mdp: PlanEditMDP, trees: list[_Tree], owners: NDArray[np.int64], plans: Grids) -> NDArray[np.int64]:
+    """Give trees those of their plans that are solved and in reach; how many edits each plan takes, shape (M,).
+
+    Args:
+        mdp: the model.
+        trees: B of them.
+        owners: which tree each plan belongs to, shape (M,).
+        plans: shape (M, n_cells).
+    """
+    instances, starts = np.stack([tree.instance for tree in trees]), np.stack([tree.start for tree in trees])
+    edits: NDArray[np.int64] = (plans != starts[owners]).sum(axis=1)
+    solved = mdp.task.check(instances[owners], plans).solved & (edits <= mdp.max_edits)
+    for i in np.flatnonzero(solved):
+        trees[owners[i]].solve(plans[i])
+    return edits
+
+
+def _guesses(guesser: Guesser, states: PlanStates, trees: list[_Tree], starts: Grids) -> Grids:
+    """What the guesser says, once it is seen to be plans of these instances."""
+    guessed = np.asarray(guesser(states, np.array([tree.calls for tree in trees])))
+    if guessed.shape != starts.shape or guessed.dtype != starts.dtype:
+        raise ValueError(
+            f"a guesser must return plans of shape {starts.shape} and {starts.dtype}, got {guessed.shape} and "
+            f"{guessed.dtype}"
+        )
+    if ((guessed != starts) & np.stack([tree.locked for tree in trees])).any():
+        raise ValueError("a guesser must leave cells as they are that no edit may change, but it changed some")
+    return guessed
 
 
 def _ask(mdp: PlanEditMDP, proposer: Proposer, states: PlanStates) -> NDArray[np.floating]:

@@ -40,6 +40,23 @@ class Proposer(Protocol):
         ...
 
 
+class Guesser(Protocol):
+    """Guesses whole plans, for the checker to see."""
+
+    def __call__(self, states: PlanStates, attempts: NDArray[np.int64]) -> Grids:
+        """A plan that may solve the instance of each state.
+
+        Args:
+            states: B states.
+            attempts: how many nodes of the same instance have been asked about before, shape (B,). A guesser may try
+                something else each time.
+
+        Returns:
+            Shape (B, n_cells), int8; cells that no edit may change are as they are.
+        """
+        ...
+
+
 class Nodes(NamedTuple):
     """B nodes: plans of which some cells are decided."""
 

@@ -1,4 +1,4 @@
-"""Proposers: what guides a search."""
+"""Proposers and guessers: what guides a search."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_agents.search.expansion import Proposer
+from trm_agents.search.expansion import Guesser, Proposer
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
+from trm_envs.plan_edit.task import Grids
 
 
 def uniform_proposer(mdp: PlanEditMDP) -> Proposer:
@@ -55,3 +56,24 @@ def policy_proposer(policy: Any, member: int | None = None) -> Proposer:
         return np.asarray(probabilities.cpu().numpy(), np.float64)
 
     return propose
+
+
+def policy_guesser(policy: Any) -> Guesser | None:
+    """Plans read from a trained policy's latents of many inner steps, from another start each time.
+
+    Args:
+        policy: an SB3 policy, which has such latents where it has `restarts` (`RepairPolicy`).
+
+    Returns:
+        None for a policy that has none.
+    """
+    if not getattr(policy, "restarts", 0):
+        return None
+
+    def guess(states: PlanStates, attempts: NDArray[np.int64]) -> Grids:
+        policy.set_training_mode(False)
+        tensors, _ = policy.obs_to_tensor(observe(states))
+        plans: Grids = policy.guess(tensors, attempts.tolist())
+        return plans
+
+    return guess

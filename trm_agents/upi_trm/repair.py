@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from math import inf, log, sqrt
 from typing import Any
 
@@ -17,8 +18,10 @@ from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.recursive_policy import Latent
+from trm_agents.upi_trm.starts import afresh
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
+from trm_envs.plan_edit.task import Grids
 
 SOLVED = -1.0
 """In place of a doubt: the checker has seen the plan."""
@@ -145,16 +148,16 @@ class RepairPolicy(TRMPolicy):
     def _ask_checked(self, observation: PyTorchObs, latent: Tensor) -> tuple[Tensor, Tensor]:
         """As `_ask`, but where the checker agrees with a latent it is read as it is."""
         assert isinstance(observation, dict)
-        hits, latent = self._read(latent), latent.clone()
+        hits, latent = self._read(latent, observation), latent.clone()
         rows = torch.nonzero(~self._solves(hits, self._states(observation))).squeeze(1)
         if len(rows):
             part = {key: value[rows] for key, value in observation.items()}
             hits[rows], latent[rows] = self.averaged.hits(part, latent[rows], self.readout_steps)
         return hits, latent
 
-    def _read(self, latent: Tensor) -> Tensor:
+    def _read(self, latent: Tensor, observation: dict[str, Tensor]) -> Tensor:
         """Probabilities p read from latents as they are, (B, n_cells, n_symbols)."""
-        return self.averaged.probabilities(self.averaged.logits(latent[None]))[0]
+        return self.averaged.probabilities(self.averaged.logits(latent[None], observation))[0]
 
     def _solves(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Whether the checker calls the likeliest plans solved, (B,): a query of the model each."""
@@ -188,23 +191,23 @@ class RepairPolicy(TRMPolicy):
         return latent
 
     def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor]:
-        """Latents after `restart_unroll` steps from z_0 = 0 (attempt 0) or from a point of its own, and their doubt.
-
-        It is `SOLVED` where their plan is.
-        """
-        network = self.averaged
-        start = None
-        if attempt:
-            # The same for every state, so that what a policy does depends on nothing else in its batch.
-            shape = network.run({key: value[:1] for key, value in observation.items()}, None, 1).latents[-1].shape
-            point = torch.randn(shape, generator=torch.Generator().manual_seed(attempt)).to(self.device)
-            if network.radius is not None:
-                point *= network.radius / point.norm()
-            start = point.expand(len(observation["plan"]), *shape[1:])
-        last = network.run(observation, start, self.restart_unroll, kept=1).latents[-1]
-        hits, states = self._read(last), self._states(observation)
+        """Latents of one attempt at these states, and their doubt: `SOLVED` where their plan is."""
+        last = afresh(self.averaged, observation, [attempt] * len(observation["plan"]), self.restart_unroll)
+        hits, states = self._read(last, observation), self._states(observation)
         assert self.mdp is not None
         return last, torch.where(self._solves(hits, states), SOLVED, reading.doubt(self.mdp, hits, states))
+
+    @torch.no_grad()
+    def guess(self, observation: PyTorchObs, attempts: Sequence[int]) -> Grids:
+        """The plans that are read from latents of `restart_unroll` inner steps, (B, n_cells), int8.
+
+        Args:
+            observation: of B states.
+            attempts: which start each latent has, B numbers: 0 for z_0 = 0, another for a point of its own.
+        """
+        assert isinstance(observation, dict) and self.mdp is not None
+        last = afresh(self.averaged, observation, attempts, self.restart_unroll)
+        return reading.likeliest(self.mdp, self._read(last, observation), self._states(observation))
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
@@ -277,7 +280,7 @@ class RepairPolicy(TRMPolicy):
     def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
         """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
         states = self._states(observation)
-        depths = self.averaged.probabilities(self.averaged.logits(latents))
+        depths = self.averaged.probabilities(self.averaged.logits(latents, observation))
         return torch.stack([self._values_of(hits, states) for hits in depths]) - potential
 
     def value_lipschitz(self) -> float:
