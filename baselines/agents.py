@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import nan
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -150,6 +150,8 @@ class ModelAgent:
         self.unroll, self.tolerance = unroll, tolerance
         self._state: tuple[NDArray[Any], ...] | None = None
         self._steps = self._passes = 0.0
+        self.calls = 0
+        """Network calls so far: one a state, but for policies that count theirs, as those with restarts."""
 
     @property
     def mean_depth(self) -> float:
@@ -163,6 +165,7 @@ class ModelAgent:
             from trm_envs.wrappers import one_hot
 
             observation = one_hot(observation, self.mdp)
+        before: int | None = getattr(self.model.policy, "calls", None)
         masks: dict[str, Any] = {"action_masks": self.mdp.action_mask(states)} if self.row.masks else {}
         with (
             own_randomness(self.model, self.rng),
@@ -171,6 +174,7 @@ class ModelAgent:
         ):
             actions, self._state = self.model.predict(observation, self._state, deterministic=deterministic, **masks)
             self._count(len(actions))
+        self.calls += len(actions) if before is None else cast(Any, self.model.policy).calls - before
         return np.asarray(actions, np.int64)
 
     def begin(self) -> None:

@@ -28,11 +28,16 @@ class Guide(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of each of n puzzles within a budget; every field has shape (n,)."""
+    """What became of each of n puzzles within a budget."""
 
     solved: NDArray[np.bool_]
+    """Shape (n,)."""
     edits: NDArray[np.int64]
-    calls: NDArray[np.int64]
+    """Shape (n,)."""
+    calls: float
+    """Network calls, the mean over all puzzles."""
+    calls_solved: float | None
+    """The median over the solved ones; None where there is none, or they were counted together."""
 
 
 def measure(
@@ -59,7 +64,15 @@ def measure(
     outcomes, judged = _searched(puzzles, guide, [budget for budget in budgets if budget])
     if agent is not None and 0 in budgets:
         result = evaluate(agent, *puzzles)
-        outcomes[0] = Outcome(result.solved, result.edits, result.edits)
+        # Restarts are calls too, which an agent counts for all puzzles together.
+        together = getattr(agent, "calls", int(result.edits.sum()))
+        apart = together == result.edits.sum()
+        outcomes[0] = Outcome(
+            result.solved,
+            result.edits,
+            together / len(result.solved),
+            _median(result.edits, result.solved) if apart else None,
+        )
     wall, origin, sha256 = time.perf_counter() - start, provenance(), pool_hash(puzzles.instances)
     return [
         ComputeRow(
@@ -72,8 +85,8 @@ def measure(
             n=len(outcome.solved),
             solved=int(outcome.solved.sum()),
             success=float(outcome.solved.mean()),
-            network_calls=float(outcome.calls.mean()),
-            network_calls_solved=float(np.median(outcome.calls[outcome.solved])) if outcome.solved.any() else None,
+            network_calls=outcome.calls,
+            network_calls_solved=outcome.calls_solved,
             edits=float(outcome.edits.mean()),
             judged_per_call=judged,
             wall_s=round(wall, 3),
@@ -97,5 +110,10 @@ def _searched(puzzles: Pool, guide: Guide, budgets: Sequence[int]) -> tuple[dict
     for budget in budgets:
         solved = found.solved_within(budget)
         edits = np.where(solved, found.edits, puzzles.mdp.max_edits)
-        outcomes[budget] = Outcome(solved, edits, np.minimum(found.calls, budget))
+        calls = np.minimum(found.calls, budget)
+        outcomes[budget] = Outcome(solved, edits, float(calls.mean()), _median(calls, solved))
     return outcomes, float(found.queries.sum() / max(1, found.calls.sum()))
+
+
+def _median(calls: NDArray[np.int64], solved: NDArray[np.bool_]) -> float | None:
+    return float(np.median(calls[solved])) if solved.any() else None

@@ -110,14 +110,14 @@ class ComputeRow:
     unroll: int | None
     """Inner steps of a recursive network, where they were not its own."""
     budget: int
-    """Most network calls a puzzle; 0 = one greedy episode without search, which makes one call an edit."""
+    """Most network calls a puzzle; 0 = one greedy episode without search: one call an edit, and one a restart."""
     n: int
     solved: int
     success: float
     network_calls: float
     """Mean over all puzzles."""
     network_calls_solved: float | None
-    """Median over the solved ones; None where there is none."""
+    """Median over the solved ones; None where there is none, or where calls were counted for all together."""
     edits: float
     """Mean over all puzzles; an unsolved one counts with its whole budget of edits."""
     judged_per_call: float

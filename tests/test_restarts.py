@@ -6,6 +6,8 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
+from baselines import agent_of
+from benchmarks.protocol import evaluate
 from trm_agents import UPITRM
 from trm_agents.search import policy_guesser
 from trm_agents.upi_trm import hits as hits_of
@@ -135,10 +137,10 @@ def test_a_latent_that_the_checker_agrees_with_is_written(mdp, monkeypatch):
     monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
     carried = torch.randn(4, 64, 8)
     while (states.plans != solution).any(1)[:3].all():
-        asked = policy.queries
+        asked, called = policy.queries, policy.calls
         with torch.no_grad():
             found, latent = policy.action_probabilities(seen_by(states), carried)
-        assert policy.queries == asked + 4
+        assert policy.queries == asked + 4 and policy.calls == called + 1
         assert torch.equal(latent[:3], carried[:3]) and not torch.equal(latent[3], carried[3])
         move = mdp.transition(states, found.argmax(1).numpy())
         repaired = (move.successors.plans == solution).sum(1) - (states.plans == solution).sum(1)
@@ -152,6 +154,17 @@ def test_tries_know_what_the_checker_says(mdp, monkeypatch):
     monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
     _, doubt = policy._attempt(seen_by(states), 0)
     assert doubt.tolist() == pytest.approx([SOLVED, 0.075, SOLVED], rel=1e-4) and policy.queries == 3
+
+
+def test_agents_count_tries_as_calls(mdp, monkeypatch):
+    policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
+    said = likely(solve(states.instances)[0], states, 1)
+    monkeypatch.setattr(policy, "_read", lambda latent, _: said[-len(latent) :].clone())
+    monkeypatch.setattr(policy, "_solves", lambda hits, _: torch.tensor([False, *[True] * (len(hits) - 1)]))
+    with torch.no_grad():
+        policy.action_probabilities(seen_by(states))
+    # Three tries of the first state, one of each other, and the first one is thought about once more.
+    assert policy.calls == 3 + 2 + 1
 
 
 def test_a_guess_is_the_plan_that_an_attempt_reads(mdp):
@@ -226,6 +239,19 @@ def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monk
     loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
     assert (loaded.policy.restarts, loaded.policy.restart_unroll) == (2, 5)
     assert np.array_equal(loaded.predict(observation, deterministic=True)[0], actions)
+
+
+@pytest.mark.parametrize("restarts", [0, 2])
+def test_the_calls_of_an_agent(restarts):
+    env = make_vec_env("SudokuPlanEdit-4x4-v0", 2, seed=0)
+    kwargs = {"width": 8, "restarts": restarts, "restart_unroll": 5}
+    model = UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, **PERSISTENT, seed=0, device="cpu")
+    mdp = model.policy.mdp
+    agent = agent_of("upi_trm", model, mdp, np.random.default_rng(0))
+    edits = int(evaluate(agent, mdp, first_states(mdp, 5).instances).edits.sum())
+    assert agent.calls == model.policy.calls
+    # A fresh network has no clue: one try each.
+    assert agent.calls == edits + (5 if restarts else 0)
 
 
 @pytest.mark.parametrize(

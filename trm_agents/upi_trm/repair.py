@@ -94,6 +94,8 @@ class RepairPolicy(TRMPolicy):
         self.restarts, self.restart_unroll = restarts, restart_unroll
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
         self.augment = tokens == "cells" if augment is None else augment
+        self.calls = 0
+        """States that the deployed network has been asked about to predict; a try is one more."""
         self.prior = 0.0
         """rho, the share of the behaviour's advantage that is the one-step checker's."""
         super().__init__(*args, mdp=mdp, width=width, **kwargs)
@@ -132,6 +134,8 @@ class RepairPolicy(TRMPolicy):
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
         if self.restarts:
             return self._ask_checked(observation, self._thought_over(observation, latent))
+        assert isinstance(observation, dict)
+        self.calls += len(observation["plan"])
         hits, last = self.averaged.hits(observation, latent, self.readout_steps)
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
 
@@ -151,6 +155,7 @@ class RepairPolicy(TRMPolicy):
         hits, latent = self._read(latent, observation), latent.clone()
         rows = torch.nonzero(~self._solves(hits, self._states(observation))).squeeze(1)
         if len(rows):
+            self.calls += len(rows)
             part = {key: value[rows] for key, value in observation.items()}
             hits[rows], latent[rows] = self.averaged.hits(part, latent[rows], self.readout_steps)
         return hits, latent
@@ -193,6 +198,7 @@ class RepairPolicy(TRMPolicy):
     def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor]:
         """Latents of one attempt at these states, and their doubt: `SOLVED` where their plan is."""
         last = afresh(self.averaged, observation, [attempt] * len(observation["plan"]), self.restart_unroll)
+        self.calls += len(last)
         hits, states = self._read(last, observation), self._states(observation)
         assert self.mdp is not None
         return last, torch.where(self._solves(hits, states), SOLVED, reading.doubt(self.mdp, hits, states))
