@@ -22,8 +22,9 @@ UPI_TRM: Keywords = {
     "prior_steps": 8_000,
 }
 # Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them.
+# the length of a way, so states are deep, and gradients flow through the end of them. Other starts lead to other ways.
 _MAZE: Keywords = {
+    "policy_kwargs": {"restarts": 32, "restart_unroll": 144},
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
     "replay_ratio": 1.25,
@@ -64,7 +65,12 @@ UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": {**_LARGE_SUDOKU, **_RESTARTED},
     "SudokuPlanEdit-16x16": _LARGE_SUDOKU,
     "MazePlanEdit": _MAZE,
-    "MazePlanEdit-15x15": {"unroll": 72, "min_unroll": 12, "max_unroll": 96},
+    "MazePlanEdit-15x15": {
+        "policy_kwargs": {"restarts": 256, "restart_unroll": 200},
+        "unroll": 72,
+        "min_unroll": 12,
+        "max_unroll": 96,
+    },
 }
 
 # A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.

@@ -85,7 +85,7 @@ def recall(
     chances = probabilities[0].cpu().numpy()
     unroll = network.unroll if latent is None else carried_unroll
     thought = Thought(chances, values.astype(np.float32), unroll, int(chances.argmax()))
-    return thought, carried if policy.latent == "persistent" else None
+    return thought, carried if policy.carries else None
 
 
 def play(model: UPITRM, mdp: PlanEditMDP, instance: NDArray[np.int8]) -> Episode:

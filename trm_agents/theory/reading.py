@@ -56,7 +56,7 @@ class Reader:
             rows.append(probabilities.double().cpu().numpy())
             after.append(latent_after.cpu().numpy())
         policy = np.concatenate(rows)
-        kept = np.concatenate(after) if self.policy.latent == "persistent" else None
+        kept = np.concatenate(after) if self.policy.carries else None
         return policy / policy.sum(1, keepdims=True), kept
 
     @torch.no_grad()

@@ -111,6 +111,11 @@ class RecursivePolicy(BasePolicy):
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
     @property
+    def carries(self) -> bool:
+        """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
+        return self.latent == "persistent"
+
+    @property
     def collects_from(self) -> Latent:
         """Where the behaviour policy starts a state: as the deployed one, unless said otherwise."""
         return self.latent
@@ -251,7 +256,7 @@ class RecursivePolicy(BasePolicy):
         deterministic: bool = False,
     ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
         """Actions of the deployed policy; a persistent latent goes in and out as `state` (as in RecurrentPPO)."""
-        if self.latent == "episodic":
+        if not self.carries:
             return super().predict(observation, state, episode_start, deterministic)
         self.set_training_mode(False)
         tensors, batched = self.obs_to_tensor(observation)
@@ -263,7 +268,7 @@ class RecursivePolicy(BasePolicy):
 
     def carried(self, latent: NDArray[Any] | None, episode_start: NDArray[Any] | None) -> Tensor | None:
         """The latents that a step starts from: those carried over, zero where an episode begins; None: all zero."""
-        if self.latent == "episodic" or latent is None:
+        if not self.carries or latent is None:
             return None
         carried = torch.as_tensor(latent, device=self.device)
         if episode_start is None:

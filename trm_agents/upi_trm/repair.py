@@ -60,9 +60,10 @@ class RepairPolicy(TRMPolicy):
             does not, and learns that they are from states turned by symmetries that the task declares.
         augment: turn the states that are trained on; by default with `cells` alone.
         members: networks of the committee; 1 is a single network.
-        restarts: other latents that an episode's first state may start from, for a persistent latent: each is tried
-            where none before has led to a solved plan, unless the network has no clue at all; where none does, the one
-            of least `doubt` is gone on from. A try asks the model once, and so does every state.
+        restarts: other latents that an episode's first state may start from: each is tried where none before has led
+            to a solved plan, unless the network has no clue at all; where none does, the one of least `doubt` is gone on
+            from. A try asks the model once, and so does every state. The deployed latent is carried then, even if
+            `latent` is `episodic` and says how the network is trained.
         restart_unroll: inner steps of each try, z_0 = 0 included.
     """
 
@@ -88,8 +89,6 @@ class RepairPolicy(TRMPolicy):
             raise ValueError(f"members must be at least 1, got {members}")
         if restarts < 0 or restart_unroll < 1:
             raise ValueError(f"restarts={restarts} of restart_unroll={restart_unroll} steps: at least 0 of at least 1")
-        if restarts and kwargs.get("latent") != "persistent":
-            raise ValueError(f"restarts={restarts} choose the latent that is carried: they need latent='persistent'")
         self.members = members
         self.restarts, self.restart_unroll = restarts, restart_unroll
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
@@ -262,6 +261,11 @@ class RepairPolicy(TRMPolicy):
             self.queries += checker.queries
             gains = (1.0 - self.prior) * gains + self.prior * torch.from_numpy(checker.q).to(self.device)
         return self._policy(gains, self._choices(states)), gains.new_zeros(len(gains), 0)
+
+    @property
+    def carries(self) -> bool:
+        """See `RecursivePolicy`; what an episode's first state has led to is carried as well."""
+        return super().carries or self.restarts > 0
 
     @property
     def collects_from(self) -> Latent:
