@@ -3,7 +3,7 @@
 Importing this package, and listing what it has, needs neither torch nor Stable-Baselines3.
 """
 
-from baselines.agents import Agent, Unroll, agent_of, line
+from baselines.agents import Agent, Unroll, agent_of, carry_over, line
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.proposers import guesser_of, proposer_of
 from baselines.registry import LINES, METHODS, Line, Method, load, make
@@ -19,6 +19,7 @@ __all__ = [
     "Space",
     "Unroll",
     "agent_of",
+    "carry_over",
     "gradient_steps",
     "guesser_of",
     "line",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import nan
 from pkgutil import resolve_name
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.registry import LINES, Method, method
+from baselines.registry import LINES, Method, make, method
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 
@@ -120,6 +120,32 @@ def own_randomness(model: BaseAlgorithm, rng: np.random.Generator) -> Iterator[N
             random.setstate(python)
             np.random.set_state(numpy)
             model.action_space.np_random.bit_generator.state = actions
+
+
+def carry_over(name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
+    """A model of a row on another environment, with that one's settings and the weights of this model.
+
+    The model stays as it is, and so do global generators.
+
+    Args:
+        name: the model's row of `METHODS`.
+        model: from `make` or `load`.
+        env_id: the other environment.
+        env_kwargs: its keywords.
+
+    Raises:
+        ValueError: the weights do not fit there.
+    """
+    with own_randomness(model, np.random.default_rng(0)):
+        there = make(name, env_id, env_kwargs, seed=None, device=str(model.device))
+    try:
+        there.policy.load_state_dict(model.policy.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name!r} cannot be carried over to {env_id}: its weights have the size of the environment that it was "
+            f"trained on ({error})"
+        ) from None
+    return there
 
 
 class ModelAgent:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from baselines import Agent
 from benchmarks import models, records, stats
 from benchmarks.folder import Cell, Folder
 from benchmarks.models import Cost
@@ -41,7 +42,7 @@ def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int,
     else:
         row = row._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(row.env_kwargs))
         test = pool(row.env_id, row.env_kwargs, "test")
-        greedy, sampled, cost = _trained(cell, row, folder.of_cell(cell), contestants, threads, test)
+        greedy, sampled, cost = _trained(cell, row, folder, contestants, threads, test)
     _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
     result = _row(cell, row, test, greedy, sampled, cost, threads, command)
     records.append(folder.rows_file, result)
@@ -49,7 +50,7 @@ def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int,
 
 
 def _trained(
-    cell: Cell, row: Suite, folder: Path, contestants: Contestants, threads: int, test: Pool
+    cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, test: Pool
 ) -> tuple[Result, Result, Cost]:
     """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
     # Reference lines need neither.
@@ -60,19 +61,26 @@ def _trained(
 
     torch.set_num_threads(threads)
     validation = pool(row.env_id, row.env_kwargs, "validation")
+    home = row if row.trained_on is None else suite(row.trained_on)
+    home = home._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(home.env_kwargs))
+
+    def agent_on(puzzles: Pool, model: BaseAlgorithm) -> Agent:
+        if row.trained_on is not None:
+            model = contestants.carry_over(cell.algo, model, row.env_id, row.env_kwargs)
+        return contestants.agent_of(cell.algo, model, puzzles.mdp, np.random.default_rng(cell.seed))
 
     def measure(model: BaseAlgorithm) -> Result:
-        agent = contestants.agent_of(cell.algo, model, validation.mdp, np.random.default_rng(cell.seed))
-        return evaluate(agent, validation.mdp, spread(validation.instances, VALIDATION_PUZZLES))
+        return evaluate(agent_on(validation, model), validation.mdp, spread(validation.instances, VALIDATION_PUZZLES))
 
-    path = folder / "model.zip"
+    # A suite that this one's methods train on may have trained the same cell.
+    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
+    path = next((path for path in paths if path.exists()), paths[0])
     if not path.exists():
-        train(cell, row, folder, contestants, measure)
+        train(cell, home, path.parent, contestants, measure)
     label = models.label_of(path)
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.
-    model = contestants.load(cell.algo, str(path), row.env_id, row.env_kwargs)
-    agent = contestants.agent_of(cell.algo, model, test.mdp, np.random.default_rng(cell.seed))
+    agent = agent_on(test, contestants.load(cell.algo, str(path), home.env_id, home.env_kwargs))
     return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
 
 

@@ -51,6 +51,9 @@ class Contestants(Protocol):
     def load(self, name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
         """A saved model."""
 
+    def carry_over(self, name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
+        """A model on another environment, with the weights that it has."""
+
     def agent_of(
         self,
         name: str,

@@ -20,6 +20,8 @@ class Suite(NamedTuple):
     env_kwargs: dict[str, Any]
     steps: int
     """Default number of environment steps of a training run."""
+    trained_on: str | None = None
+    """Another suite that methods train on, to be scored on this one's puzzles as they are; None: on this one's own."""
 
 
 def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
@@ -50,6 +52,8 @@ SUITES: dict[str, Suite] = {
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 500_000, retry=0.3),
         _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
+        _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
+        _row("sudoku-16x16-from-9x9", "SudokuPlanEdit-16x16", 60_000)._replace(trained_on="sudoku-9x9"),
     )
 }
 

@@ -24,6 +24,7 @@ __all__ = [
     "METHODS",
     "SPACES",
     "agent_of",
+    "carry_over",
     "gradient_steps",
     "guesser_of",
     "line",
@@ -93,6 +94,11 @@ def load(name, path, env_id, env_kwargs):
         state = json.loads(archive.read("data"))
     model.num_timesteps, model.trace = state["num_timesteps"], state["trace"]
     model.rng.bit_generator.state = state["rng"]
+    return model
+
+
+def carry_over(name, model, env_id, env_kwargs):
+    model.carried_to = env_id
     return model
 
 

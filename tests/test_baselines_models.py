@@ -14,7 +14,7 @@ import pytest
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from baselines import LINES, METHODS, agent_of, gradient_steps, load, make, model_queries, parameters
+from baselines import LINES, METHODS, agent_of, carry_over, gradient_steps, load, make, model_queries, parameters
 from baselines.agents import recursive_networks
 from benchmarks.protocol import evaluate
 from benchmarks.suites import pool
@@ -188,6 +188,27 @@ def test_unroll_is_used_and_put_back(name: str) -> None:
     agent_of(name, model, mdp, np.random.default_rng(0), unroll=5).act(states)
     assert seen == [5]
     assert [network.unroll for network in networks] == own != [5] * len(own)
+
+
+def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_environment() -> None:
+    small, large = "MazePlanEdit-9x9-v0", "MazePlanEdit-15x15-v0"
+    model = make("upi_trm", small, {}, 0)
+    torch.nn.init.normal_(model.policy.averaged.weight)
+    before = torch.random.get_rng_state()
+    there = carry_over("upi_trm", model, large, {})
+    assert torch.equal(torch.random.get_rng_state(), before)
+    for own, weight in zip(model.policy.parameters(), there.policy.parameters(), strict=True):
+        assert torch.equal(own, weight)
+    expected = METHODS["upi_trm"].hyperparameters_for(large)
+    policy: Any = there.policy
+    assert there.observation_space["plan"].shape == (225,)  # type: ignore[index]
+    assert (policy.network.unroll, policy.restarts) == (expected["unroll"], expected["policy_kwargs"]["restarts"])
+
+
+def test_what_has_a_size_is_not_carried_over() -> None:
+    model = make("ppo", "MazePlanEdit-5x5-v0", {}, 0)
+    with pytest.raises(ValueError, match="'ppo' cannot be carried over to MazePlanEdit-9x9-v0"):
+        carry_over("ppo", model, "MazePlanEdit-9x9-v0", {})
 
 
 def test_bad_unroll_is_refused() -> None:

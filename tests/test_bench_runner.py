@@ -19,6 +19,7 @@ from benchmarks.commands import run as run_command
 from benchmarks.folder import Cell, Folder
 from benchmarks.rows import ResultRow
 from benchmarks.runner import Runner, jobs, plan
+from benchmarks.suites import SUITES, suite
 
 FAKES = ["--threads", "1", "--contestants", "bench_fakes"]
 
@@ -130,6 +131,31 @@ def test_a_killed_cell_goes_on_from_its_checkpoint_or_starts_again(finished, tmp
     curves = [[(p.env_steps, p.success) for p in f.curves() if p.key[:3] == cell.key[:3]] for f in (folder, finished)]
     assert curves[0] == curves[1]
     assert not (folder.of_cell(cell) / "checkpoint.zip").exists()
+
+
+@pytest.mark.parametrize("trained_before", [False, True])
+def test_a_suite_may_be_trained_on_another(tmp_path, monkeypatch, trained_before):
+    elsewhere = suite("sudoku-9x9-easy")._replace(name="elsewhere", trained_on="sudoku-4x4-hard")
+    monkeypatch.setitem(SUITES, "elsewhere", elsewhere)
+    folder, home, cell = Folder(tmp_path), Cell("sudoku-4x4-hard", "mine", 3, 60), Cell("elsewhere", "mine", 3, 60)
+    folder.save_plan([home, cell], {"command": "python -m benchmarks run"})
+    made, carried = [], []
+    make, agent_of = bench_fakes.make, bench_fakes.agent_of
+    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    monkeypatch.setattr(
+        bench_fakes,
+        "agent_of",
+        lambda name, model, *rest: carried.append(model.carried_to) or agent_of(name, model, *rest),
+    )
+    if trained_before:
+        monkeypatch.setattr(bench_fakes.FakeModel, "carried_to", "nowhere", raising=False)
+        run_cell(home, folder, bench_fakes, 1, "")
+    row = run_cell(cell, folder, bench_fakes, 1, "")
+    assert made == ["SudokuPlanEdit-4x4-v0"] and set(carried) >= {"SudokuPlanEdit-9x9-v0"}
+    assert (row.suite, row.env_id, row.env_steps) == ("elsewhere", "SudokuPlanEdit-9x9-v0", 60)
+    # The curve is of the puzzles that are scored, where the cell trained itself.
+    curve = [point.suite for point in folder.curves()]
+    assert set(curve) == ({"sudoku-4x4-hard"} if trained_before else {"elsewhere"})
 
 
 def test_training_time_excludes_scoring_and_survives_a_resume(tmp_path, monkeypatch):

@@ -61,8 +61,8 @@ class RepairPolicy(TRMPolicy):
         augment: turn the states that are trained on; by default with `cells` alone.
         members: networks of the committee; 1 is a single network.
         restarts: other latents that an episode's first state may start from: each is tried where none before has led
-            to a solved plan, unless the network has no clue at all; where none does, the one of least `doubt` is gone on
-            from. A try asks the model once, and so does every state. The deployed latent is carried then, even if
+            to a solved plan, unless the network has no clue at all. Where none does, the one of least `doubt` is gone
+            on from. A try asks the model once, and so does every state. The deployed latent is carried then, even if
             `latent` is `episodic` and says how the network is trained.
         restart_unroll: inner steps of each try, z_0 = 0 included.
     """
