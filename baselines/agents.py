@@ -123,14 +123,14 @@ def own_randomness(model: BaseAlgorithm, rng: np.random.Generator) -> Iterator[N
 
 
 def carry_over(name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
-    """A model of a row on another environment, with that one's settings and the weights of this model.
+    """A new model with the settings of a row on an environment, and the weights of this model.
 
-    The model stays as it is, and so do global generators.
+    The model stays as it is, and so do global generators. What is carried over goes on from the same number of steps.
 
     Args:
-        name: the model's row of `METHODS`.
+        name: row of `METHODS`: the model's own, or a variant with other settings.
         model: from `make` or `load`.
-        env_id: the other environment.
+        env_id: the environment, another one than the model's for instance.
         env_kwargs: its keywords.
 
     Raises:
@@ -145,6 +145,7 @@ def carry_over(name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping
             f"{name!r} cannot be carried over to {env_id}: its weights have the size of the environment that it was "
             f"trained on ({error})"
         ) from None
+    there.num_timesteps = model.num_timesteps
     return there
 
 

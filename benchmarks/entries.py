@@ -31,6 +31,8 @@ class Source(NamedTuple):
     """On whose test pool it is measured."""
     commit: str
     """Code that trained it; a trailing `+` says that there were uncommitted changes."""
+    settings: str
+    """Row of `METHODS`, or variant of one, whose settings the agent gets."""
 
 
 def source_of(model: Path, suite_name: str | None = None, commit: str | None = None) -> Source:
@@ -50,7 +52,8 @@ def source_of(model: Path, suite_name: str | None = None, commit: str | None = N
         about = run.about()
         commit = str(about["commit"]) + ("+" if about["dirty"] else "")
     assert commit is not None
-    return Source(model, label or Label(models.detect_algo(model), row.env_id, row.env_kwargs), row, commit)
+    label = label or Label(models.detect_algo(model), row.env_id, row.env_kwargs)
+    return Source(model, label, row, commit, label.algo)
 
 
 def _run_of(model: Path) -> Folder | None:
@@ -79,7 +82,7 @@ def make_entry(source: Source, name: str, contestants: Contestants, to: Path, al
         raise ValueError("the code has uncommitted changes, now or when it trained the model: add --allow-dirty")
     # The slim file is for the environment that it is measured in, whatever the training drew its puzzles from.
     label = Label(source.label.algo, row.env_id, row.env_kwargs, source.label.cost)
-    content = models.labelled(zoo.slim(source.model), label)
+    content = models.labelled(_slim(source, contestants), label)
     if len(content) > zoo.MAX_BYTES:
         raise ValueError(f"{name} takes {len(content):,} bytes, more than the {zoo.MAX_BYTES:,} that an agent may")
     test = pool(row.env_id, row.env_kwargs, "test")
@@ -88,6 +91,18 @@ def make_entry(source: Source, name: str, contestants: Contestants, to: Path, al
     records.write_atomically(to / f"{name}.zip", content)
     records.write_atomically(to / f"{name}.json", card.as_json())
     return card
+
+
+def _slim(source: Source, contestants: Contestants) -> bytes:
+    """The slim file; of a model with the settings of another row, or from another environment, it is carried over."""
+    label, row = source.label, source.suite
+    if (source.settings, row.env_id) == (label.algo, label.env_id):
+        return zoo.slim(source.model)
+    model = contestants.load(label.algo, str(source.model), label.env_id, label.env_kwargs)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.zip"
+        contestants.carry_over(source.settings, model, row.env_id, row.env_kwargs).save(file)
+        return zoo.slim(file)
 
 
 def measure(content: bytes, source: Source, test: Pool, contestants: Contestants) -> Result:

@@ -136,7 +136,7 @@ class ComputeRow:
     command: str
     guesses: bool = False
     """Whether each call also guessed a whole plan, which the checker saw."""
-    schema: str = "compute/1"
+    schema: str = "compute/2"
 
     @property
     def key(self) -> tuple[str, str, int | None, int, str]:

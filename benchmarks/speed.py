@@ -88,6 +88,7 @@ def single_rate(env_id: str, steps: int = SINGLE_STEPS) -> Rate:
             actions.append(None)
 
     def replay() -> None:
+        """Take the same steps again."""
         env.reset(seed=SEED)
         for action in actions[1:]:
             if action is None:

@@ -18,6 +18,7 @@ import baselines
 import trm_envs
 from benchmarks import cli, entries, models
 from benchmarks.models import Label
+from benchmarks.protocol import evaluate
 from benchmarks.provenance import Provenance, pool_hash
 from benchmarks.readme import fill
 from benchmarks.stats import wilson_interval
@@ -192,6 +193,38 @@ def test_add_measures_and_describes(trained, tmp_path, clean, capsys):
     agent = baselines.agent_of("upi_trm", model, test.mdp, np.random.default_rng(0))
     assert card["solved"] == entries.evaluate(agent, *test).n_solved
     assert card["n"] == len(test.instances)
+
+
+def test_add_carries_over_to_other_puzzles_and_other_settings(tmp_path, clean, monkeypatch, capsys):
+    monkeypatch.setattr(entries, "evaluate", lambda agent, mdp, instances: evaluate(agent, mdp, instances[:2]))
+    model = baselines.make("upi_trm", "MazePlanEdit-5x5-v0", {}, 0)
+    model.num_timesteps = 77
+    path = tmp_path / "model.zip"
+    models.save(model, path, Label("upi_trm", "MazePlanEdit-5x5-v0", {"retry": 0.3}))
+    words = [
+        "zoo",
+        "add",
+        str(path),
+        "mine",
+        "--to",
+        str(tmp_path),
+        "--commit",
+        "beef",
+        "--suite",
+        "maze-9x9",
+        "--json",
+    ]
+    assert cli.main([*words, "--settings", "upi_trm@policy_kwargs.restarts=3@unroll=9"]) == 0
+    card = json.loads(capsys.readouterr().out)
+    assert (card["algo"], card["env_id"], card["env_steps"]) == ("upi_trm", "MazePlanEdit-9x9-v0", 77)
+    assert card["trained_with"] == {"retry": 0.3}
+    row = suite("maze-9x9")
+    agent = baselines.load("upi_trm", str(tmp_path / "mine.zip"), row.env_id, row.env_kwargs)
+    assert (agent.policy.restarts, agent.policy.network.unroll, agent.num_timesteps) == (3, 9, 77)
+    for own, weight in zip(model.policy.parameters(), agent.policy.parameters(), strict=True):
+        assert torch.equal(own, weight)
+    assert cli.main([*words, "--settings", "chess"]) == 2
+    assert "unknown method 'chess'" in capsys.readouterr().err
 
 
 def test_add_refuses(trained, tmp_path, clean, monkeypatch, capsys):

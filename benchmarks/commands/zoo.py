@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("model", type=Path, metavar="RUN_MODEL.zip", help="a UPI-TRM, best in the folder of its run")
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
     adding.add_argument("--suite", help="suite whose test pool measures it (default: that of its run)")
+    adding.add_argument(
+        "--settings", metavar="ALGO", help="row or variant whose settings the agent gets (default: it keeps its own)"
+    )
     adding.add_argument("--commit", help="code that trained it (default: what its run says)")
     adding.add_argument("--allow-dirty", action="store_true", help="accept uncommitted changes; the card tells of them")
     adding.add_argument("--to", type=Path, metavar="FOLDER", help="where the entry goes (default: the package's zoo)")
@@ -71,6 +74,9 @@ def _added(options: argparse.Namespace) -> Card:
 
     contestants = arguments.contestants(options.contestants)
     source = source_of(options.model, options.suite, options.commit)
+    if options.settings is not None and options.settings not in contestants.METHODS:
+        raise ValueError(f"unknown method {options.settings!r}; known methods: {', '.join(contestants.METHODS)}")
+    source = source._replace(settings=options.settings or source.settings)
     return make_entry(source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty)
 
 

@@ -46,6 +46,7 @@ def policy_proposer(policy: Any, member: int | None = None) -> Proposer:
         )
 
     def propose(states: PlanStates) -> NDArray[np.float64]:
+        """Ask the policy as it is, without gradients."""
         import torch
 
         policy.set_training_mode(False)

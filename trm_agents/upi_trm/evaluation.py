@@ -149,6 +149,7 @@ def enumerated_values(
     assert mdp is not None
 
     def state_values(states: PlanStates, score: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """U of successors, part by part, (n,)."""
         out = np.empty(len(rows), np.float32)
         shaped = score if mdp.shaping else np.zeros_like(score)
         for start in range(0, len(rows), CHUNK):
