@@ -147,7 +147,8 @@ def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequen
     intervals = {row.budget: wilson_interval(row.solved, row.n) for row in rows}
     searched: Curve = [(budget, i.mean, i.lo, i.hi) for budget, i in intervals.items() if budget]
     if searched:
-        _draw(axes, colour, dashed, f"{label}, search", searched)
+        guesses = " with guesses" if any(row.guesses for row in rows) else ""
+        _draw(axes, colour, dashed, f"{label}, search{guesses}", searched)
     for row in rows:
         if row.budget == 0:
             # An episode has no budget of calls: it stands at what it made on average.
