@@ -173,35 +173,35 @@ def _grow(
     states = PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32))
     proposed = _ask(mdp, proposer, states)
     if guesser is not None:
-        _file(mdp, trees, np.arange(len(trees)), _guesses(guesser, states, trees, starts))
+        _file(mdp, trees, instances, starts, _guesses(guesser, states, trees, starts))
     children = expand(mdp.task, nodes, proposed, doubt, log_floor)
     for tree, plan, judged in zip(trees, plans, children.judged, strict=True):
         tree.calls += 1
         tree.queries += int(judged) + int(guesser is not None)
         if keep_visits:
             tree.visits.append(plan)
-    edits = _file(mdp, trees, children.parents, children.nodes.plans)
+    parents = children.parents
+    owners = [trees[parent] for parent in parents]
+    edits = _file(mdp, owners, children.nodes.instances, starts[parents], children.nodes.plans)
     # Another plan needs one more edit at least.
     for i in np.flatnonzero((edits < mdp.max_edits) & ~children.nodes.decided.all(axis=1)):
-        tree = trees[children.parents[i]]
         _, plan, decided_cells, log_probability, node_doubt = (field[i] for field in children.nodes)
-        tree.push(plan, decided_cells, float(log_probability), float(node_doubt))
+        owners[i].push(plan, decided_cells, float(log_probability), float(node_doubt))
 
 
-def _file(mdp: PlanEditMDP, trees: list[_Tree], owners: NDArray[np.int64], plans: Grids) -> NDArray[np.int64]:
-    """Give trees those of their plans that are solved and in reach; how many edits each plan takes, shape (M,).
+def _file(mdp: PlanEditMDP, owners: list[_Tree], instances: Grids, starts: Grids, plans: Grids) -> NDArray[np.int64]:
+    """Give trees the plans that are solved and in reach; how many edits each of the M plans takes, shape (M,).
 
     Args:
         mdp: the model.
-        trees: B of them.
-        owners: which tree each plan belongs to, shape (M,).
+        owners: the tree that each plan belongs to.
+        instances: of these trees, shape (M, n_cells).
+        starts: their first plans, shape (M, n_cells).
         plans: shape (M, n_cells).
     """
-    instances, starts = np.stack([tree.instance for tree in trees]), np.stack([tree.start for tree in trees])
-    edits: NDArray[np.int64] = (plans != starts[owners]).sum(axis=1)
-    solved = mdp.task.check(instances[owners], plans).solved & (edits <= mdp.max_edits)
-    for i in np.flatnonzero(solved):
-        trees[owners[i]].solve(plans[i])
+    edits: NDArray[np.int64] = (plans != starts).sum(axis=1)
+    for i in np.flatnonzero(mdp.task.check(instances, plans).solved & (edits <= mdp.max_edits)):
+        owners[i].solve(plans[i])
     return edits
 
 
