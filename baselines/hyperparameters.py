@@ -63,7 +63,8 @@ _RESTARTED: Keywords = {"policy_kwargs": {"restarts": 32, "restart_unroll": 120}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
     "SudokuPlanEdit-9x9": {**_LARGE_SUDOKU, **_RESTARTED},
-    "SudokuPlanEdit-16x16": _LARGE_SUDOKU,
+    # Their 90 to 120 blanks of 256 take no long chains of logic.
+    "SudokuPlanEdit-16x16": {"unroll": 10, "min_unroll": 6, "prior_steps": 20_000},
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {
         "policy_kwargs": {"restarts": 256, "restart_unroll": 200},

@@ -28,11 +28,13 @@ def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
     return Suite(name, f"{env}-v0", {"legal_actions": "givens", **kwargs}, steps)
 
 
-def _graded(name: str, steps: int, *stages: Any, **kwargs: Any) -> Suite:
-    """A hard 9x9 suite: all methods train with a curriculum that ends in its puzzles, and with the retry queue."""
-    curriculum = [(20, 30), (31, 48), *stages]
-    return _row(name, "SudokuPlanEdit-9x9", steps, blanks=stages[-1], curriculum=curriculum, retry=0.3, **kwargs)
+def _graded(name: str, env: str, steps: int, *stages: Any, **kwargs: Any) -> Suite:
+    """A suite of large puzzles: all methods train with a curriculum that ends in them, and with the retry queue."""
+    return _row(name, env, steps, blanks=stages[-1], curriculum=[*stages], retry=0.3, **kwargs)
 
+
+_9X9 = "SudokuPlanEdit-9x9"
+_TO_56 = ((20, 30), (31, 48), (49, 56))
 
 SUITES: dict[str, Suite] = {
     row.name: row
@@ -41,13 +43,13 @@ SUITES: dict[str, Suite] = {
         _row("sudoku-4x4-hard", "SudokuPlanEdit-4x4", 20_000, blanks=(6, 8)),
         _row("sudoku-4x4-hard-sparse", "SudokuPlanEdit-4x4", 20_000, blanks=(6, 8), shaping=False),
         _row("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", 50_000, blanks="minimal"),
-        _row("sudoku-9x9-easy", "SudokuPlanEdit-9x9", 50_000, blanks=(20, 30)),
-        _row("sudoku-9x9-medium", "SudokuPlanEdit-9x9", 100_000, blanks=(31, 48)),
-        _graded("sudoku-9x9", 200_000, (49, 56)),
-        _graded("sudoku-9x9-sparse", 200_000, (49, 56), shaping=False),
-        _graded("sudoku-9x9-minimal", 200_000, (49, 56), "minimal"),
-        _graded("sudoku-9x9-hard", 1_000_000, (49, 56), "minimal", "hard"),
-        _row("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000),
+        _row("sudoku-9x9-easy", _9X9, 50_000, blanks=(20, 30)),
+        _row("sudoku-9x9-medium", _9X9, 100_000, blanks=(31, 48)),
+        _graded("sudoku-9x9", _9X9, 200_000, *_TO_56),
+        _graded("sudoku-9x9-sparse", _9X9, 200_000, *_TO_56, shaping=False),
+        _graded("sudoku-9x9-minimal", _9X9, 200_000, *_TO_56, "minimal"),
+        _graded("sudoku-9x9-hard", _9X9, 1_000_000, *_TO_56, "minimal", "hard"),
+        _graded("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000, (20, 40), (41, 89), (90, 120)),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 500_000, retry=0.3),

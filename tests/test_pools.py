@@ -64,7 +64,7 @@ def test_every_puzzle_is_unique_and_in_range(name, split):
     source, entry = SUDOKU[name], pools.manifest()[name]["splits"][split]
     puzzles = puzzles_of(name, split)
     blanks = count_blanks(puzzles)
-    assert len(puzzles) == entry["count"] == (source.train if split == "train" else 512)
+    assert len(puzzles) == entry["count"] == source.sizes[split]
     assert len(np.unique(puzzles, axis=0)) == len(puzzles)
     assert (count_solutions(puzzles) == 1).all()
     assert [blanks.min(), blanks.max()] == entry["blanks"]

@@ -16,6 +16,8 @@ _ROWS: tuple[PoolSource, ...] = (
     SudokuPool("sudoku-9x9-49-56", 9, (49, 56), train=12_000, seed=9_049),
     SudokuPool("sudoku-9x9-minimal", 9, (49, 64), train=12_000, seed=9_057, minimal=True),
     HardSudokuPool("sudoku-9x9-hard", 9, (49, 64), train=24_000, seed=9_081, minimal=True),
+    SudokuPool("sudoku-16x16-20-40", 16, (20, 40), train=1_000, seed=16_020, held_out=128),
+    SudokuPool("sudoku-16x16-41-89", 16, (41, 89), train=1_000, seed=16_041, held_out=128),
     SudokuPool("sudoku-16x16-90-120", 16, (90, 120), train=2_000, seed=16_090),
     MazeOrbitPool("maze-5x5-perfect", 5, 0.0, train=4_000, seed=5_000),
     MazeOrbitPool("maze-5x5-braided", 5, BRAID, train=4_000, seed=5_005),
