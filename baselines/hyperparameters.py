@@ -67,7 +67,7 @@ UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-16x16": {"unroll": 10, "min_unroll": 6, "prior_steps": 20_000},
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {
-        "policy_kwargs": {"restarts": 256, "restart_unroll": 200},
+        "policy_kwargs": {"restarts": 511, "restart_unroll": 100, "refinements": 7},
         "unroll": 72,
         "min_unroll": 12,
         "max_unroll": 96,

@@ -55,13 +55,13 @@ def attempts(policy, seen, count):
     """Latents and doubts of every try."""
     with torch.no_grad():
         tried = [policy._attempt(seen, attempt) for attempt in range(count)]
-    return torch.stack([latent for latent, _ in tried]), torch.stack([doubt for _, doubt in tried])
+    return torch.stack([latent for latent, _, _ in tried]), torch.stack([doubt for _, doubt, _ in tried])
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_the_try_of_least_doubt_is_gone_on_from(mdp, members, monkeypatch):
     policy, seen = policy_of(mdp, restarts=5, members=members), seen_by(first_states(mdp))
-    monkeypatch.setattr(policy, "_solves", lambda hits, _: torch.zeros(len(hits), dtype=torch.bool))
+    monkeypatch.setattr(policy, "_solves", lambda plans, _: torch.zeros(len(plans), dtype=torch.bool))
     monkeypatch.setattr(repair, "CLUELESS", 1.0)
     latents, doubts = attempts(policy, seen, 6)
     assert (doubts > 0.0).all() and (doubts.argmin(0) > 0).any()
@@ -87,12 +87,41 @@ def test_no_further_start_where_the_checker_agrees(mdp, monkeypatch):
         doubt = torch.tensor(
             [SOLVED if row in solved.get(attempt, []) else doubts[row] - attempt / 100 for row in rows]
         )
-        return torch.full((len(rows), 64, 8), float(attempt + 1)), doubt
+        return torch.full((len(rows), 64, 8), float(attempt + 1)), doubt, np.zeros((len(rows), 16), np.int8)
 
     monkeypatch.setattr(policy, "_attempt", attempt_of)
     latent = policy._thought_over(seen, None)
     assert asked == [[0, 1, 2, 3, 4, 5], [0, 3, 5], [0, 3, 5], [3, 5], [5], [5]]
     assert latent[:, 0, 0].tolist() == [3.0, 1.0, 1.0, 4.0, 1.0, 6.0]
+
+
+@pytest.mark.parametrize("refinements", [0, 2])
+@pytest.mark.parametrize("task", ["sudoku", "maze"])
+def test_tries_in_a_row_are_shown_what_the_one_before_has_read(task, refinements, monkeypatch):
+    mdp, source = sudoku_problem(4) if task == "sudoku" else maze_problem(5)
+    policy, rng = policy_of(mdp, restarts=6, refinements=refinements), np.random.default_rng(0)
+    states = mdp.initial(np.stack([source.sample(rng) for _ in range(3)]))
+    seen, shown, read, attempt_of = seen_by(states), [], [], policy._attempt
+    # The second state is solved by the third try, the others never.
+    monkeypatch.setattr(repair, "CLUELESS", 1.0)
+
+    def attempt(observation, number):
+        shown.append(observation["plan"].numpy().copy())
+        tried, doubt, plans = attempt_of(observation, number)
+        read.append(plans)
+        doubt = torch.where(doubt == SOLVED, 0.5, doubt)
+        if number == 2:
+            doubt[1] = SOLVED
+        return tried, doubt, plans
+
+    monkeypatch.setattr(policy, "_attempt", attempt)
+    policy._thought_over(seen, None)
+    assert [len(plans) for plans in shown] == [3, 3, 3, 2, 2, 2, 2]
+    for number, plans in enumerate(shown):
+        before = read[number - 1][[0, 2]] if number == 3 else read[number - 1]
+        first = states.plans[[0, 2]] if number > 2 else states.plans
+        assert np.array_equal(plans, before if number % (refinements + 1) else first)
+    assert np.array_equal(seen["plan"].numpy(), states.plans)
 
 
 def test_first_states_alone_are_thought_over(mdp):
@@ -169,7 +198,8 @@ def test_tries_know_what_the_checker_says(mdp, monkeypatch):
     policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
     said = likely(solve(states.instances)[0], states, 1)
     monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
-    _, doubt = policy._attempt(seen_by(states), 0)
+    _, doubt, plans = policy._attempt(seen_by(states), 0)
+    assert (plans == solve(states.instances)[0]).all(1).tolist() == [True, False, True]
     assert doubt.tolist() == pytest.approx([SOLVED, 0.075, SOLVED], rel=1e-4) and policy.queries == 3
 
 
@@ -177,7 +207,7 @@ def test_agents_count_tries_as_calls(mdp, monkeypatch):
     policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
     said = likely(solve(states.instances)[0], states, 1)
     monkeypatch.setattr(policy, "_read", lambda latent, _: said[-len(latent) :].clone())
-    monkeypatch.setattr(policy, "_solves", lambda hits, _: torch.tensor([False, *[True] * (len(hits) - 1)]))
+    monkeypatch.setattr(policy, "_solves", lambda plans, _: torch.tensor([False, *[True] * (len(plans) - 1)]))
     with torch.no_grad():
         policy.action_probabilities(seen_by(states))
     # Three tries of the first state, one of each other, and the first one is thought about once more.
@@ -191,9 +221,10 @@ def test_a_guess_is_the_plan_that_an_attempt_reads(mdp):
     for row, attempt in enumerate(numbers):
         alone = states.at(slice(row, row + 1))
         with torch.no_grad():
-            latent, _ = policy._attempt(seen_by(alone), attempt)
+            latent, _, plans = policy._attempt(seen_by(alone), attempt)
             hits = policy._read(latent, seen_by(alone))
         assert np.array_equal(guessed[row], hits_of.likeliest(mdp, hits, alone)[0])
+        assert np.array_equal(guessed[row], plans[0])
     assert not np.array_equal(guessed, policy.guess(seen_by(states), [0] * 4))
 
 
@@ -245,7 +276,7 @@ def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monk
     thought, think = [], RepairPolicy._thought_over
     monkeypatch.setattr(RepairPolicy, "_thought_over", lambda *args: thought.append(1) or think(*args))
     env = make_vec_env("SudokuPlanEdit-4x4-v0", 2, seed=0)
-    kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5}
+    kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5, "refinements": 1}
     settings = {**PERSISTENT, "n_steps": 8, "learning_starts": 10, "seed": 0, "device": "cpu"}
     model = UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, **settings).learn(64)
     assert not thought
@@ -254,7 +285,7 @@ def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monk
     assert len(thought) == 1
     model.save(tmp_path / "model.zip")
     loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
-    assert (loaded.policy.restarts, loaded.policy.restart_unroll) == (2, 5)
+    assert (loaded.policy.restarts, loaded.policy.restart_unroll, loaded.policy.refinements) == (2, 5, 1)
     assert np.array_equal(loaded.predict(observation, deterministic=True)[0], actions)
 
 
@@ -276,6 +307,7 @@ def test_the_calls_of_an_agent(restarts):
     [
         ({"restarts": -1}, "restarts=-1"),
         ({"restarts": 1, "restart_unroll": 0}, "restart_unroll=0"),
+        ({"refinements": -1}, "refinements must be at least 0, got -1"),
     ],
 )
 def test_bad_restarts_are_refused(mdp, settings, message):

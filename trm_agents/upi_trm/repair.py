@@ -65,6 +65,9 @@ class RepairPolicy(TRMPolicy):
             on from. A try asks the model once, and so does every state. The deployed latent is carried then, even if
             `latent` is `episodic` and says how the network is trained.
         restart_unroll: inner steps of each try, z_0 = 0 included.
+        refinements: tries in a row that are shown the plan that the one before has read, as if it had been written,
+            after each that is shown the state itself. What is wrong with a plan may be plainer to see than what is
+            right.
     """
 
     network: RepairNetwork | RepairCommittee  # type: ignore[assignment]
@@ -83,14 +86,17 @@ class RepairPolicy(TRMPolicy):
         members: int = 1,
         restarts: int = 0,
         restart_unroll: int = 120,
+        refinements: int = 0,
         **kwargs: Any,
     ) -> None:
         if members < 1:
             raise ValueError(f"members must be at least 1, got {members}")
         if restarts < 0 or restart_unroll < 1:
             raise ValueError(f"restarts={restarts} of restart_unroll={restart_unroll} steps: at least 0 of at least 1")
+        if refinements < 0:
+            raise ValueError(f"refinements must be at least 0, got {refinements}")
         self.members = members
-        self.restarts, self.restart_unroll = restarts, restart_unroll
+        self.restarts, self.restart_unroll, self.refinements = restarts, restart_unroll, refinements
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
         self.augment = tokens == "cells" if augment is None else augment
         self.calls = 0
@@ -151,8 +157,9 @@ class RepairPolicy(TRMPolicy):
     def _ask_checked(self, observation: PyTorchObs, latent: Tensor) -> tuple[Tensor, Tensor]:
         """As `_ask`, but where the checker agrees with a latent it is read as it is."""
         assert isinstance(observation, dict)
-        hits, latent = self._read(latent, observation), latent.clone()
-        rows = torch.nonzero(~self._solves(hits, self._states(observation))).squeeze(1)
+        hits, latent, states = self._read(latent, observation), latent.clone(), self._states(observation)
+        assert self.mdp is not None
+        rows = torch.nonzero(~self._solves(reading.likeliest(self.mdp, hits, states), states)).squeeze(1)
         if len(rows):
             self.calls += len(rows)
             part = {key: value[rows] for key, value in observation.items()}
@@ -163,12 +170,11 @@ class RepairPolicy(TRMPolicy):
         """Probabilities p read from latents as they are, (B, n_cells, n_symbols)."""
         return self.averaged.probabilities(self.averaged.logits(latent[None], observation))[0]
 
-    def _solves(self, hits: Tensor, states: PlanStates) -> Tensor:
-        """Whether the checker calls the likeliest plans solved, (B,): a query of the model each."""
+    def _solves(self, plans: Grids, states: PlanStates) -> Tensor:
+        """Whether the checker calls these plans solved, (B,): a query of the model each."""
         assert self.mdp is not None
-        self.queries += len(hits)
-        solved = self.mdp.check(states._replace(plans=reading.likeliest(self.mdp, hits, states))).solved
-        return torch.from_numpy(solved).to(self.device)
+        self.queries += len(plans)
+        return torch.from_numpy(self.mdp.check(states._replace(plans=plans)).solved).to(self.device)
 
     @torch.no_grad()
     def _thought_over(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:
@@ -178,12 +184,17 @@ class RepairPolicy(TRMPolicy):
         if latent is not None:
             rows = rows[~latent.flatten(1).any(1)]
         least = torch.full((len(rows),), inf, device=self.device)
+        shown = observation["plan"][rows]
         for attempt in range(self.restarts + 1):
             worth_it = (least > SOLVED) & ((least < CLUELESS) | (least == inf))
             unsure = torch.nonzero(worth_it).squeeze(1)
             if not len(unsure):
                 break
-            tried, doubt = self._attempt({key: value[rows[unsure]] for key, value in observation.items()}, attempt)
+            seen = {key: value[rows[unsure]] for key, value in observation.items()}
+            if attempt % (self.refinements + 1):
+                seen["plan"] = shown[unsure]
+            tried, doubt, plans = self._attempt(seen, attempt)
+            shown[unsure] = torch.from_numpy(plans).to(shown).view_as(seen["plan"])
             if latent is None:
                 latent = torch.zeros(len(rows), *tried.shape[1:], device=self.device)
             elif attempt == 0:
@@ -194,13 +205,14 @@ class RepairPolicy(TRMPolicy):
         assert latent is not None
         return latent
 
-    def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor]:
-        """Latents of one attempt at these states, and their doubt: `SOLVED` where their plan is."""
+    def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor, Grids]:
+        """Latents of one attempt at these states, their doubt (`SOLVED` where their plan is), and these plans."""
         last = afresh(self.averaged, observation, [attempt] * len(observation["plan"]), self.restart_unroll)
         self.calls += len(last)
         hits, states = self._read(last, observation), self._states(observation)
         assert self.mdp is not None
-        return last, torch.where(self._solves(hits, states), SOLVED, reading.doubt(self.mdp, hits, states))
+        plans = reading.likeliest(self.mdp, hits, states)
+        return last, torch.where(self._solves(plans, states), SOLVED, reading.doubt(self.mdp, hits, states)), plans
 
     @torch.no_grad()
     def guess(self, observation: PyTorchObs, attempts: Sequence[int]) -> Grids:
@@ -322,6 +334,6 @@ class RepairPolicy(TRMPolicy):
         return value
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
-        names = ("hidden", "beta", "readout_steps", "tokens", "augment", "members", "restarts", "restart_unroll")
-        own = {name: getattr(self, name) for name in names}
+        names = ("hidden", "beta", "readout_steps", "tokens", "augment", "members")
+        own = {name: getattr(self, name) for name in (*names, "restarts", "restart_unroll", "refinements")}
         return {**super()._get_constructor_parameters(), **own}
