@@ -1,1 +1,0 @@
-"""How the larger agents of the zoo were trained, as programs."""
