@@ -13,6 +13,7 @@ from trm_agents.search import policy_guesser
 from trm_agents.upi_trm import hits as hits_of
 from trm_agents.upi_trm import repair
 from trm_agents.upi_trm.repair import SOLVED, RepairPolicy
+from trm_agents.upi_trm.starts import half_written
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
 from trm_envs.sudoku.env import sudoku_problem
@@ -119,9 +120,20 @@ def test_tries_in_a_row_are_shown_what_the_one_before_has_read(task, refinements
     assert [len(plans) for plans in shown] == [3, 3, 3, 2, 2, 2, 2]
     for number, plans in enumerate(shown):
         before = read[number - 1][[0, 2]] if number == 3 else read[number - 1]
-        first = states.plans[[0, 2]] if number > 2 else states.plans
-        assert np.array_equal(plans, before if number % (refinements + 1) else first)
+        first, turn = states.plans[[0, 2]] if number > 2 else states.plans, number % (refinements + 1)
+        if turn == 2:
+            written = (plans != first).any(0)
+            assert (plans == np.where(written, before, first)).all() and not np.array_equal(plans, before)
+        else:
+            assert np.array_equal(plans, before if turn else first)
     assert np.array_equal(seen["plan"].numpy(), states.plans)
+
+
+def test_half_of_the_cells_are_written():
+    plans, read = torch.zeros(3, 400, dtype=torch.int8), torch.ones(3, 400, dtype=torch.int8)
+    half, other = (half_written(plans, read, attempt) for attempt in (2, 4))
+    assert half.dtype == torch.int8 and (half == half[:1]).all() and 150 < half[0].sum() < 250
+    assert not torch.equal(half, other) and torch.equal(half, half_written(plans, read, 2)) and not plans.any()
 
 
 def test_first_states_alone_are_thought_over(mdp):

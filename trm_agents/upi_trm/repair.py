@@ -18,7 +18,7 @@ from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.recursive_policy import Latent
-from trm_agents.upi_trm.starts import afresh
+from trm_agents.upi_trm.starts import afresh, half_written
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
@@ -65,9 +65,9 @@ class RepairPolicy(TRMPolicy):
             on from. A try asks the model once, and so does every state. The deployed latent is carried then, even if
             `latent` is `episodic` and says how the network is trained.
         restart_unroll: inner steps of each try, z_0 = 0 included.
-        refinements: tries in a row that are shown the plan that the one before has read, as if it had been written,
-            after each that is shown the state itself. What is wrong with a plan may be plainer to see than what is
-            right.
+        refinements: tries in a row, after each that is shown the state itself, that are shown what the one before has
+            read as if it had been written: all of it, and half of its cells, in turn. What is wrong with a plan may be
+            plainer to see than what is right.
     """
 
     network: RepairNetwork | RepairCommittee  # type: ignore[assignment]
@@ -191,8 +191,9 @@ class RepairPolicy(TRMPolicy):
             if not len(unsure):
                 break
             seen = {key: value[rows[unsure]] for key, value in observation.items()}
-            if attempt % (self.refinements + 1):
-                seen["plan"] = shown[unsure]
+            turn = attempt % (self.refinements + 1)
+            if turn:
+                seen["plan"] = shown[unsure] if turn % 2 else half_written(seen["plan"], shown[unsure], attempt)
             tried, doubt, plans = self._attempt(seen, attempt)
             shown[unsure] = torch.from_numpy(plans).to(shown).view_as(seen["plan"])
             if latent is None:

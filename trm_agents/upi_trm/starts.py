@@ -1,4 +1,4 @@
-"""Latents from other starting points: an attempt each at one state."""
+"""Attempts at one state: latents from other starting points, and plans that are half written."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def afresh(
     points = {attempt: _point(attempt, shape, network.radius) for attempt in set(attempts)}
     start = torch.cat([points[attempt] for attempt in attempts]).to(observation["plan"].device)
     return network.run(observation, start, unroll, kept=1).latents[-1]
+
+
+def half_written(plans: Tensor, read: Tensor, attempt: int) -> Tensor:
+    """Plans with half of the cells as they were read, each attempt's own, the same for every state.
+
+    Args:
+        plans: of B states, (B, n_cells).
+        read: what is written, (B, n_cells).
+        attempt: whose choice of cells.
+    """
+    chosen = torch.rand(plans.shape[1], generator=torch.Generator().manual_seed(attempt)) < 0.5
+    return torch.where(chosen.to(plans.device), read, plans)
 
 
 def _point(attempt: int, shape: torch.Size, radius: float | None) -> Tensor:
