@@ -52,17 +52,17 @@ _DEEP: Keywords = {
     "search_instances": 4,
     "search_budget": 100,
 }
-# The latent of the state before remembers what has been tried, and has done most of the work already.
+# The latent of the state before remembers what has been tried, and has done most of the work already. What it settles
+# on may be wrong, as the checker tells, and another start leads elsewhere.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
     "latent": "persistent",
     "carried_unroll": 12,
+    "policy_kwargs": {"restarts": 32, "restart_unroll": 120},
 }
-# What a latent settles on may be wrong, as the checker tells, and another start leads elsewhere.
-_RESTARTED: Keywords = {"policy_kwargs": {"restarts": 32, "restart_unroll": 120}}
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,
-    "SudokuPlanEdit-9x9": {**_LARGE_SUDOKU, **_RESTARTED},
+    "SudokuPlanEdit-9x9": _LARGE_SUDOKU,
     # Their 90 to 120 blanks of 256 take no long chains of logic.
     "SudokuPlanEdit-16x16": {"unroll": 10, "min_unroll": 6, "prior_steps": 20_000},
     "MazePlanEdit": _MAZE,
