@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines import Agent
 from benchmarks import models, records, stats
-from benchmarks.folder import Cell, Folder
+from benchmarks.folder import CURVE_POINTS, Cell, Folder
 from benchmarks.models import Cost
 from benchmarks.protocol import Contestants, Result, evaluate
 from benchmarks.provenance import pool_hash, provenance
@@ -24,7 +24,9 @@ NOTHING = Cost(env_steps=0, model_queries=0, gradient_steps=0, parameters=0, wal
 """What training a reference line costs."""
 
 
-def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int, command: str) -> ResultRow:
+def run_cell(
+    cell: Cell, folder: Folder, contestants: Contestants, threads: int, command: str, points: int = CURVE_POINTS
+) -> ResultRow:
     """Train (or go on training) a cell, or take a reference line; score it and append its row.
 
     Args:
@@ -33,6 +35,7 @@ def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int,
         contestants: methods and reference lines.
         threads: of the numeric libraries of this process.
         command: what the row says it came from.
+        points: measurements of the learning curve.
     """
     row = suite(cell.suite)
     if cell.kind == "line":
@@ -42,7 +45,7 @@ def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int,
     else:
         row = row._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(row.env_kwargs))
         test = pool(row.env_id, row.env_kwargs, "test")
-        greedy, sampled, cost = _trained(cell, row, folder, contestants, threads, test)
+        greedy, sampled, cost = _trained(cell, row, folder, contestants, threads, points, test)
     _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
     result = _row(cell, row, test, greedy, sampled, cost, threads, command)
     records.append(folder.rows_file, result)
@@ -50,7 +53,7 @@ def run_cell(cell: Cell, folder: Folder, contestants: Contestants, threads: int,
 
 
 def _trained(
-    cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, test: Pool
+    cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, points: int, test: Pool
 ) -> tuple[Result, Result, Cost]:
     """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
     # Reference lines need neither.
@@ -76,7 +79,7 @@ def _trained(
     paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
     path = next((path for path in paths if path.exists()), paths[0])
     if not path.exists():
-        train(cell, home, path.parent, contestants, measure)
+        train(cell, home, path.parent, contestants, measure, points)
     label = models.label_of(path)
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.

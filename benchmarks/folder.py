@@ -12,6 +12,9 @@ from filelock import FileLock
 from benchmarks import records
 from benchmarks.rows import CellKey, CurveRow, FailureRow, Kind, ResultRow
 
+CURVE_POINTS = 8
+"""Measurements of a cell's learning curve, where the run asks for no other number."""
+
 
 class Cell(NamedTuple):
     """The unit of work that gives one result row."""

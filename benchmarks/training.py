@@ -12,24 +12,25 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from benchmarks import models, records
-from benchmarks.folder import Cell
+from benchmarks.folder import CURVE_POINTS, Cell
 from benchmarks.models import Cost, Label
 from benchmarks.protocol import Contestants, Result
 from benchmarks.rows import CurveRow
 from benchmarks.suites import Suite
 
-CURVE_POINTS = 8
-"""Measurements of a learning curve, spaced evenly on a logarithmic axis."""
 FIRST_POINT = 1 / 64
-"""Where the first lies, as a fraction of the budget."""
+"""Where the first point of a learning curve lies, as a fraction of the budget."""
 CHECKPOINT_S = 60.0
 """Seconds of training between checkpoints."""
 PROGRESS_S = 1.0
 
 
-def curve_points(steps: int) -> list[int]:
-    """Environment steps at which a run of `steps` is measured; the last is its end."""
-    return sorted({int(x) for x in np.geomspace(max(1.0, steps * FIRST_POINT), steps, CURVE_POINTS).round()})
+def curve_points(steps: int, count: int = CURVE_POINTS) -> list[int]:
+    """Environment steps at which a run of `steps` is measured; the last is its end.
+
+    Spaced evenly on a logarithmic axis, `count` of them where there are as many different steps.
+    """
+    return sorted({int(x) for x in np.geomspace(steps, max(1.0, steps * FIRST_POINT), count).round()})
 
 
 class CellCallback(BaseCallback):
@@ -42,6 +43,7 @@ class CellCallback(BaseCallback):
         cost: the model's counters, given seconds of training.
         checkpoint: writes a checkpoint; None for an algorithm that could not go on from it exactly.
         wall_s: seconds trained before this process.
+        points: measurements of the learning curve.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class CellCallback(BaseCallback):
         cost: Callable[[float], Cost],
         checkpoint: Callable[[float], None] | None,
         wall_s: float,
+        points: int = CURVE_POINTS,
     ) -> None:
         super().__init__()
         self.cell, self.folder = cell, folder
         self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
-        self.points = curve_points(cell.steps)
+        self.points = curve_points(cell.steps, points)
         self.runner_pid = os.getppid()
         self.wall_s, self.since = wall_s, time.perf_counter()
         self.checkpointed = wall_s
@@ -149,9 +152,23 @@ def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contest
 
 
 def train(
-    cell: Cell, suite: Suite, folder: Path, contestants: Contestants, measure: Callable[[BaseAlgorithm], Result]
+    cell: Cell,
+    suite: Suite,
+    folder: Path,
+    contestants: Contestants,
+    measure: Callable[[BaseAlgorithm], Result],
+    points: int = CURVE_POINTS,
 ) -> None:
-    """Train a cell to its budget and write `model.zip`, labelled with what it has cost."""
+    """Train a cell to its budget and write `model.zip`, labelled with what it has cost.
+
+    Args:
+        cell: what to train.
+        suite: what it is trained on.
+        folder: where the cell's files go.
+        contestants: methods.
+        measure: scores the model on validation puzzles.
+        points: measurements of its learning curve.
+    """
     model, wall_s = start_or_resume(cell, suite, folder, contestants)
 
     def cost(seconds: float) -> Cost:
@@ -163,7 +180,7 @@ def train(
     checkpoint = (
         (lambda seconds: save("checkpoint.zip", seconds)) if contestants.METHODS[cell.algo].resumes_exactly else None
     )
-    callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s)
+    callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:
         model.learn(remaining, callback=callback, reset_num_timesteps=model.num_timesteps == 0)

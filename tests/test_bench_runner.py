@@ -57,6 +57,7 @@ def test_a_run_gives_every_cell_one_row(finished):
 def test_learning_curves_are_spaced_logarithmically_and_end_at_the_budget(finished):
     steps = [p.env_steps for p in finished.curves() if (p.algo, p.seed) == ("mine", 0)]
     assert steps == training.curve_points(200) == [3, 6, 10, 19, 34, 61, 110, 200]
+    assert training.curve_points(200, 3) == [3, 25, 200] and training.curve_points(200, 1) == [200]
 
 
 def test_a_row_says_where_it_comes_from_without_paths_or_hosts(finished):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from benchmarks import models
+from benchmarks.folder import CURVE_POINTS
 from benchmarks.protocol import Contestants
 
 
@@ -61,6 +62,17 @@ def model_file(text: str) -> Path:
         return models.located(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_points(parser: argparse.ArgumentParser) -> None:
+    """`--points N`."""
+    parser.add_argument(
+        "--points",
+        type=positive,
+        default=CURVE_POINTS,
+        metavar="N",
+        help="measurements of each learning curve (default: 8); 1 is its end alone, for agents that are slow to score",
+    )
 
 
 def add_contestants(parser: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=arguments.seeds, required=True)
     parser.add_argument("--steps", type=int, required=True, help="environment steps; 0 for a reference line")
     parser.add_argument("--threads", type=arguments.positive, default=1)
+    arguments.add_points(parser)
     arguments.add_contestants(parser)
 
 
@@ -35,5 +36,6 @@ def run(options: argparse.Namespace) -> int:
     for seed in options.seeds:
         cell = Cell(options.suite, options.algo, seed, options.steps, options.kind)
         if cell.key not in done:
-            print(describe(run_cell(cell, folder, contestants, options.threads, command)), flush=True)
+            row = run_cell(cell, folder, contestants, options.threads, command, options.points)
+            print(describe(row), flush=True)
     return 0

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="a new folder for rows, models and the report")
     parser.add_argument("--resume", action="store_true", help="go on in an existing folder; finished cells are kept")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, train nothing and write nothing")
+    arguments.add_points(parser)
     arguments.add_contestants(parser)
 
 
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     runner = Runner(
         folder,
         LocalLauncher(),
-        ["--threads", str(options.threads), "--contestants", options.contestants],
+        ["--threads", str(options.threads), "--points", str(options.points), "--contestants", options.contestants],
         console,
     )
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
