@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from math import nan
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.counters import COUNTS
 from baselines.registry import LINES, Method, make, method
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
@@ -122,22 +123,26 @@ def own_randomness(model: BaseAlgorithm, rng: np.random.Generator) -> Iterator[N
             model.action_space.np_random.bit_generator.state = actions
 
 
-def carry_over(name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
+def carry_over(
+    name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None = None
+) -> BaseAlgorithm:
     """A new model with the settings of a row on an environment, and the weights of this model.
 
-    The model stays as it is, and so do global generators. What is carried over goes on from the same number of steps.
+    The model stays as it is. What is carried over counts on from what the model has cost: schedules of a further
+    `learn(..., reset_num_timesteps=False)` go on too.
 
     Args:
         name: row of `METHODS`: the model's own, or a variant with other settings.
         model: from `make` or `load`.
         env_id: the environment, another one than the model's for instance.
         env_kwargs: its keywords.
+        seed: of further training, as for `make`; None leaves global generators alone.
 
     Raises:
         ValueError: the weights do not fit there.
     """
-    with own_randomness(model, np.random.default_rng(0)):
-        there = make(name, env_id, env_kwargs, seed=None, device=str(model.device))
+    with own_randomness(model, np.random.default_rng(0)) if seed is None else nullcontext():
+        there = make(name, env_id, env_kwargs, seed, str(model.device))
     try:
         there.policy.load_state_dict(model.policy.state_dict())
     except RuntimeError as error:
@@ -145,7 +150,9 @@ def carry_over(name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping
             f"{name!r} cannot be carried over to {env_id}: its weights have the size of the environment that it was "
             f"trained on ({error})"
         ) from None
-    there.num_timesteps = model.num_timesteps
+    for count in COUNTS:
+        if hasattr(model, count):
+            setattr(there, count, getattr(model, count))
     return there
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
+COUNTS = ("num_timesteps", "gradient_steps_done", "model_queries")
+"""Attributes in which models keep what they have cost; not all models have all of them."""
+
 
 def count_gradient_steps(model: BaseAlgorithm) -> None:
     """Count every optimiser step of the model from now on, in `model.gradient_steps_done`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from benchmarks.provenance import pool_hash, provenance
 from benchmarks.rows import ResultRow, pack_bits
 from benchmarks.suites import Pool, Suite, pool, suite
 from trm_envs.plan_edit.task import Grids
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 VALIDATION_PUZZLES = 128
 """Puzzles of the validation pool that a point of a learning curve is measured on, spread evenly over it."""
@@ -56,35 +60,59 @@ def _trained(
     cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, points: int, test: Pool
 ) -> tuple[Result, Result, Cost]:
     """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
-    # Reference lines need neither.
+    # Reference lines do not need it.
     import torch
-    from stable_baselines3.common.base_class import BaseAlgorithm
-
-    from benchmarks.training import train
 
     torch.set_num_threads(threads)
-    validation = pool(row.env_id, row.env_kwargs, "validation")
-    home = row if row.trained_on is None else suite(row.trained_on)
-    home = home._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(home.env_kwargs))
-
-    def agent_on(puzzles: Pool, model: BaseAlgorithm) -> Agent:
-        if row.trained_on is not None:
-            model = contestants.carry_over(cell.algo, model, row.env_id, row.env_kwargs)
-        return contestants.agent_of(cell.algo, model, puzzles.mdp, np.random.default_rng(cell.seed))
-
-    def measure(model: BaseAlgorithm) -> Result:
-        return evaluate(agent_on(validation, model), validation.mdp, spread(validation.instances, VALIDATION_PUZZLES))
-
-    # A suite that this one's methods train on may have trained the same cell.
-    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
-    path = next((path for path in paths if path.exists()), paths[0])
-    if not path.exists():
-        train(cell, home, path.parent, contestants, measure, points)
+    path = _model(cell, row, folder, contestants, points)
     label = models.label_of(path)
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.
-    agent = agent_on(test, contestants.load(cell.algo, str(path), home.env_id, home.env_kwargs))
+    model = contestants.load(cell.algo, str(path), label.env_id, label.env_kwargs)
+    agent = _agent(cell, row, contestants, test, model)
     return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
+
+
+def _model(cell: Cell, row: Suite, folder: Folder, contestants: Contestants, points: int) -> Path:
+    """The final model of a cell on its suite; trained now, unless it is there.
+
+    Raises:
+        ValueError: the cell's budget ends before training on its own suite begins.
+    """
+    # Reference lines do not need it.
+    from benchmarks.training import train
+
+    def of_method(name: str) -> Suite:
+        named = suite(name)
+        return named._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(named.env_kwargs))
+
+    home = row if row.trained_on is None else of_method(row.trained_on)
+    # A suite that this one's methods train on may have trained the same cell.
+    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
+    for path in paths:
+        if path.exists():
+            return path
+    begun = None
+    if row.begun_on is not None:
+        name, steps = row.begun_on
+        if cell.steps <= steps:
+            raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
+        begun = _model(cell._replace(suite=name, steps=steps), of_method(name), folder, contestants, points)
+    validation = pool(row.env_id, row.env_kwargs, "validation")
+    puzzles = spread(validation.instances, VALIDATION_PUZZLES)
+
+    def measure(model: BaseAlgorithm) -> Result:
+        return evaluate(_agent(cell, row, contestants, validation, model), validation.mdp, puzzles)
+
+    train(cell, home, paths[0].parent, contestants, measure, points, begun)
+    return paths[0]
+
+
+def _agent(cell: Cell, row: Suite, contestants: Contestants, puzzles: Pool, model: BaseAlgorithm) -> Agent:
+    """The agent of a model of a cell, carried over where its suite has it trained elsewhere."""
+    if row.trained_on is not None:
+        model = contestants.carry_over(cell.algo, model, row.env_id, row.env_kwargs)
+    return contestants.agent_of(cell.algo, model, puzzles.mdp, np.random.default_rng(cell.seed))
 
 
 def spread(instances: Grids, count: int) -> Grids:

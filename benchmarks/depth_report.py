@@ -20,6 +20,7 @@ COLOURS = {
     ("certified", 0.7): "#2e86ab",
     ("certified", 0.5): "#6a4c93",
     ("certified", 0.2): "#c77dba",
+    ("certified", 0.02): "#5c677d",
 }
 """By contraction and L_z."""
 Quantity = Callable[[DepthRow], float]

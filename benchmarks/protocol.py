@@ -51,8 +51,10 @@ class Contestants(Protocol):
     def load(self, name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
         """A saved model."""
 
-    def carry_over(self, name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
-        """A model on another environment, with the weights that it has."""
+    def carry_over(
+        self, name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None = ...
+    ) -> BaseAlgorithm:
+        """A model on another environment, with the weights that it has and what it has cost."""
 
     def agent_of(
         self,

@@ -22,6 +22,8 @@ class Suite(NamedTuple):
     """Default number of environment steps of a training run."""
     trained_on: str | None = None
     """Another suite that methods train on, to be scored on this one's puzzles as they are; None: on this one's own."""
+    begun_on: tuple[str, int] | None = None
+    """Another suite that methods train on at first, and for how many of their environment steps."""
 
 
 def _row(name: str, env: str, steps: int, **kwargs: Any) -> Suite:
@@ -52,7 +54,7 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000, (20, 40), (41, 89), (90, 120)),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
-        _row("maze-15x15", "MazePlanEdit-15x15", 500_000, curriculum=[9, 15], retry=0.3),
+        _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),
         _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
         _row("sudoku-16x16-from-9x9", "SudokuPlanEdit-16x16", 60_000)._replace(trained_on="sudoku-9x9"),

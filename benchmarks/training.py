@@ -129,8 +129,10 @@ class Told(BaseCallback):
         return True
 
 
-def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contestants) -> tuple[BaseAlgorithm, float]:
-    """The model to train, and seconds that it has been trained already.
+def start_or_resume(
+    cell: Cell, suite: Suite, folder: Path, contestants: Contestants, begun: Path | None = None
+) -> tuple[BaseAlgorithm, float]:
+    """The model to train, and seconds that it has been trained already, on `begun` included.
 
     A row that resumes exactly goes on from its checkpoint as if it had never stopped. SB3's algorithms save neither
     generators nor buffers, so their cells start again.
@@ -148,7 +150,13 @@ def start_or_resume(cell: Cell, suite: Suite, folder: Path, contestants: Contest
             records.append(folder / "curve.jsonl", row)
         return model, label.cost.wall_s
     (folder / "curve.jsonl").unlink(missing_ok=True)
-    return contestants.make(cell.algo, suite.env_id, suite.env_kwargs, cell.seed), 0.0
+    if begun is None:
+        return contestants.make(cell.algo, suite.env_id, suite.env_kwargs, cell.seed), 0.0
+    label = models.label_of(begun)
+    assert label is not None and label.cost is not None
+    first = contestants.load(cell.algo, str(begun), label.env_id, label.env_kwargs)
+    model = contestants.carry_over(cell.algo, first, suite.env_id, suite.env_kwargs, cell.seed)
+    return model, label.cost.wall_s
 
 
 def train(
@@ -158,6 +166,7 @@ def train(
     contestants: Contestants,
     measure: Callable[[BaseAlgorithm], Result],
     points: int = CURVE_POINTS,
+    begun: Path | None = None,
 ) -> None:
     """Train a cell to its budget and write `model.zip`, labelled with what it has cost.
 
@@ -168,8 +177,9 @@ def train(
         contestants: methods.
         measure: scores the model on validation puzzles.
         points: measurements of its learning curve.
+        begun: a model of the method that was trained elsewhere, to go on with; None: a new one.
     """
-    model, wall_s = start_or_resume(cell, suite, folder, contestants)
+    model, wall_s = start_or_resume(cell, suite, folder, contestants, begun)
 
     def cost(seconds: float) -> Cost:
         return Cost.of(model, contestants, seconds)

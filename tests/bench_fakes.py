@@ -97,7 +97,7 @@ def load(name, path, env_id, env_kwargs):
     return model
 
 
-def carry_over(name, model, env_id, env_kwargs):
+def carry_over(name, model, env_id, env_kwargs, seed=None):
     model.carried_to = env_id
     return model
 

@@ -205,6 +205,20 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
     assert (policy.network.unroll, policy.restarts) == (expected["unroll"], expected["policy_kwargs"]["restarts"])
 
 
+def test_what_was_carried_over_counts_on_and_trains_as_its_seed_says() -> None:
+    small, large = "MazePlanEdit-5x5-v0", "MazePlanEdit-9x9-v0"
+    name = "upi_trm@unroll=2@min_unroll=2@max_unroll=2@backprop_steps=2@policy_kwargs.restarts=0"
+    model = make(name, small, {}, 0).learn(3_000)
+    further = [carry_over(name, model, large, {}, seed) for seed in (1, 1, 2)]
+    for there in further:
+        assert there.num_timesteps == 3_000 and 0 < gradient_steps(model) == gradient_steps(there)
+        assert 0 < model_queries(model) == model_queries(there)
+        there.learn(3_000, reset_num_timesteps=False)
+        assert there.num_timesteps == 6_000 and gradient_steps(there) > gradient_steps(model)
+    weights = [torch.nn.utils.parameters_to_vector(there.policy.parameters()) for there in further]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
 def test_what_has_a_size_is_not_carried_over() -> None:
     model = make("ppo", "MazePlanEdit-5x5-v0", {}, 0)
     with pytest.raises(ValueError, match="'ppo' cannot be carried over to MazePlanEdit-9x9-v0"):

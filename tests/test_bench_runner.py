@@ -159,6 +159,34 @@ def test_a_suite_may_be_trained_on_another(tmp_path, monkeypatch, trained_before
     assert set(curve) == ({"sudoku-4x4-hard"} if trained_before else {"elsewhere"})
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
+    """100 steps there, the rest here, all of it counted; a resumed cell does not begin again."""
+    begun = suite("sudoku-9x9-easy")._replace(name="begun", begun_on=("sudoku-4x4-hard", 100))
+    monkeypatch.setitem(SUITES, "begun", begun)
+    folder, cell = Folder(tmp_path), Cell("begun", "mine", 3, 200)
+    folder.save_plan([cell], {"command": "python -m benchmarks run"})
+    made, learned = [], []
+    make, learn = bench_fakes.make, bench_fakes.FakeModel.learn
+    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    monkeypatch.setattr(
+        bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
+    )
+    if interrupted:
+        interrupted_cell(folder, cell, monkeypatch)
+        assert learned == [100, 100] and (folder.of_cell(cell) / "checkpoint.zip").exists()
+    row = run_cell(cell, folder, bench_fakes, 1, "")
+    assert made == ["SudokuPlanEdit-4x4-v0"] and learned[:2] == [100, 100] and len(learned) == 2 + interrupted
+    assert (row.suite, row.env_id, row.steps, row.env_steps) == ("begun", "SudokuPlanEdit-9x9-v0", 200, 200)
+    assert {(point.suite, point.env_steps) for point in folder.curves()} == {("begun", 110), ("begun", 200)}
+    assert not folder.of_cell(cell._replace(suite="sudoku-4x4-hard", steps=100)).joinpath("checkpoint.zip").exists()
+
+
+def test_a_budget_must_reach_beyond_what_a_suite_begins_with(tmp_path):
+    with pytest.raises(ValueError, match="maze-15x15 begins with 120000 steps of maze-9x9: ask for more than 120000"):
+        run_cell(Cell("maze-15x15", "mine", 0, 120_000), Folder(tmp_path), bench_fakes, 1, "")
+
+
 def test_training_time_excludes_scoring_and_survives_a_resume(tmp_path, monkeypatch):
     """Half a second a step, a thousand for every evaluation, an hour between the kill and the resume."""
     folder, _ = new_folder(tmp_path / "clock")

@@ -44,7 +44,7 @@ def test_every_variant_has_its_colour():
 def test_variants_differ_in_two_dials_only():
     of_all = [baselines.METHODS[name].hyperparameters_for(ENV) for name in variants()]
     ordinary = baselines.METHODS["upi_trm"].hyperparameters_for(ENV)
-    assert len({str(keywords) for keywords in of_all}) == len(of_all) == 2 * (1 + 1 + 4)
+    assert len({str(keywords) for keywords in of_all}) == len(of_all) == 2 * (1 + 1 + 5)
     for keywords in of_all:
         different = {key for key, value in keywords.items() if key not in ordinary or ordinary[key] != value}
         assert different - {"unroll", "radius", "contraction", "lipschitz"} == set() and keywords["unroll"] == 2
