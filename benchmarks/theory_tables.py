@@ -76,13 +76,16 @@ def violated(row: AuditRow) -> bool:
 
 def steps(rows: Sequence[AuditRow]) -> str:
     """One line a setting: shares of the steps whose rise is certain, and what rose."""
-    heads = ["mixture_alpha", "seeds", "steps", "violations", "eta rose", *(f"{name} > 0" for name in BOUNDS)]
+    heads = ["mixture_alpha", "puzzles, states", "seeds", "steps", "violations", "eta rose"]
+    heads += [f"{name} > 0" for name in BOUNDS]
     lines = _heading([*heads, "estimated > 0", "median alpha"])
     for key, group in _settings(rows):
         shares = [f"{np.mean([getattr(row, name) > SURELY for row in group]):.0%}" for name in ("rise", *BOUNDS)]
         estimated = [row.estimated for row in group if not np.isnan(row.estimated)]
         believed = f"{np.mean(np.array(estimated) > SURELY):.0%}" if estimated else "-"
-        cells = [key[1], str(len({row.seed for row in group})), str(len(group)), str(sum(map(violated, group)))]
+        closures = f"{group[0].instances}, {group[0].states:,}"
+        cells = [key[1], closures, str(len({row.seed for row in group})), str(len(group))]
+        cells.append(str(sum(map(violated, group))))
         lines.append(_line([*cells, *shares, believed, f"{np.median([row.alpha for row in group]):.3g}"]))
     return "\n".join(lines)
 
@@ -99,9 +102,9 @@ def expiry(rows: Sequence[AuditRow]) -> str:
     return "\n".join(lines)
 
 
-def _settings(rows: Sequence[AuditRow]) -> Iterator[tuple[tuple[str, str, int, int], list[AuditRow]]]:
-    def key(row: AuditRow) -> tuple[str, str, int, int]:
-        return row.suite, row.setting, row.capacity, row.steps
+def _settings(rows: Sequence[AuditRow]) -> Iterator[tuple[tuple[str, str, int, int, int], list[AuditRow]]]:
+    def key(row: AuditRow) -> tuple[str, str, int, int, int]:
+        return row.suite, row.setting, row.capacity, row.steps, row.instances
 
     for found, group in groupby(sorted(rows, key=key), key=key):
         yield found, list(group)
@@ -119,22 +122,23 @@ def table(name: str, folder: Path = FOLDER) -> str:
     """A block's table, empty without rows.
 
     Args:
-        name: `theory:` and `certificates`, `closures`, `steps`, `expiry`, `depth` or `dials`.
+        name: `theory:` and `certificates`, `closures`, `latents`, `steps`, `expiry`, `depth` or `dials`.
         folder: of the rows.
 
     Raises:
         ValueError: there is no such table.
     """
     kind = name.removeprefix("theory:")
-    if kind in ("certificates", "closures"):
+    if kind in ("certificates", "closures", "latents"):
         files = sorted(folder.glob(f"{kind}-*.csv"))
         rows = [row for path in files for row in records.read(path, CertificateRow)]
         return certificates(rows) if rows else ""
-    if kind in ("steps", "expiry"):
-        audited = records.read(folder / "audits.csv", AuditRow)
-        if kind == "expiry":
-            audited += records.read(folder / "expiry.csv", AuditRow)
-        return (steps if kind == "steps" else expiry)(audited) if audited else ""
+    if kind == "steps":
+        audited = [row for path in sorted(folder.glob("audits*.csv")) for row in records.read(path, AuditRow)]
+        return steps(audited) if audited else ""
+    if kind == "expiry":
+        ended = [row for name in ("audits", "expiry") for row in records.read(folder / f"{name}.csv", AuditRow)]
+        return expiry(ended) if ended else ""
     if kind == "depth":
         measured = records.read(folder / "depth.csv", DepthRow)
         return depth_table([row for row in measured if row.states_set == "B1"], SHOWN_DEPTHS) if measured else ""

@@ -65,6 +65,19 @@ def test_larger_closures_hold_and_grow_as_the_page_says():
     assert all(4.5 < after / before < 5.5 for before, after in pairwise(sizes))
 
 
+def test_certificates_of_carried_latents_hold_on_many_more_states():
+    found = {path.stem: rows(path) for path in sorted(FOLDER.glob("latents-*.csv"))}
+    assert [len(certified) for certified in found.values()] == [24] * 4
+    assert all(row.violations == 0 and row.checks > 100 for certified in found.values() for row in certified)
+    assert not any(row.commit.endswith("+") for certified in found.values() for row in certified)
+    states = {name: sum(row.states for row in certified) for name, certified in found.items()}
+    assert states["latents-1-persistent"] > 5 * states["latents-1-episodic"]
+    assert states["latents-2-persistent"] > 100 * states["latents-2-episodic"]
+    for blanks in (1, 2):
+        pools = [[row.instance for row in found[f"latents-{blanks}-{kind}"]] for kind in ("episodic", "persistent")]
+        assert pools[0] == pools[1]
+
+
 def test_the_audited_runs_say_what_the_page_says():
     audited = records.read(FOLDER / "audits.csv", AuditRow)
     assert len(audited) == 72 and {(row.instances, row.states, row.capacity) for row in audited} == {(1, 331, 16)}
@@ -79,6 +92,23 @@ def test_the_audited_runs_say_what_the_page_says():
     assert all(row.estimated > 0.0 for row in safe)
     assert all(max(row.two_deviations, row.exact_one) < SURELY for row in fell)
     assert max(row.expiry_tv for row in audited if row.promotion == 12) < 1e-7
+
+
+def test_the_audits_of_three_puzzles_say_what_the_page_says():
+    audited = records.read(FOLDER / "audits-2-3-4.csv", AuditRow)
+    assert len(audited) == 72 and {(row.instances, row.states, row.capacity) for row in audited} == {(3, 9_976, 16)}
+    assert not any(violated(row) or row.commit.endswith("+") for row in audited)
+    fixed, safe = ([row for row in audited if row.setting == name] for name in ("0.3", "safe"))
+    assert all(row.rise > 0.0 for row in audited)
+    assert [sum(row.two_deviations > SURELY for row in group) for group in (fixed, safe)] == [35, 36]
+    assert [sum(row.one_deviation > SURELY for row in group) for group in (fixed, safe)] == [3, 33]
+    shares = [np.median([row.two_deviations / row.rise for row in group]) for group in (fixed, safe)]
+    assert shares == pytest.approx([0.71, 0.99], abs=0.005)
+    assert all(row.estimated > 0.0 for row in safe)
+    ends = [[row.eta + row.rise for row in group if row.promotion == 12] for group in (fixed, safe)]
+    assert (
+        all(end == pytest.approx(-12.02, abs=0.005) for end in ends[0]) and -13.2 < min(ends[1]) < max(ends[1]) < -12.2
+    )
 
 
 def test_what_expires_in_long_runs_is_within_its_bound():
@@ -157,7 +187,7 @@ def test_steps_in_a_table():
     good, bad = audit_row(), audit_row(seed=1, exact=2.0, expiry_tv=0.25)
     assert not violated(good) and violated(bad) and violated(audit_row(expiry_tv=0.75))
     line = steps([good, bad]).splitlines()[2]
-    assert line.startswith("| safe | 2 | 2 | 1 | 100% | 0% | 100% |")
+    assert line.startswith("| safe | 1, 3 | 2 | 2 | 1 | 100% | 0% | 100% |")
     assert expiry([good, bad]).splitlines()[2] == "| safe | 16 | 2 | 1 | 5.0e-01 | 5.0e-01 | 5.0e-01 | 1.5 |"
 
 
