@@ -11,9 +11,10 @@ from benchmarks.protocol import evaluate
 from trm_agents import UPITRM
 from trm_agents.search import policy_guesser
 from trm_agents.upi_trm import hits as hits_of
-from trm_agents.upi_trm import repair
-from trm_agents.upi_trm.repair import SOLVED, RepairPolicy
+from trm_agents.upi_trm import tries as tries_module
+from trm_agents.upi_trm.repair import RepairPolicy
 from trm_agents.upi_trm.starts import half_written
+from trm_agents.upi_trm.tries import SOLVED, Tries
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
 from trm_envs.sudoku.env import sudoku_problem
@@ -52,22 +53,26 @@ def policy_of(mdp, **kwargs):
     return made
 
 
+def tries_of(policy):
+    return Tries(policy.averaged, policy.mdp, policy.restarts, policy.restart_unroll, policy.refinements)
+
+
 def attempts(policy, seen, count):
     """Latents and doubts of every try."""
     with torch.no_grad():
-        tried = [policy._attempt(seen, attempt) for attempt in range(count)]
+        tried = [tries_of(policy).one(seen, number) for number in range(count)]
     return torch.stack([latent for latent, _, _ in tried]), torch.stack([doubt for _, doubt, _ in tried])
 
 
 @pytest.mark.parametrize("members", [1, 2])
 def test_the_try_of_least_doubt_is_gone_on_from(mdp, members, monkeypatch):
     policy, seen = policy_of(mdp, restarts=5, members=members), seen_by(first_states(mdp))
-    monkeypatch.setattr(policy, "_solves", lambda plans, _: torch.zeros(len(plans), dtype=torch.bool))
-    monkeypatch.setattr(repair, "CLUELESS", 1.0)
+    monkeypatch.setattr(Tries, "_solve", lambda _, plans, states: torch.zeros(len(plans), dtype=torch.bool))
+    monkeypatch.setattr(tries_module, "CLUELESS", 1.0)
     latents, doubts = attempts(policy, seen, 6)
     assert (doubts > 0.0).all() and (doubts.argmin(0) > 0).any()
     chosen = latents[doubts.argmin(0), torch.arange(6)]
-    assert torch.equal(policy._thought_over(seen, None), chosen)
+    assert torch.equal(tries_of(policy).best(seen, None), chosen)
     with torch.no_grad():
         hits, last = policy.averaged.hits(seen, chosen)
         expected = policy._policy(policy._gains(hits, policy._states(seen)), policy._choices(policy._states(seen)))
@@ -82,7 +87,7 @@ def test_no_further_start_where_the_checker_agrees(mdp, monkeypatch):
     doubts = [0.3, 0.3, 0.3, 0.3, 0.6, 0.3]
     numbers = seen["instance"].flatten(1)
 
-    def attempt_of(observation, attempt):
+    def one(_, observation, attempt):
         rows = [int((numbers == row).all(1).nonzero()[0]) for row in observation["instance"].flatten(1)]
         asked.append(rows)
         doubt = torch.tensor(
@@ -90,8 +95,8 @@ def test_no_further_start_where_the_checker_agrees(mdp, monkeypatch):
         )
         return torch.full((len(rows), 64, 8), float(attempt + 1)), doubt, np.zeros((len(rows), 16), np.int8)
 
-    monkeypatch.setattr(policy, "_attempt", attempt_of)
-    latent = policy._thought_over(seen, None)
+    monkeypatch.setattr(Tries, "one", one)
+    latent = tries_of(policy).best(seen, None)
     assert asked == [[0, 1, 2, 3, 4, 5], [0, 3, 5], [0, 3, 5], [3, 5], [5], [5]]
     assert latent[:, 0, 0].tolist() == [3.0, 1.0, 1.0, 4.0, 1.0, 6.0]
 
@@ -102,21 +107,21 @@ def test_tries_in_a_row_are_shown_what_the_one_before_has_read(task, refinements
     mdp, source = sudoku_problem(4) if task == "sudoku" else maze_problem(5)
     policy, rng = policy_of(mdp, restarts=6, refinements=refinements), np.random.default_rng(0)
     states = mdp.initial(np.stack([source.sample(rng) for _ in range(3)]))
-    seen, shown, read, attempt_of = seen_by(states), [], [], policy._attempt
+    seen, shown, read, one = seen_by(states), [], [], Tries.one
     # The second state is solved by the third try, the others never.
-    monkeypatch.setattr(repair, "CLUELESS", 1.0)
+    monkeypatch.setattr(tries_module, "CLUELESS", 1.0)
 
-    def attempt(observation, number):
+    def recorded(self, observation, number):
         shown.append(observation["plan"].numpy().copy())
-        tried, doubt, plans = attempt_of(observation, number)
+        tried, doubt, plans = one(self, observation, number)
         read.append(plans)
         doubt = torch.where(doubt == SOLVED, 0.5, doubt)
         if number == 2:
             doubt[1] = SOLVED
         return tried, doubt, plans
 
-    monkeypatch.setattr(policy, "_attempt", attempt)
-    policy._thought_over(seen, None)
+    monkeypatch.setattr(Tries, "one", recorded)
+    tries_of(policy).best(seen, None)
     assert [len(plans) for plans in shown] == [3, 3, 3, 2, 2, 2, 2]
     for number, plans in enumerate(shown):
         before = read[number - 1][[0, 2]] if number == 3 else read[number - 1]
@@ -144,12 +149,12 @@ def test_first_states_alone_are_thought_over(mdp):
     went_on = carried.clone()
     carried[[1, 4]] = 0.0
     before = carried.clone()
-    over = policy._thought_over(seen, carried)
+    over = tries_of(policy).best(seen, carried)
     assert torch.equal(carried, before)
     others = [0, 2, 3, 5]
     assert torch.equal(over[others], went_on[others])
-    assert torch.equal(over[[1, 4]], policy._thought_over(seen, None)[[1, 4]])
-    assert policy._thought_over(seen, went_on) is went_on
+    assert torch.equal(over[[1, 4]], tries_of(policy).best(seen, None)[[1, 4]])
+    assert tries_of(policy).best(seen, went_on) is went_on
 
 
 def test_what_is_done_depends_on_nothing_else_in_the_batch(mdp):
@@ -176,7 +181,7 @@ def test_a_latent_that_the_checker_agrees_with_is_written(mdp, monkeypatch):
     solution = solve(states.instances)[0]
     # In the last row two cells are taken for one another: the checker does not agree.
     said = likely(solution, states, 3)
-    monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
+    monkeypatch.setattr(Tries, "read", lambda _, latent, seen: said[: len(latent)].clone())
     carried = torch.randn(4, 64, 8)
     while (states.plans != solution).any(1)[:3].all():
         asked, called = policy.queries, policy.calls
@@ -209,17 +214,18 @@ def test_restarts_carry_the_latents_of_a_policy_trained_without(task):
 def test_tries_know_what_the_checker_says(mdp, monkeypatch):
     policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
     said = likely(solve(states.instances)[0], states, 1)
-    monkeypatch.setattr(policy, "_read", lambda latent, _: said[: len(latent)].clone())
-    _, doubt, plans = policy._attempt(seen_by(states), 0)
+    monkeypatch.setattr(Tries, "read", lambda _, latent, seen: said[: len(latent)].clone())
+    tries = tries_of(policy)
+    _, doubt, plans = tries.one(seen_by(states), 0)
     assert (plans == solve(states.instances)[0]).all(1).tolist() == [True, False, True]
-    assert doubt.tolist() == pytest.approx([SOLVED, 0.075, SOLVED], rel=1e-4) and policy.queries == 3
+    assert doubt.tolist() == pytest.approx([SOLVED, 0.075, SOLVED], rel=1e-4) and tries.queries == 3
 
 
 def test_agents_count_tries_as_calls(mdp, monkeypatch):
     policy, states = policy_of(mdp, restarts=2), first_states(mdp, 3)
     said = likely(solve(states.instances)[0], states, 1)
-    monkeypatch.setattr(policy, "_read", lambda latent, _: said[-len(latent) :].clone())
-    monkeypatch.setattr(policy, "_solves", lambda plans, _: torch.tensor([False, *[True] * (len(plans) - 1)]))
+    monkeypatch.setattr(Tries, "read", lambda _, latent, seen: said[-len(latent) :].clone())
+    monkeypatch.setattr(Tries, "_solve", lambda _, plans, states: torch.tensor([False, *[True] * (len(plans) - 1)]))
     with torch.no_grad():
         policy.action_probabilities(seen_by(states))
     # Three tries of the first state, one of each other, and the first one is thought about once more.
@@ -233,8 +239,8 @@ def test_a_guess_is_the_plan_that_an_attempt_reads(mdp):
     for row, attempt in enumerate(numbers):
         alone = states.at(slice(row, row + 1))
         with torch.no_grad():
-            latent, _, plans = policy._attempt(seen_by(alone), attempt)
-            hits = policy._read(latent, seen_by(alone))
+            latent, _, plans = tries_of(policy).one(seen_by(alone), attempt)
+            hits = tries_of(policy).read(latent, seen_by(alone))
         assert np.array_equal(guessed[row], hits_of.likeliest(mdp, hits, alone)[0])
         assert np.array_equal(guessed[row], plans[0])
     assert not np.array_equal(guessed, policy.guess(seen_by(states), [0] * 4))
@@ -255,9 +261,9 @@ def test_what_a_latent_says_of_a_maze_outlives_edits():
     free = np.flatnonzero(mdp.action_mask(states)[0])
     latent = torch.randn(1, 25, 8)
     with torch.no_grad():
-        before = policy._read(latent, seen_by(states))[0, :, 0]
+        before = tries_of(policy).read(latent, seen_by(states))[0, :, 0]
         move = mdp.transition(states, free[:1])
-        after = policy._read(latent, seen_by(move.successors))[0, :, 0]
+        after = tries_of(policy).read(latent, seen_by(move.successors))[0, :, 0]
     assert after[free[0]].item() == pytest.approx(1.0 - before[free[0]].item(), rel=1e-5)
     others = np.delete(np.arange(25), free[0])
     assert torch.equal(after[others], before[others])
@@ -285,8 +291,8 @@ def test_doubt_is_the_share_of_editable_cells_that_are_likely_wrong(mdp):
 
 
 def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monkeypatch):
-    thought, think = [], RepairPolicy._thought_over
-    monkeypatch.setattr(RepairPolicy, "_thought_over", lambda *args: thought.append(1) or think(*args))
+    thought, think = [], Tries.best
+    monkeypatch.setattr(Tries, "best", lambda *args: thought.append(1) or think(*args))
     env = make_vec_env("SudokuPlanEdit-4x4-v0", 2, seed=0)
     kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5, "refinements": 1}
     settings = {**PERSISTENT, "n_steps": 8, "learning_starts": 10, "seed": 0, "device": "cpu"}

@@ -18,15 +18,9 @@ from trm_agents.upi_trm.action_values import enumerated
 from trm_agents.upi_trm.improvement import centred, masked_log_softmax
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.recursive_policy import Latent
-from trm_agents.upi_trm.starts import afresh, half_written
+from trm_agents.upi_trm.tries import Tries, seen_states
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
-
-SOLVED = -1.0
-"""In place of a doubt: the checker has seen the plan."""
-CLUELESS = 0.5
-"""Doubt from which on other starts are no use: a network that knows as little has yet to learn."""
 
 
 class RepairPolicy(TRMPolicy):
@@ -137,9 +131,13 @@ class RepairPolicy(TRMPolicy):
 
     def _ask(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor]:
         """Probabilities p of the deployed network, and the latent to go on from: empty where none is carried."""
-        if self.restarts:
-            return self._ask_checked(observation, self._thought_over(observation, latent))
         assert isinstance(observation, dict)
+        if self.restarts:
+            tries = self._tries()
+            found = tries.go_on(observation, tries.best(observation, latent), self.readout_steps)
+            self.calls += tries.calls
+            self.queries += tries.queries
+            return found
         self.calls += len(observation["plan"])
         hits, last = self.averaged.hits(observation, latent, self.readout_steps)
         return hits, last if self.latent == "persistent" else hits.new_zeros(len(hits), 0)
@@ -154,68 +152,10 @@ class RepairPolicy(TRMPolicy):
             hits[rows] = self.hit_probabilities({key: value[rows] for key, value in observation.items()}, None, member)
         return hits
 
-    def _ask_checked(self, observation: PyTorchObs, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """As `_ask`, but where the checker agrees with a latent it is read as it is."""
-        assert isinstance(observation, dict)
-        hits, latent, states = self._read(latent, observation), latent.clone(), self._states(observation)
+    def _tries(self) -> Tries:
         assert self.mdp is not None
-        rows = torch.nonzero(~self._solves(reading.likeliest(self.mdp, hits, states), states)).squeeze(1)
-        if len(rows):
-            self.calls += len(rows)
-            part = {key: value[rows] for key, value in observation.items()}
-            hits[rows], latent[rows] = self.averaged.hits(part, latent[rows], self.readout_steps)
-        return hits, latent
+        return Tries(self.averaged, self.mdp, self.restarts, self.restart_unroll, self.refinements)
 
-    def _read(self, latent: Tensor, observation: dict[str, Tensor]) -> Tensor:
-        """Probabilities p read from latents as they are, (B, n_cells, n_symbols)."""
-        return self.averaged.probabilities(self.averaged.logits(latent[None], observation))[0]
-
-    def _solves(self, plans: Grids, states: PlanStates) -> Tensor:
-        """Whether the checker calls these plans solved, (B,): a query of the model each."""
-        assert self.mdp is not None
-        self.queries += len(plans)
-        return torch.from_numpy(self.mdp.check(states._replace(plans=plans)).solved).to(self.device)
-
-    @torch.no_grad()
-    def _thought_over(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:
-        """Latents to go on from: those that are carried, and where there is none, as in first states, the best try."""
-        assert isinstance(observation, dict)
-        rows = torch.arange(len(observation["plan"]), device=self.device)
-        if latent is not None:
-            rows = rows[~latent.flatten(1).any(1)]
-        least = torch.full((len(rows),), inf, device=self.device)
-        shown = observation["plan"][rows]
-        for attempt in range(self.restarts + 1):
-            worth_it = (least > SOLVED) & ((least < CLUELESS) | (least == inf))
-            unsure = torch.nonzero(worth_it).squeeze(1)
-            if not len(unsure):
-                break
-            seen = {key: value[rows[unsure]] for key, value in observation.items()}
-            turn = attempt % (self.refinements + 1)
-            if turn:
-                seen["plan"] = shown[unsure] if turn % 2 else half_written(seen["plan"], shown[unsure], attempt)
-            tried, doubt, plans = self._attempt(seen, attempt)
-            shown[unsure] = torch.from_numpy(plans).to(shown).view_as(seen["plan"])
-            if latent is None:
-                latent = torch.zeros(len(rows), *tried.shape[1:], device=self.device)
-            elif attempt == 0:
-                latent = latent.clone()
-            better = doubt < least[unsure]
-            latent[rows[unsure[better]]] = tried[better]
-            least[unsure[better]] = doubt[better]
-        assert latent is not None
-        return latent
-
-    def _attempt(self, observation: dict[str, Tensor], attempt: int) -> tuple[Tensor, Tensor, Grids]:
-        """Latents of one attempt at these states, their doubt (`SOLVED` where their plan is), and these plans."""
-        last = afresh(self.averaged, observation, [attempt] * len(observation["plan"]), self.restart_unroll)
-        self.calls += len(last)
-        hits, states = self._read(last, observation), self._states(observation)
-        assert self.mdp is not None
-        plans = reading.likeliest(self.mdp, hits, states)
-        return last, torch.where(self._solves(plans, states), SOLVED, reading.doubt(self.mdp, hits, states)), plans
-
-    @torch.no_grad()
     def guess(self, observation: PyTorchObs, attempts: Sequence[int]) -> Grids:
         """The plans that are read from latents of `restart_unroll` inner steps, (B, n_cells), int8.
 
@@ -223,13 +163,12 @@ class RepairPolicy(TRMPolicy):
             observation: of B states.
             attempts: which start each latent has, B numbers: 0 for z_0 = 0, another for a point of its own.
         """
-        assert isinstance(observation, dict) and self.mdp is not None
-        last = afresh(self.averaged, observation, attempts, self.restart_unroll)
-        return reading.likeliest(self.mdp, self._read(last, observation), self._states(observation))
+        assert isinstance(observation, dict)
+        return self._tries().guess(observation, attempts)
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)
-        return states_of({key: value.cpu().numpy() for key, value in observation.items()})
+        return seen_states(observation)
 
     def _gains(self, hits: Tensor, states: PlanStates) -> Tensor:
         """Gain p - q of every action, (B, n_actions): erasing hits nothing, and stopping changes nothing."""
