@@ -21,7 +21,7 @@ from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow, TuningRow
 from benchmarks.shipped import PARTS, parts, shipped_pool
 from benchmarks.stats import LEVEL
 from benchmarks.suites import SUITES, suite
-from benchmarks.summary import Summary, best_against, success_on, summarise
+from benchmarks.summary import Summary, best_against, lasting, success_on, summarise
 from benchmarks.tables import COLUMNS, Column
 from benchmarks.targets import TARGETS, Target, Verdict, greedy, judge, searched
 from benchmarks.tuning import trials
@@ -30,6 +30,8 @@ from trm_envs.plan_edit.task import Grids
 TRIED = ROOT / "docs" / "tried.md"
 FIGURES = "images/results"
 """Folder of the figures, seen from the page."""
+LONG = 2.0
+"""How far beyond its highest point a learning curve has to go for the page to say what becomes of it."""
 AGAINST = ("checker_greedy", "stage0")
 """Reference lines that the best contestant is compared with."""
 SUCCESS = ("method", "success", "95% interval", "sampled", "seeds", "n")
@@ -112,13 +114,17 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
         "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
         "figure": f"{FIGURES}/{name}.png" if points else "",
         "digest": _digest(points, CurveRow),
-        "budgets": [_budget(steps, mine, lines, masks) for steps in budgets],
+        "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
         "origins": sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in mine}),
     }
 
 
 def _budget(
-    steps: int, rows: Sequence[ResultRow], lines: Sequence[Summary], masks: Mapping[str, NDArray[np.bool_]]
+    steps: int,
+    rows: Sequence[ResultRow],
+    points: Sequence[CurveRow],
+    lines: Sequence[Summary],
+    masks: Mapping[str, NDArray[np.bool_]],
 ) -> dict[str, Any]:
     """The tables of one training budget, reference lines included, and the best contestant's differences."""
     here = [line for line in lines if line.steps in (0, steps)]
@@ -126,8 +132,11 @@ def _budget(
     for place, (part, mask) in enumerate(masks.items(), start=3):
         if mask.any() and not mask.all():
             success.insert(place, _part_column(rows, part, mask))
+    best = next((line.algo for line in here if not line.is_reference), None)
+    curves = lasting(point for point in points if (point.algo, point.steps) == (best, steps))
     return {
         "steps": f"{steps:,}",
+        "lasting": tables.lasting_line(str(best), curves) if curves is not None and curves.times >= LONG else "",
         "success": tables.markdown_summaries(here, success),
         "cost": tables.markdown_summaries([line for line in here if line.steps], cost),
         "paired": [tables.paired_line(*found) for found in best_against(rows, here) if found[1].algo in AGAINST],

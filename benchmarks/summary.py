@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.rows import Kind, ResultRow
+from benchmarks.rows import CurveRow, Kind, ResultRow
 from benchmarks.runner import REFERENCE_METHODS
 from benchmarks.stats import Interval, Paired, paired_difference, success_interval, t_interval
 
@@ -121,6 +121,41 @@ def success_on(rows: Iterable[ResultRow], line: Summary, chosen: NDArray[np.bool
 def difference(rows: Sequence[ResultRow], a: Summary, b: Summary) -> Paired:
     """Success of A minus success of B on the same puzzles, from the rows that both were drawn from."""
     return paired_difference(solved_by(rows, a), solved_by(rows, b))
+
+
+class Lasting(NamedTuple):
+    """When learning curves of several seeds reach their maximum, and what becomes of them."""
+
+    n: int
+    """Validation puzzles that each point was measured on."""
+    first: tuple[int, int]
+    """Environment steps at the first point that is the curve's highest: fewest and most of all seeds."""
+    highest: tuple[float, float]
+    """Success there: lowest and highest of all seeds."""
+    lowest: float
+    """The lowest success of any seed from there on."""
+    times: float
+    """The last point's environment steps over those of the first highest, of the seed where this is least."""
+
+
+def lasting(points: Iterable[CurveRow]) -> Lasting | None:
+    """Learning curves of one method at one budget; None where a curve has fewer than two points, or there is none."""
+    ordered = sorted(points, key=lambda point: (point.seed, point.env_steps))
+    curves = [list(group) for _, group in groupby(ordered, key=lambda point: point.seed)]
+    if not curves or min(map(len, curves)) < 2:
+        return None
+    tops = [max(curve, key=lambda point: point.success) for curve in curves]
+    later = [
+        point for curve, top in zip(curves, tops, strict=True) for point in curve if point.env_steps >= top.env_steps
+    ]
+    steps, success = [top.env_steps for top in tops], [top.success for top in tops]
+    return Lasting(
+        n=tops[0].n,
+        first=(min(steps), max(steps)),
+        highest=(min(success), max(success)),
+        lowest=min(point.success for point in later),
+        times=min(curve[-1].env_steps / top.env_steps for curve, top in zip(curves, tops, strict=True)),
+    )
 
 
 def best_against(rows: Sequence[ResultRow], lines: Sequence[Summary]) -> list[tuple[Summary, Summary, Paired]]:

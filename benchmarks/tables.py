@@ -11,7 +11,7 @@ from rich.text import Text
 
 from benchmarks.rows import ComputeRow, SpeedRow
 from benchmarks.stats import Interval, Paired, wilson_interval
-from benchmarks.summary import Summary
+from benchmarks.summary import Lasting, Summary
 
 if TYPE_CHECKING:
     from benchmarks.ablations import Ablation
@@ -252,6 +252,17 @@ def paired_text(paired: Paired) -> str:
 def paired_line(a: Summary, b: Summary, paired: Paired) -> str:
     """`A minus B: ` and the text of their difference."""
     return f"{a.algo} minus {b.algo}: {paired_text(paired)}"
+
+
+def lasting_line(algo: str, curves: Lasting) -> str:
+    """Where learning curves have their maximum, and how long they stay there."""
+    least, most = (f"{steps:,}" for steps in curves.first)
+    low, high = (f"{success:.1%}" for success in curves.highest)
+    top, when = low if low == high else f"{low} to {high}", least if least == most else f"{least} to {most}"
+    return (
+        f"{algo} solves most of {curves.n} validation puzzles, {top}, from {when} environment steps on, and no fewer "
+        f"than {curves.lowest:.1%} from there to the end, after {curves.times:.1f} times as many steps or more"
+    )
 
 
 def _spans(paired: Paired) -> list[tuple[Interval, str]]:

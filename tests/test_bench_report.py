@@ -10,7 +10,7 @@ from bench_fakes import HereLauncher, quiet
 from test_bench_records import result
 
 from baselines import METHODS
-from benchmarks import cli, plots, published, readme, records, summary
+from benchmarks import cli, plots, published, readme, records, summary, tables
 from benchmarks.folder import Folder
 from benchmarks.report import write_report
 from benchmarks.rows import CurveRow, ResultRow, SpeedRow
@@ -179,3 +179,18 @@ def test_a_method_has_the_same_colour_in_every_figure():
     colours = [plots.COLOURS[name] for name in METHODS]
     assert len(set(colours)) == len(METHODS)
     assert not set(plots.OTHERS) & set(colours)
+
+
+def curve(seed, *points):
+    return [CurveRow("sudoku-9x9", "mine", seed, 800, steps, 128, success, 7.0, 0, 0, 1.0) for steps, success in points]
+
+
+def test_how_long_learning_curves_stay_at_their_maximum():
+    points = curve(0, (100, 0.5), (200, 1.0), (400, 0.75), (800, 1.0)) + curve(1, (100, 0.25), (160, 0.875), (800, 0.8))
+    found = summary.lasting(reversed(points))
+    assert found == summary.Lasting(128, (160, 200), (0.875, 1.0), 0.75, 4.0)
+    assert tables.lasting_line("mine", found) == (
+        "mine solves most of 128 validation puzzles, 87.5% to 100.0%, from 160 to 200 environment steps on, and no fewer "
+        "than 75.0% from there to the end, after 4.0 times as many steps or more"
+    )
+    assert summary.lasting([]) is None and summary.lasting(points + curve(2, (800, 1.0))) is None
