@@ -190,7 +190,7 @@ def test_how_long_learning_curves_stay_at_their_maximum():
     found = summary.lasting(reversed(points))
     assert found == summary.Lasting(128, (160, 200), (0.875, 1.0), 0.75, 4.0)
     assert tables.lasting_line("mine", found) == (
-        "mine solves most of 128 validation puzzles, 87.5% to 100.0%, from 160 to 200 environment steps on, and no fewer "
-        "than 75.0% from there to the end, after 4.0 times as many steps or more"
+        "mine solves most of 128 validation puzzles, 87.5% to 100.0%, from 160 to 200 environment steps on, and no "
+        "fewer than 75.0% from there to the end, after 4.0 times as many steps or more"
     )
     assert summary.lasting([]) is None and summary.lasting(points + curve(2, (800, 1.0))) is None
