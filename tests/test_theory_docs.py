@@ -14,7 +14,9 @@ from benchmarks import records
 from benchmarks.audits import AuditRow
 from benchmarks.certificates import CertificateRow
 from benchmarks.depth import DepthRow
+from benchmarks.published import published
 from benchmarks.readme import BLOCK, fill
+from benchmarks.rows import ResultRow
 from benchmarks.theory_tables import FOLDER, SURELY, expiry, steps, table, violated
 from trm_agents.theory.ledger import ROUNDINGS
 
@@ -122,6 +124,13 @@ def test_what_expires_in_long_runs_is_within_its_bound():
         assert row.promotion == 300 and row.expiry_bound == pytest.approx(0.7**row.capacity, rel=1e-4)
         assert row.expiry_tv <= row.expiry_bound + 1e-6
     assert all(row.eta == pytest.approx(-13.01) for row in longer if row.promotion > 50)
+
+
+def test_the_exact_mixture_of_hundreds_of_promotions_is_stable_to_the_end():
+    found = [row for row in published(ResultRow) if row.algo == "upi_trm-exact@n_steps=4"]
+    assert {(row.suite, row.steps) for row in found} == {("sudoku-4x4-hard", 20_000)} and 20_000 // 64 == 312
+    assert len(found) == 5 and all(row.success == 1.0 for row in found)
+    assert np.mean([row.success_sampled for row in found]) == pytest.approx(0.999, abs=5e-4)
 
 
 def test_the_depth_study_says_what_the_page_says():
