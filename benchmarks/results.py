@@ -104,15 +104,17 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
     mine = [row for row in rows.results if row.suite == name]
     points = [point for point in rows.curves if point.suite == name]
     lines, masks = summarise(mine), parts(name, rows.pools[name])
-    if points:
-        figures[f"{FIGURES}/{name}.png"] = partial(_learning_curves, name, points, lines)
+    # What was measured at its end alone has no curve.
+    drawn = f"{FIGURES}/{name}.png" if len({point.env_steps for point in points}) > 1 else ""
+    if drawn:
+        figures[drawn] = partial(_learning_curves, name, points, lines)
     budgets = sorted({line.steps for line in lines if line.steps}) or [0]
     return {
         "suite": suite(name),
         "keywords": [f"{key}={value!r}" for key, value in suite(name).env_kwargs.items()],
         "n": len(rows.pools[name]),
         "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
-        "figure": f"{FIGURES}/{name}.png" if points else "",
+        "figure": drawn,
         "digest": _digest(points, CurveRow),
         "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
         "origins": sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in mine}),
