@@ -138,7 +138,7 @@ def _budget(
     curves = lasting(point for point in points if (point.algo, point.steps) == (best, steps))
     return {
         "steps": f"{steps:,}",
-        "lasting": tables.lasting_line(str(best), curves) if curves is not None and curves.times >= LONG else "",
+        "lasting": tables.lasting_line(best, curves) if best and curves and curves.times >= LONG else "",
         "success": tables.markdown_summaries(here, success),
         "cost": tables.markdown_summaries([line for line in here if line.steps], cost),
         "paired": [tables.paired_line(*found) for found in best_against(rows, here) if found[1].algo in AGAINST],

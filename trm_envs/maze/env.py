@@ -105,7 +105,7 @@ class MazePlanEditEnv(PlanEditEnv):
     | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 9, 15, 31) |
     | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
     | `puzzles` | None | your own mazes: an array, `.npy` or `.txt` file, one maze a line of `#`, `.`, `S`, `G` |
-    | `curriculum` | None | stages of training mazes, easy to hard: sides, or ranges of the length of a shortest path |
+    | `curriculum` | None | stages of training mazes, easy to hard: ranges of the length of a shortest path |
     | `retry` | 0 | probability that a training episode takes the maze that has waited longest of those failed |
     | `legal_actions` | `givens` | `consistent`: marking is legal only where it adds no violation, unmarking always |
     | `max_edits` | N * N | edit budget of an episode |
@@ -120,12 +120,11 @@ class MazePlanEditEnv(PlanEditEnv):
 
     A stage of `curriculum` is a range of the cells of a shortest path, both ends counted, None for no upper limit:
     `[(9, 13), (9, 21), (9, None)]` for N = 9, whose mazes begin at 9; the last stage here is all mazes, which is what
-    `split="test"` asks for. Or it is a side: `[9, 15]` for N = 15 begins with the training mazes of 9 x 9, each
-    somewhere in a grid that is wall otherwise, and ends in all of N x N. The next stage begins when more than 80 % of
-    the last 200 first tries (at least 100) were solved; then every tenth episode reviews the stage before. A failed
-    maze waits for its `retry` until it is solved or was tried 6 times more. `env.unwrapped.source.progress` says how
-    curriculum and retry queue stand. Both learn from episodes that end; one that is cut off, by a reset or a
-    `TimeLimit`, teaches nothing, so shorten episodes with `max_edits` instead.
+    `split="test"` asks for. The next stage begins when more than 80 % of the last 200 first tries (at least 100) were
+    solved; then every tenth episode reviews the stage before. A failed maze waits for its `retry` until it is solved or
+    was tried 6 times more. `env.unwrapped.source.progress` says how curriculum and retry queue stand. Both learn from
+    episodes that end; one that is cut off, by a reset or a `TimeLimit`, teaches nothing, so shorten episodes with
+    `max_edits` instead.
 
     ## Version History
     * v0: first version.
