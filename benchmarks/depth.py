@@ -105,6 +105,8 @@ class Read(NamedTuple):
     """(depths, S)."""
     policies: NDArray[np.float64]
     """(depths, S, A)."""
+    greedy: NDArray[np.int64]
+    """The greedy action, (depths, S)."""
     distances: NDArray[np.float64]
     """|z_n - z_m|, (depths, S)."""
     first_move: float
@@ -157,7 +159,7 @@ def measure(
                     value_spread=float((read.values[own] + read.potential).std()),
                     delta_policy=float(kl(read.policies[own], read.policies[index]).mean()),
                     delta_latent=float(read.distances[index].mean()),
-                    agreement=float((read.policies[own].argmax(1) == read.policies[index].argmax(1)).mean()),
+                    agreement=float((read.greedy[own] == read.greedy[index]).mean()),
                     success=success[m],
                     puzzles=len(puzzles.instances),
                     lipschitz=moduli[0],
@@ -185,7 +187,7 @@ def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) ->
     assert mdp is not None
     potential = mdp.check(states).score if mdp.shaping else np.zeros(len(states.plans))
     rows = np.array(depths) - 1
-    values, distances, policies, first = [], [], [], 0.0
+    values, distances, policies, greedy, first = [], [], [], [], 0.0
     for begin in range(0, len(potential), CHUNK):
         part = slice(begin, begin + CHUNK)
         seen = as_tensors(dict(observe(states.at(part))), policy.device)
@@ -197,11 +199,12 @@ def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) ->
         at_depths = []
         for m in depths:
             with unrolled(model, m):
-                chances = policy.action_probabilities(seen)[0].double()
-                at_depths.append((chances / chances.sum(1, keepdim=True)).numpy())
-        policies.append(np.stack(at_depths))
-    joined = np.concatenate(values, 1), np.concatenate(policies, 1), np.concatenate(distances, 1)
-    return Read(*joined, first, potential)
+                at_depths.append(policy.action_probabilities(seen)[0])
+        greedy.append(np.stack([policy.greedy(chances).numpy() for chances in at_depths]))
+        chances = torch.stack(at_depths).double()
+        policies.append((chances / chances.sum(2, keepdim=True)).numpy())
+    joined = np.concatenate(values, 1), np.concatenate(policies, 1), np.concatenate(greedy, 1)
+    return Read(*joined, np.concatenate(distances, 1), first, potential)
 
 
 def _norm(latents: Tensor) -> Tensor:

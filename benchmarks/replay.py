@@ -84,7 +84,7 @@ def recall(
         values = policy.values_by_depth(observation, potential, 2 * network.unroll, latent)[:, 0].cpu().numpy()
     chances = probabilities[0].cpu().numpy()
     unroll = network.unroll if latent is None else carried_unroll
-    thought = Thought(chances, values.astype(np.float32), unroll, int(chances.argmax()))
+    thought = Thought(chances, values.astype(np.float32), unroll, int(policy.greedy(probabilities)[0]))
     return thought, carried if policy.carries else None
 
 

@@ -18,7 +18,7 @@ from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, nearest, repairs
 from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, earlier, fit_hits, hit_loss
-from trm_agents.upi_trm.repair import RepairPolicy
+from trm_agents.upi_trm.repair import TIE, RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.maze.env import maze_problem
 from trm_envs.maze.task import MazeTask
@@ -354,6 +354,19 @@ def test_edits_that_change_nothing_have_no_probability():
     probabilities = policy.action_probabilities(seen)[0].view(20, 16, 4)
     rows, cells = np.nonzero((plans > 0) & (PUZZLE == 0))
     assert len(rows) and (probabilities[rows, cells, plans[rows, cells] - 1] == 0).all()
+
+
+def test_the_first_of_equally_good_edits_is_taken():
+    mdp = PlanEditMDP(SudokuTask(4))
+    policy = policy_of(mdp)
+    near, far = np.exp(policy.beta * TIE * np.array([0.9, 1.1]))
+    rows = [[0.2, 0.2 * near, 0.1], [0.2, 0.2 * far, 0.1], [0.0, 0.3, 0.3 * near]]
+    assert policy.greedy(torch.tensor(rows, dtype=torch.float64)).tolist() == [0, 1, 1]
+    # All edits of an empty grid are the same but for symmetries, whatever rounding makes of them at a depth.
+    empty = observe(mdp.initial(np.zeros((1, 16), np.int8)))
+    for seed, unroll in product(range(4), (1, 2, 5, 16)):
+        other = policy_of(mdp, seed, unroll=unroll)
+        assert other.predict(dict(empty), deterministic=True)[0].tolist() == [0]
 
 
 def test_value_counts_the_cells_that_are_not_right():

@@ -244,9 +244,12 @@ class RecursivePolicy(BasePolicy):
         policy, _ = self.action_probabilities(observation)
         return self._choose(policy, deterministic)
 
-    @staticmethod
-    def _choose(policy: Tensor, deterministic: bool) -> Tensor:
-        return policy.argmax(1) if deterministic else torch.multinomial(policy, 1).squeeze(1)
+    def greedy(self, policy: Tensor) -> Tensor:
+        """The action that is most probable, (B, n_actions) -> (B,)."""
+        return policy.argmax(1)
+
+    def _choose(self, policy: Tensor, deterministic: bool) -> Tensor:
+        return self.greedy(policy) if deterministic else torch.multinomial(policy, 1).squeeze(1)
 
     def predict(
         self,

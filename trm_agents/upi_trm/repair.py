@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from math import inf, log, sqrt
+from math import exp, inf, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ from trm_agents.upi_trm.recursive_policy import Latent
 from trm_agents.upi_trm.tries import Tries, seen_states
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
+
+TIE = 1e-5
+"""Edits whose gains differ by less, in units of one edit, are equally good: rounding hides what symmetry makes so."""
 
 
 class RepairPolicy(TRMPolicy):
@@ -193,6 +196,11 @@ class RepairPolicy(TRMPolicy):
 
     def _policy(self, gains: Tensor, choices: Tensor) -> Tensor:
         return torch.where(choices, masked_log_softmax(self.beta * gains, choices).exp(), 0.0)
+
+    def greedy(self, policy: Tensor) -> Tensor:
+        """The first of the actions that are the best but for `TIE`, (B, n_actions) -> (B,)."""
+        best = policy.amax(1, keepdim=True)
+        return (policy >= best * exp(-self.beta * TIE)).int().argmax(1)
 
     def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The deployed pi(a|s), shape (B, n_actions), and the latent that the next state may go on from."""
