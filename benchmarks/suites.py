@@ -37,6 +37,8 @@ def _graded(name: str, env: str, steps: int, *stages: Any, **kwargs: Any) -> Sui
 
 _9X9 = "SudokuPlanEdit-9x9"
 _TO_56 = ((20, 30), (31, 48), (49, 56))
+_16X16 = "SudokuPlanEdit-16x16"
+_TO_120 = ((20, 40), (41, 89), (90, 120))
 
 SUITES: dict[str, Suite] = {
     row.name: row
@@ -51,13 +53,13 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-9x9-sparse", _9X9, 200_000, *_TO_56, shaping=False),
         _graded("sudoku-9x9-minimal", _9X9, 200_000, *_TO_56, "minimal"),
         _graded("sudoku-9x9-hard", _9X9, 1_000_000, *_TO_56, "minimal", "hard"),
-        _graded("sudoku-16x16", "SudokuPlanEdit-16x16", 200_000, (20, 40), (41, 89), (90, 120)),
+        _graded("sudoku-16x16", _16X16, 200_000, *_TO_120),
+        _graded("sudoku-16x16-from-9x9", _16X16, 40_000, *_TO_120)._replace(begun_on=("sudoku-9x9", 20_000)),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),
         _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
-        _row("sudoku-16x16-from-9x9", "SudokuPlanEdit-16x16", 60_000)._replace(trained_on="sudoku-9x9"),
     )
 }
 
