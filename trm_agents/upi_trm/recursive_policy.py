@@ -241,8 +241,7 @@ class RecursivePolicy(BasePolicy):
         return self._predict(observation, deterministic)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        policy, _ = self.action_probabilities(observation)
-        return self._choose(policy, deterministic)
+        return self._choose(self.action_probabilities(observation)[0], deterministic)
 
     def greedy(self, policy: Tensor) -> Tensor:
         """The action that is most probable, (B, n_actions) -> (B,)."""
