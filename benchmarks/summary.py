@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,8 +134,10 @@ class Lasting(NamedTuple):
     """Success there: lowest and highest of all seeds."""
     lowest: float
     """The lowest success of any seed from there on."""
+    held: float
+    """Environment steps of the last point before success falls over those of the first highest: least of all seeds."""
     times: float
-    """The last point's environment steps over those of the first highest, of the seed where this is least."""
+    """The last point's over those of the first highest, in the same way."""
 
 
 def lasting(points: Iterable[CurveRow]) -> Lasting | None:
@@ -144,18 +146,33 @@ def lasting(points: Iterable[CurveRow]) -> Lasting | None:
     curves = [list(group) for _, group in groupby(ordered, key=lambda point: point.seed)]
     if not curves or min(map(len, curves)) < 2:
         return None
-    tops = [max(curve, key=lambda point: point.success) for curve in curves]
-    later = [
-        point for curve, top in zip(curves, tops, strict=True) for point in curve if point.env_steps >= top.env_steps
-    ]
-    steps, success = [top.env_steps for top in tops], [top.success for top in tops]
+    found = [_stay(curve) for curve in curves]
+    steps, success = [stay.top.env_steps for stay in found], [stay.top.success for stay in found]
     return Lasting(
-        n=tops[0].n,
+        n=found[0].top.n,
         first=(min(steps), max(steps)),
         highest=(min(success), max(success)),
-        lowest=min(point.success for point in later),
-        times=min(curve[-1].env_steps / top.env_steps for curve, top in zip(curves, tops, strict=True)),
+        lowest=min(point.success for stay in found for point in stay.later),
+        held=min(stay.last.env_steps / stay.top.env_steps for stay in found),
+        times=min(stay.later[-1].env_steps / stay.top.env_steps for stay in found),
     )
+
+
+class _Stay(NamedTuple):
+    """A learning curve from its maximum on."""
+
+    top: CurveRow
+    """The first point that is the highest."""
+    last: CurveRow
+    """The last point before success falls."""
+    later: list[CurveRow]
+    """All points from the first highest on."""
+
+
+def _stay(curve: Sequence[CurveRow]) -> _Stay:
+    top = max(curve, key=lambda point: point.success)
+    later = [point for point in curve if point.env_steps >= top.env_steps]
+    return _Stay(top, [*takewhile(lambda point: point.success == top.success, later)][-1], later)
 
 
 def best_against(rows: Sequence[ResultRow], lines: Sequence[Summary]) -> list[tuple[Summary, Summary, Paired]]:

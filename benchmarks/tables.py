@@ -259,9 +259,12 @@ def lasting_line(algo: str, curves: Lasting) -> str:
     least, most = (f"{steps:,}" for steps in curves.first)
     low, high = (f"{success:.1%}" for success in curves.highest)
     top, when = low if low == high else f"{low} to {high}", least if least == most else f"{least} to {most}"
+    after, end = (f"after {times:.1f} times as many steps or more" for times in (curves.held, curves.times))
+    stays = f"to the end, {end}"
+    if curves.held < curves.times:
+        stays = f"still {after}, and no fewer than {curves.lowest:.1%} to the end, {end}"
     return (
-        f"{algo} solves most of {curves.n} validation puzzles, {top}, from {when} environment steps on, and no fewer "
-        f"than {curves.lowest:.1%} from there to the end, after {curves.times:.1f} times as many steps or more"
+        f"{algo} solves most of {curves.n} validation puzzles, {top}, from {when} environment steps on, as many {stays}"
     )
 
 
