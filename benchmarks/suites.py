@@ -54,7 +54,7 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-9x9-minimal", _9X9, 200_000, *_TO_56, "minimal"),
         _graded("sudoku-9x9-hard", _9X9, 1_000_000, *_TO_56, "minimal", "hard"),
         _graded("sudoku-16x16", _16X16, 200_000, *_TO_120),
-        _graded("sudoku-16x16-from-9x9", _16X16, 40_000, *_TO_120)._replace(begun_on=("sudoku-9x9", 20_000)),
+        _graded("sudoku-16x16-from-9x9", _16X16, 60_000, *_TO_120)._replace(begun_on=("sudoku-9x9", 30_000)),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),
