@@ -53,10 +53,9 @@ _DEEP: Keywords = {
     "search_budget": 100,
 }
 # The latent of the state before remembers what has been tried, and has done most of the work already. What it settles
-# on may be wrong, as the checker tells, and another start leads elsewhere: so half of the training starts elsewhere.
+# on may be wrong, as the checker tells, and another start leads elsewhere.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
-    "random_starts": 0.5,
     "latent": "persistent",
     "carried_unroll": 12,
     "policy_kwargs": {"restarts": 32, "restart_unroll": 120},
