@@ -20,7 +20,6 @@ from trm_agents.upi_trm.hindsight import GOALS_KEPT, HindsightMemory, Sample, ne
 from trm_agents.upi_trm.hit_fitting import cell_weights, depth_weights, earlier, fit_hits, hit_loss
 from trm_agents.upi_trm.repair import TIE, RepairPolicy
 from trm_agents.upi_trm.rollout import Rollout
-from trm_agents.upi_trm.starts import scattered
 from trm_envs.maze.env import maze_problem
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -456,9 +455,9 @@ def test_a_network_learns_what_it_is_shown():
 
 def training_dials(**changes):
     usual = HindsightDials(
-        batch_size=2, min_unroll=2, max_unroll=5, backprop_steps=5, random_starts=0.0, deep_supervision=True,
-        ema_decay=0.9, max_grad_norm=1.0, replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0,
-        search_budget=0, search_solutions=1,
+        batch_size=2, min_unroll=2, max_unroll=5, backprop_steps=5, deep_supervision=True, ema_decay=0.9,
+        max_grad_norm=1.0, replay_ratio=1.0, right_weight=1.0, learning_starts=1, search_instances=0, search_budget=0,
+        search_solutions=1,
     )  # fmt: skip
     return replace(usual, **changes)
 
@@ -548,39 +547,3 @@ def test_training_states_of_a_persistent_latent_go_on_from_another_plan(latent, 
     before, now = seen
     assert np.array_equal(now, np.tile(PUZZLE, (2, 1)))
     assert (before == (0 if latent == "persistent" else now)).all()
-
-
-@pytest.mark.parametrize("latent", ["episodic", "persistent"])
-@pytest.mark.parametrize("radius", [10.0, None])
-def test_latents_of_training_states_may_start_from_random_points(latent, radius, monkeypatch):
-    mdp = PlanEditMDP(SudokuTask(4))
-    policy = policy_of(mdp, unroll=3, latent=latent, radius=radius)
-    begun, run = [], policy.network.run
-
-    def watching(observation, latent=None, unroll=None, kept=None):
-        begun.append(latent)
-        return run(observation, latent, unroll, kept)
-
-    monkeypatch.setattr(policy.network, "run", watching)
-    for seed in range(20):
-        dials = training_dials(batch_size=32, min_unroll=5, backprop_steps=2, random_starts=0.25)
-        del begun[:]
-        fit_hits(policy, [one_solved(mdp)], 1, 0, dials, np.random.default_rng(seed))
-        # The first run tells the shape of a latent; of the others the first that is given one starts from it.
-        start = next(z for z in begun[1:] if z is not None)
-        norms = start.flatten(1).norm(dim=1)
-        assert (norms == 0.0).any() and (norms > 0.0).any() and start.dtype == torch.float32
-        assert radius is None or norms[norms > 0.0].numpy() == pytest.approx(radius, rel=1e-5)
-
-
-def test_starts_are_random_for_the_share_that_is_asked_for():
-    mdp = PlanEditMDP(SudokuTask(4))
-    policy = policy_of(mdp)
-    seen = as_tensors(observe(mdp.initial(np.tile(PUZZLE, (1_000, 1)))), policy.device)
-    rng = np.random.default_rng(0)
-    assert scattered(policy.network, seen, 0.0, rng) is None and rng.random() == np.random.default_rng(0).random()
-    shares = [
-        float((scattered(policy.network, seen, share, rng).flatten(1).norm(dim=1) > 0).float().mean())
-        for share in (0.3, 1.0)
-    ]
-    assert shares == [pytest.approx(0.3, abs=0.05), 1.0]

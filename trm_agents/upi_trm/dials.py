@@ -47,7 +47,6 @@ class HindsightDials:
     min_unroll: int
     max_unroll: int
     backprop_steps: int
-    random_starts: float
     deep_supervision: bool
     ema_decay: float
     max_grad_norm: float
@@ -98,7 +97,6 @@ def dials_of(model: UPITRM) -> Dials:
         "min_unroll must be within [1, unroll]": model.min_unroll is None or 1 <= model.min_unroll <= n,
         "max_unroll must be at least unroll": model.max_unroll is None or model.max_unroll >= n,
         "backprop_steps must be at least 1": model.backprop_steps is None or model.backprop_steps >= 1,
-        "random_starts must be within [0, 1]": 0.0 <= model.random_starts <= 1.0,
         "search_instances and search_budget must not be negative": min(model.search_instances, model.search_budget)
         >= 0,
         "search_solutions must be at least 1": model.search_solutions >= 1,
@@ -139,7 +137,6 @@ def hindsight_dials_of(model: UPITRM) -> HindsightDials:
         model.training_unroll if model.min_unroll is None else model.min_unroll,
         deepest,
         deepest if model.backprop_steps is None else model.backprop_steps,
-        model.random_starts,
         model.deep_supervision,
         model.ema_decay,
         model.max_grad_norm,

@@ -16,7 +16,6 @@ from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
 from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
 from trm_agents.upi_trm.repair import RepairPolicy
-from trm_agents.upi_trm.starts import scattered
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
@@ -56,9 +55,9 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
 
 
 @torch.no_grad()
-def carried_on(network: RepairNetwork, observation: PyTorchObs, steps: int, start: Tensor | None) -> Tensor | None:
-    """The latent after this many inner steps from `start` (None: zero), through which no gradient flows."""
-    return network.run(observation, start, steps, kept=1).latents[-1] if steps else start
+def carried_on(network: RepairNetwork, observation: PyTorchObs, steps: int) -> Tensor | None:
+    """The latent after this many inner steps, through which no gradient flows; None, that is zero, for none."""
+    return network.run(observation, None, steps, kept=1).latents[-1] if steps else None
 
 
 def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> PlanStates:
@@ -134,11 +133,9 @@ def _backward(
     if policy.latent == "persistent":
         # The deployed policy goes on from what other plans have led to, after any number of inner steps.
         before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
-        first = scattered(network, before, dials.random_starts, rng)
-        start = carried_on(network, before, int(rng.integers(dials.max_unroll + 1)), first)
+        start = carried_on(network, before, int(rng.integers(dials.max_unroll + 1)))
     else:
-        first = scattered(network, observation, dials.random_starts, rng)
-        start = carried_on(network, observation, unroll - last, first)
+        start = carried_on(network, observation, unroll - last)
     logits, projected = network.hit_logits(observation, last, len(of_depth), start)
     loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
     loss.backward()  # type: ignore[no-untyped-call]

@@ -110,9 +110,6 @@ class UPITRM(BaseAlgorithm):
         backprop_steps: `hindsight`: gradients flow through this many of the last inner steps at most, and losses are
             on these; the steps before them only carry the latent on, as between the supervision steps of TRM
             (Jolicoeur-Martineau 2025). None: through all.
-        random_starts: `hindsight`: share of the training states whose latents start from random points instead of
-            z_0 = 0, so that where they end depends on the state and not on where they come from (path independence:
-            Anil et al. 2022). The restarts of `RepairPolicy` start from such points.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
             by the network (`trm_agents.search`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
@@ -185,7 +182,6 @@ class UPITRM(BaseAlgorithm):
         min_unroll: int | None = None,
         max_unroll: int | None = None,
         backprop_steps: int | None = None,
-        random_starts: float = 0.0,
         search_instances: int = 0,
         search_budget: int = 50,
         search_solutions: int = 1,
@@ -242,7 +238,6 @@ class UPITRM(BaseAlgorithm):
         self.min_unroll = min_unroll
         self.max_unroll = max_unroll
         self.backprop_steps = backprop_steps
-        self.random_starts = random_starts
         self.search_instances = search_instances
         self.search_budget = search_budget
         self.search_solutions = search_solutions
