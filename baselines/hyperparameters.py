@@ -53,12 +53,12 @@ _DEEP: Keywords = {
     "search_budget": 100,
 }
 # The latent of the state before remembers what has been tried, and has done most of the work already. What it settles
-# on may be wrong, as the checker tells, and another start leads elsewhere.
+# on may be wrong, as the checker tells, and other starts and guesses lead elsewhere.
 _LARGE_SUDOKU: Keywords = {
     **_DEEP,
     "latent": "persistent",
     "carried_unroll": 12,
-    "policy_kwargs": {"restarts": 32, "restart_unroll": 120},
+    "policy_kwargs": {"restarts": 127, "restart_unroll": 120, "guess_unroll": 20},
 }
 UPI_TRM_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-4x4": _REGULARISED,

@@ -42,11 +42,15 @@ def likeliest(mdp: PlanEditMDP, hits: Tensor, states: PlanStates) -> Grids:
     return plans
 
 
+def doubts(mdp: PlanEditMDP, hits: Tensor, states: PlanStates) -> Tensor:
+    """Probability that the likeliest plan is wrong in each cell, (B, n_cells); 0 where nothing can be edited."""
+    best = hits.amax(2) if hits.shape[2] > 1 else torch.maximum(hits, 1.0 - hits)[:, :, 0]
+    return torch.where(editable(mdp, hits, states), 1.0 - best, 0.0)
+
+
 def doubt(mdp: PlanEditMDP, hits: Tensor, states: PlanStates) -> Tensor:
     """Expected share of the editable cells in which the likeliest plan is wrong, shape (B,)."""
-    best = hits.amax(2) if hits.shape[2] > 1 else torch.maximum(hits, 1.0 - hits)[:, :, 0]
-    cells = editable(mdp, hits, states)
-    return torch.where(cells, 1.0 - best, 0.0).sum(1) / cells.sum(1).clamp_min(1)
+    return doubts(mdp, hits, states).sum(1) / editable(mdp, hits, states).sum(1).clamp_min(1)
 
 
 def expected_repairs(mdp: PlanEditMDP, hits: Tensor, states: PlanStates) -> Tensor:

@@ -65,6 +65,10 @@ class RepairPolicy(TRMPolicy):
         refinements: tries in a row, after each that is shown the state itself, that are shown what the one before has
             read as if it had been written: all of it, and half of its cells, in turn. What is wrong with a plan may be
             plainer to see than what is right.
+        guess_unroll: where above 0, other tries are shown guesses instead of the state itself: 1, 2, 4 or 8 doubtful
+            cells, in turn, written by chance, by the probabilities after so many inner steps from z_0 = 0. Half of
+            these tries start from z_0 = 0 as well. All that is trained on starts there: in long training, latents
+            from other points may come to lead nowhere.
     """
 
     network: RepairNetwork | RepairCommittee  # type: ignore[assignment]
@@ -84,16 +88,19 @@ class RepairPolicy(TRMPolicy):
         restarts: int = 0,
         restart_unroll: int = 120,
         refinements: int = 0,
+        guess_unroll: int = 0,
         **kwargs: Any,
     ) -> None:
         if members < 1:
             raise ValueError(f"members must be at least 1, got {members}")
         if restarts < 0 or restart_unroll < 1:
             raise ValueError(f"restarts={restarts} of restart_unroll={restart_unroll} steps: at least 0 of at least 1")
-        if refinements < 0:
-            raise ValueError(f"refinements must be at least 0, got {refinements}")
+        for name, value in (("refinements", refinements), ("guess_unroll", guess_unroll)):
+            if value < 0:
+                raise ValueError(f"{name} must be at least 0, got {value}")
         self.members = members
-        self.restarts, self.restart_unroll, self.refinements = restarts, restart_unroll, refinements
+        self.restarts, self.restart_unroll = restarts, restart_unroll
+        self.refinements, self.guess_unroll = refinements, guess_unroll
         self.hidden, self.beta, self.readout_steps, self.tokens = hidden, beta, readout_steps, tokens
         self.augment = tokens == "cells" if augment is None else augment
         self.calls = 0
@@ -157,7 +164,8 @@ class RepairPolicy(TRMPolicy):
 
     def _tries(self) -> Tries:
         assert self.mdp is not None
-        return Tries(self.averaged, self.mdp, self.restarts, self.restart_unroll, self.refinements)
+        settings = self.restarts, self.restart_unroll, self.refinements, self.guess_unroll
+        return Tries(self.averaged, self.mdp, *settings)
 
     def guess(self, observation: PyTorchObs, attempts: Sequence[int]) -> Grids:
         """The plans that are read from latents of `restart_unroll` inner steps, (B, n_cells), int8.
@@ -283,5 +291,5 @@ class RepairPolicy(TRMPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         names = ("hidden", "beta", "readout_steps", "tokens", "augment", "members")
-        own = {name: getattr(self, name) for name in (*names, "restarts", "restart_unroll", "refinements")}
-        return {**super()._get_constructor_parameters(), **own}
+        tries = ("restarts", "restart_unroll", "refinements", "guess_unroll")
+        return {**super()._get_constructor_parameters(), **{name: getattr(self, name) for name in (*names, *tries)}}

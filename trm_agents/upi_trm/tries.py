@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trm_agents.recursion import RepairCommittee, RepairNetwork
 from trm_agents.upi_trm import hits as reading
-from trm_agents.upi_trm.starts import afresh, half_written
+from trm_agents.upi_trm.starts import afresh, guessed, half_written
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
@@ -19,6 +19,8 @@ SOLVED = -1.0
 """In place of a doubt: the checker has seen the plan."""
 CLUELESS = 0.5
 """Doubt from which on other starts are no use: a network that knows as little has yet to learn."""
+GUESSES = (1, 2, 4, 8)
+"""Cells that are guessed at, in turn: few leave the most to find out, and many the least."""
 
 
 class Tries:
@@ -30,13 +32,20 @@ class Tries:
         restarts: tries at a first state, but for that from z_0 = 0.
         unroll: inner steps of a try.
         refinements: tries in a row that are shown what the one before has read.
+        guess_unroll: inner steps whose probabilities other tries are shown guesses by; 0: the state itself.
     """
 
     def __init__(
-        self, network: RepairNetwork | RepairCommittee, mdp: PlanEditMDP, restarts: int, unroll: int, refinements: int
+        self,
+        network: RepairNetwork | RepairCommittee,
+        mdp: PlanEditMDP,
+        restarts: int,
+        unroll: int,
+        refinements: int = 0,
+        guess_unroll: int = 0,
     ) -> None:
         self.network, self.mdp = network, mdp
-        self.restarts, self.unroll, self.refinements = restarts, unroll, refinements
+        self.restarts, self.unroll, self.refinements, self.guess_unroll = restarts, unroll, refinements, guess_unroll
         self.calls = 0
         """States that the network was asked about, one for each try."""
         self.queries = 0
@@ -54,18 +63,18 @@ class Tries:
         if latent is not None:
             rows = rows[~latent.flatten(1).any(1)]
         least = torch.full((len(rows),), inf, device=rows.device)
-        shown = observation["plan"][rows]
+        read, hints = observation["plan"][rows], None
         for number in range(self.restarts + 1):
             worth_it = (least > SOLVED) & ((least < CLUELESS) | (least == inf))
             unsure = torch.nonzero(worth_it).squeeze(1)
             if not len(unsure):
                 break
             seen = {key: value[rows[unsure]] for key, value in observation.items()}
-            turn = number % (self.refinements + 1)
-            if turn:
-                seen["plan"] = shown[unsure] if turn % 2 else half_written(seen["plan"], shown[unsure], number)
-            tried, doubt, plans = self.one(seen, number)
-            shown[unsure] = torch.from_numpy(plans).to(shown).view_as(seen["plan"])
+            if number and self.guess_unroll and hints is None:
+                hints = self._hints(seen, unsure, len(rows))
+            seen["plan"] = self._shown(seen, read[unsure], None if hints is None else hints[unsure], number)
+            tried, doubt, plans = self.one(seen, self._start(number))
+            read[unsure] = torch.from_numpy(plans).to(read).view_as(seen["plan"])
             if latent is None:
                 latent = torch.zeros(len(rows), *tried.shape[1:], device=rows.device)
             elif number == 0:
@@ -75,6 +84,35 @@ class Tries:
             least[unsure[better]] = doubt[better]
         assert latent is not None
         return latent
+
+    def _start(self, number: int) -> int:
+        """Whose point a try begins from: every other guess is thought about from z_0 = 0, as states in training are."""
+        return 0 if self.guess_unroll and number // (self.refinements + 1) % 2 else number
+
+    def _shown(self, seen: dict[str, Tensor], read: Tensor, hints: Tensor | None, number: int) -> Tensor:
+        """The plans that a try is shown.
+
+        Args:
+            seen: observations of B states.
+            read: what the try before has read of each.
+            hints: probabilities to guess by, (B, n_cells, n_symbols); None: nothing is guessed.
+            number: which try it is.
+        """
+        chain, turn = divmod(number, self.refinements + 1)
+        if turn:
+            return read if turn % 2 else half_written(seen["plan"], read, number)
+        if hints is None:
+            return seen["plan"]
+        plans = guessed(self.mdp, hints, seen_states(seen), GUESSES[chain // 2 % len(GUESSES)], number)
+        return torch.from_numpy(plans).to(read).view_as(read)
+
+    def _hints(self, seen: dict[str, Tensor], rows: Tensor, count: int) -> Tensor:
+        """Probabilities to guess these rows of `count` by: after few inner steps, a network is not yet so sure."""
+        self.calls += len(rows)
+        early = self.read(afresh(self.network, seen, [0] * len(rows), self.guess_unroll), seen)
+        hints = torch.zeros(count, *early.shape[1:], device=early.device)
+        hints[rows] = early
+        return hints
 
     def one(self, observation: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor, Grids]:
         """Latents of one try at these states, their doubt (`SOLVED` where their plan is), and these plans."""
