@@ -13,8 +13,8 @@ from trm_agents.search import policy_guesser
 from trm_agents.upi_trm import hits as hits_of
 from trm_agents.upi_trm import tries as tries_module
 from trm_agents.upi_trm.repair import RepairPolicy
-from trm_agents.upi_trm.starts import half_written
-from trm_agents.upi_trm.tries import SOLVED, Tries
+from trm_agents.upi_trm.starts import guessed, half_written
+from trm_agents.upi_trm.tries import GUESSES, SOLVED, Tries
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
 from trm_envs.sudoku.env import sudoku_problem
@@ -54,7 +54,7 @@ def policy_of(mdp, **kwargs):
 
 
 def tries_of(policy):
-    return Tries(policy.averaged, policy.mdp, policy.restarts, policy.restart_unroll, policy.refinements)
+    return policy._tries()
 
 
 def attempts(policy, seen, count):
@@ -141,6 +141,82 @@ def test_half_of_the_cells_are_written():
     assert not torch.equal(half, other) and torch.equal(half, half_written(plans, read, 2)) and not plans.any()
 
 
+def test_doubtful_cells_are_guessed_at_by_their_probabilities(mdp):
+    states = first_states(mdp, 1).at(np.zeros(2, np.int64))
+    blanks = np.flatnonzero(states.instances[0] == 0)
+    hits = torch.zeros(2, 16, 4)
+    hits[:, :, 0] = 1.0
+    # Doubts of 0.2 and 0.6, and nothing else to guess at but for one part in a million.
+    hits[:, blanks[0]] = torch.tensor([0.8, 0.2, 0.0, 0.0])
+    hits[:, blanks[1]] = torch.tensor([0.1, 0.4, 0.3, 0.2])
+    counts = np.zeros((16, 5))
+    for attempt in range(2000):
+        plans = guessed(mdp, hits, states, 1, attempt)
+        assert plans.dtype == np.int8 and np.array_equal(plans[0], plans[1])
+        (cell,) = np.flatnonzero(plans[0] != states.plans[0])
+        counts[cell, plans[0, cell]] += 1
+    assert counts.sum() == counts[blanks[:2]].sum() == 2000
+    shares = counts[blanks[:2], 1:] / 2000
+    expected = np.array([[0.8, 0.2, 0.0, 0.0], [0.1, 0.4, 0.3, 0.2]]) * [[0.25], [0.75]]
+    assert np.abs(shares - expected).max() < 0.04
+    assert np.array_equal(guessed(mdp, hits, states, 1, 7), guessed(mdp, hits, states, 1, 7))
+    assert not states.plans[:, blanks].any()
+
+
+@pytest.mark.parametrize("cells", [*GUESSES, 16])
+def test_as_many_cells_are_guessed_at_as_can_be_edited(mdp, cells):
+    states = first_states(mdp, 3)
+    solution = solve(states.instances)[0]
+    hits = torch.nn.functional.one_hot(torch.as_tensor(solution.astype(np.int64)) - 1, 4).float()
+    plans, blanks = guessed(mdp, hits, states, cells, 3), states.instances == 0
+    written = plans != states.plans
+    assert np.array_equal(written.sum(1), np.minimum(cells, blanks.sum(1)))
+    assert not written[~blanks].any() and (plans[written] == solution[written]).all()
+
+
+def test_cells_of_mazes_are_toggled_as_often_as_is_likely():
+    mdp, source = maze_problem(5)
+    states = mdp.initial(source.sample(np.random.default_rng(0))[None])
+    free = np.flatnonzero(mdp.action_mask(states)[0])
+    hits = torch.zeros(1, 25, 1)
+    hits[0, free[0]] = 0.7
+    toggled = [guessed(mdp, hits, states, 1, attempt)[0, free[0]] != states.plans[0, free[0]] for attempt in range(500)]
+    assert 0.63 < np.mean(toggled) < 0.77
+
+
+@pytest.mark.parametrize("refinements", [0, 2])
+def test_other_tries_are_shown_guesses_half_of_them_from_zero(mdp, refinements, monkeypatch):
+    policy, states = policy_of(mdp, restarts=11, refinements=refinements, guess_unroll=2), first_states(mdp, 3)
+    seen, given, starts, one = seen_by(states), [], [], Tries.one
+    monkeypatch.setattr(tries_module, "CLUELESS", 1.0)
+
+    def recorded(self, observation, start):
+        given.append(observation["plan"].numpy().reshape(-1, 16).copy())
+        starts.append(start)
+        tried, doubt, plans = one(self, observation, start)
+        doubt = torch.where(doubt == SOLVED, 0.5, doubt)
+        # The first state is solved before anything is guessed of it.
+        if len(starts) == 1:
+            doubt[0] = SOLVED
+        return tried, doubt, plans
+
+    monkeypatch.setattr(Tries, "one", recorded)
+    tries = tries_of(policy)
+    tries.best(seen, None)
+    assert tries.calls == 3 + 2 + 11 * 2
+    rest = states.at(slice(1, 3))
+    with torch.no_grad():
+        early = tries.read(policy.averaged.run(seen_by(rest), None, 2).latents[-1], seen_by(rest))
+    assert np.array_equal(given[0], states.plans)
+    for number in range(1, 12):
+        chain, turn = divmod(number, refinements + 1)
+        assert starts[number] == (0 if chain % 2 else number)
+        if not turn:
+            expected = guessed(mdp, early, rest, GUESSES[chain // 2 % 4], number)
+            assert np.array_equal(given[number], expected) and not np.array_equal(expected, rest.plans)
+    assert np.array_equal(seen["plan"].numpy().reshape(-1, 16), states.plans)
+
+
 def test_first_states_alone_are_thought_over(mdp):
     policy, states = policy_of(mdp, restarts=3), first_states(mdp)
     seen = seen_by(states)
@@ -157,8 +233,9 @@ def test_first_states_alone_are_thought_over(mdp):
     assert tries_of(policy).best(seen, went_on) is went_on
 
 
-def test_what_is_done_depends_on_nothing_else_in_the_batch(mdp):
-    policy, states = policy_of(mdp, restarts=4), first_states(mdp)
+@pytest.mark.parametrize("guess_unroll", [0, 2])
+def test_what_is_done_depends_on_nothing_else_in_the_batch(mdp, guess_unroll):
+    policy, states = policy_of(mdp, restarts=4, guess_unroll=guess_unroll), first_states(mdp)
     together, state = policy.predict(observe(states), deterministic=True)
     again, _ = policy.predict(observe(states), deterministic=True)
     assert np.array_equal(together, again)
@@ -294,7 +371,7 @@ def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monk
     thought, think = [], Tries.best
     monkeypatch.setattr(Tries, "best", lambda *args: thought.append(1) or think(*args))
     env = make_vec_env("SudokuPlanEdit-4x4-v0", 2, seed=0)
-    kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5, "refinements": 1}
+    kwargs = {"width": 8, "restarts": 2, "restart_unroll": 5, "refinements": 1, "guess_unroll": 3}
     settings = {**PERSISTENT, "n_steps": 8, "learning_starts": 10, "seed": 0, "device": "cpu"}
     model = UPITRM("TRMPolicy", env, target="hindsight", policy_kwargs=kwargs, **settings).learn(64)
     assert not thought
@@ -303,7 +380,8 @@ def test_training_collects_without_restarts_and_saving_keeps_them(tmp_path, monk
     assert len(thought) == 1
     model.save(tmp_path / "model.zip")
     loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
-    assert (loaded.policy.restarts, loaded.policy.restart_unroll, loaded.policy.refinements) == (2, 5, 1)
+    kept = [getattr(loaded.policy, name) for name in ("restarts", "restart_unroll", "refinements", "guess_unroll")]
+    assert kept == [2, 5, 1, 3]
     assert np.array_equal(loaded.predict(observation, deterministic=True)[0], actions)
 
 
@@ -326,6 +404,7 @@ def test_the_calls_of_an_agent(restarts):
         ({"restarts": -1}, "restarts=-1"),
         ({"restarts": 1, "restart_unroll": 0}, "restart_unroll=0"),
         ({"refinements": -1}, "refinements must be at least 0, got -1"),
+        ({"guess_unroll": -1}, "guess_unroll must be at least 0, got -1"),
     ],
 )
 def test_bad_restarts_are_refused(mdp, settings, message):
