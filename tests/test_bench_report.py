@@ -3,8 +3,10 @@
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import bench_fakes
+import numpy as np
 import pytest
 from bench_fakes import HereLauncher, quiet
 from test_bench_records import result
@@ -13,7 +15,7 @@ from baselines import METHODS
 from benchmarks import cli, plots, published, readme, records, summary, tables
 from benchmarks.folder import Folder
 from benchmarks.report import write_report
-from benchmarks.rows import CurveRow, ResultRow, SpeedRow
+from benchmarks.rows import CurveRow, ResultRow, SpeedRow, pack_bits
 from benchmarks.runner import Runner, plan
 from benchmarks.stats import t_interval, wilson_interval
 
@@ -139,6 +141,17 @@ def test_readme_tables_are_made_from_published_rows(folder, tmp_path, monkeypatc
     assert "\nbetween\n" in text
     assert text.endswith("\nend\n")
     assert cli.main(["readme", "--check", "--file", str(page)]) == 0
+
+
+@pytest.mark.parametrize(("seeds", "steps"), [(1, 200), (2, 400)])
+def test_differences_are_those_of_the_largest_budget_that_no_fewer_seeds_have(folder, tmp_path, seeds, steps):
+    published.publish(folder, "demo", tmp_path)
+    mine = [row for row in folder.results() if row.algo == "mine"]
+    none = {"steps": 400, "solved": 0, "success": 0.0, "solved_bits": pack_bits(np.zeros(512, bool))}
+    longer = [replace(row, **none) for row in mine[:seeds]]
+    (tmp_path / "longer.csv").write_text(records.to_csv(longer, ResultRow))
+    text = readme.fill("<!-- table:paired:sudoku-4x4-hard:mine:ppo -->\n<!-- /table -->", tmp_path)
+    assert ("ppo: +0.0 points" in text) == (steps == 400) and "over 2 seeds" in text
 
 
 @pytest.mark.parametrize(
