@@ -41,8 +41,8 @@ class Tries:
         mdp: PlanEditMDP,
         restarts: int,
         unroll: int,
-        refinements: int = 0,
-        guess_unroll: int = 0,
+        refinements: int,
+        guess_unroll: int,
     ) -> None:
         self.network, self.mdp = network, mdp
         self.restarts, self.unroll, self.refinements, self.guess_unroll = restarts, unroll, refinements, guess_unroll
