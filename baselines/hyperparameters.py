@@ -156,7 +156,11 @@ TRM_A2C: Keywords = {
     "learning_rate": 1e-3,
     "n_steps": 4,
 }
-TRM_DQN: Keywords = {key: value for key, value in DQN.items() if key != "policy_kwargs"}
+TRM_DQN: Keywords = {
+    **{key: value for key, value in DQN.items() if key != "policy_kwargs"},
+    "buffer_size": 5_000,
+    "gradient_steps": 2,
+}
 
 BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""
