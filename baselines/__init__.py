@@ -5,8 +5,9 @@ Importing this package, and listing what it has, needs neither torch nor Stable-
 
 from baselines.agents import Agent, Unroll, agent_of, carry_over, line
 from baselines.counters import gradient_steps, model_queries, parameters
+from baselines.models import load, make
 from baselines.proposers import guesser_of, proposer_of
-from baselines.registry import LINES, METHODS, Line, Method, load, make
+from baselines.registry import LINES, METHODS, Line, Method
 from baselines.spaces import SPACES, Space
 
 __all__ = [

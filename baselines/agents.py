@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.counters import COUNTS
-from baselines.registry import LINES, Method, make, method
+from baselines.models import make
+from baselines.registry import LINES, Method, method
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.registry import METHODS, build
+from baselines.models import build
+from baselines.registry import METHODS
 from benchmarks.certificates import rounded
 from benchmarks.suites import pool, suite
 from trm_agents.theory.audit import ImprovementAudit
