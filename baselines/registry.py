@@ -113,6 +113,7 @@ class Line:
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 UPI_TRM = "trm_agents:UPITRM"
+"""Import path of UPI-TRM."""
 
 
 def _k_step(name: str, hyperparameters: Mapping[str, Any]) -> Method:
