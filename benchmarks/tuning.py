@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 RANDOM_TRIALS = 5
 """Trials, those of the space's own included, before optuna learns from them (its own default is 10)."""
 
+MAX_DRAWS = 100
+"""How often a trial's settings are drawn until they are new: a space may hold none that are."""
+
 
 def objective(row: TuningRow) -> float:
     """What optuna maximises: puzzles solved and, where two trials solve as many, the checker's score of the best plans.
@@ -69,7 +72,7 @@ def trials(rows: Sequence[TuningRow]) -> list[Trial]:
 
 
 def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
-    """Settings of the next trial.
+    """Settings of the next trial: ones that have not been tried, unless `MAX_DRAWS` draws find none.
 
     Args:
         space: what to choose from.
@@ -86,11 +89,16 @@ def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
     sampler = optuna.samplers.TPESampler(seed=seed + len(tried), n_startup_trials=RANDOM_TRIALS)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.add_trials([_as_trial(space, row) for row in tried])
-    trial = study.ask()
-    return {
-        setting: json.loads(trial.suggest_categorical(setting, [json.dumps(value) for value in values]))
-        for setting, values in space.choices.items()
-    }
+    seen = [json.loads(row.settings) for row in tried]
+    for _ in range(MAX_DRAWS):
+        trial = study.ask()
+        drawn = {
+            setting: json.loads(trial.suggest_categorical(setting, [json.dumps(value) for value in values]))
+            for setting, values in space.choices.items()
+        }
+        if drawn not in seen:
+            break
+    return drawn
 
 
 def _as_trial(space: Space, row: TuningRow) -> FrozenTrial:

@@ -136,6 +136,15 @@ def test_what_optuna_draws_depends_on_rows_and_seed_alone():
     assert len({suggest(space, rows, seed)["a"] for seed in range(8)}) > 1
 
 
+def test_no_settings_are_tried_twice_while_others_are_left():
+    space = Space({"a": [1, 2, 3], "b": [[1, 2], [3]]}, [{"a": 2}])
+    rows = []
+    for number in range(7):
+        rows.append(trial(number, solved=10 - number, **suggest(space, rows, 0)))
+    assert len({row.settings for row in rows[:6]}) == 6
+    assert rows[6].settings in {row.settings for row in rows[:6]}
+
+
 def test_trials_are_told_apart_by_what_they_change():
     rows = [trial(1, solved=1, a=1, b=[3]), trial(0, a=1, b=[1, 2]), trial(0, "dqn", a=7)]
     assert [(one.row.algo, one.changes, one.used) for one in trials(rows)] == [
