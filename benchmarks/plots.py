@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -92,7 +93,8 @@ def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker
 
 
 def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
-    counts = sorted({len({p.seed for p in points if p.algo == algo}) for algo in {p.algo for p in points}})
+    runs = {(p.algo, p.steps, p.seed) for p in points}
+    counts = sorted(Counter((algo, steps) for algo, steps, _ in runs).values())
     seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
     puzzles = max((p.n for p in points), default=0)
     _style(axes, "environment steps", f"{suite}: {puzzles} validation puzzles, {seeds} seeds")

@@ -216,3 +216,14 @@ def test_how_long_learning_curves_stay_at_their_maximum():
     longer = curve(0, (100, 1.0), (400, 1.0), (600, 0.5), (800, 1.0)) + curve(1, (160, 0.9), (800, 0.9))
     assert summary.lasting(longer) == summary.Lasting(128, (100, 160), (0.9, 1.0), 0.5, 4.0, 5.0)
     assert summary.lasting([]) is None and summary.lasting(points + curve(2, (800, 1.0))) is None
+
+
+def test_a_figure_says_how_many_seeds_each_of_its_curves_has():
+    points = [p for seed in range(3) for p in curve(seed, (400, 0.5), (800, 1.0))]
+    assert "3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points, []))
+    longer = [replace(p, steps=1_600) for p in points if p.seed < 2]
+    assert "128 validation puzzles, 2 to 3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points + longer, []))
+
+
+def as_text(figure):
+    return figure.axes[0].get_title(loc="left")
