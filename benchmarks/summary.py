@@ -55,6 +55,8 @@ class Summary:
 def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
     """One summary a (suite, algorithm, steps): contestants from best to worst, then reference lines.
 
+    Of contestants that solve as many with greedy actions the one that solves more with sampled ones is better.
+
     Raises:
         ValueError: rows to be drawn together were scored on different pools or levels.
     """
@@ -63,9 +65,10 @@ def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
     return sorted(lines, key=_place)
 
 
-def _place(line: Summary) -> tuple[str, bool, int, float, str, int]:
+def _place(line: Summary) -> tuple[str, bool, int, float, float, str, int]:
     order = LINE_ORDER.index(line.algo) if line.is_reference and line.algo in LINE_ORDER else 0
-    return line.suite, line.is_reference, order, -line.success.mean, line.algo, line.steps
+    sampled = line.sampled.mean if line.sampled else 0.0
+    return line.suite, line.is_reference, order, -line.success.mean, -sampled, line.algo, line.steps
 
 
 def _summary(rows: Sequence[ResultRow]) -> Summary:

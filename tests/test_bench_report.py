@@ -87,6 +87,12 @@ def test_contestants_come_best_first_and_references_last():
     assert [line.algo for line in summary.summarise(rows)] == ["ppo", "a2c", "random", "stage0", "solver"]
 
 
+def test_of_contestants_that_solve_as_many_the_one_that_samples_better_comes_first():
+    sampled = {"a2c": 0.9, "dqn": None, "ppo": 1.0}
+    rows = [result(seed, algo=algo, success_sampled=rate) for algo, rate in sampled.items() for seed in range(2)]
+    assert [line.algo for line in summary.summarise(rows)] == ["ppo", "a2c", "dqn"]
+
+
 def test_rows_of_different_pools_are_not_averaged():
     with pytest.raises(ValueError, match="seeds 0 and 1 were scored on different pools"):
         summary.summarise([result(0), result(1, pool_sha256="cd")])
