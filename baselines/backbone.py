@@ -1,6 +1,7 @@
 """Policies for SB3's PPO, A2C and DQN on the same recursive network as UPI-TRM.
 
-They differ from `MlpPolicy` in the network alone: no masks, no lookahead, the same facts in the observation.
+They differ from `MlpPolicy` in the network alone: no masks, no lookahead, the same facts in the observation. That of
+MaskablePPO is in `baselines.maskable_backbone`.
 """
 
 from __future__ import annotations
@@ -54,38 +55,33 @@ class Split(nn.Module):
         return features[:, -1:]
 
 
-class RecursiveActorCriticPolicy(ActorCriticPolicy):
-    """Actor and critic read from one recursive network: for PPO and A2C.
+class ReadFromOneNetwork:
+    """Makes an SB3 actor-critic policy read actor and critic from one recursive network.
+
+    Nothing is learned behind the network's own heads, which keep their own (zero) initialisation.
 
     Args:
-        observation_space, action_space, lr_schedule: as in `ActorCriticPolicy`.
-        features_extractor_class: the recursive network.
-        kwargs: as in `ActorCriticPolicy`; `features_extractor_kwargs` must hold `mdp` and may hold keywords of
+        args, kwargs: as in the policy; `features_extractor_kwargs` must hold `mdp` and may hold keywords of
             `token_network`.
     """
 
-    def __init__(
-        self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Discrete,
-        lr_schedule: Schedule,
-        features_extractor_class: type[BaseFeaturesExtractor] = RecursiveReadout,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            observation_space,
-            action_space,
-            lr_schedule,
-            features_extractor_class=features_extractor_class,
-            **kwargs,
-        )
+    mlp_extractor: Any
+    action_net: Any
+    value_net: Any
+    optimizer: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"features_extractor_class": RecursiveReadout, **kwargs})
 
     def _build(self, lr_schedule: Schedule) -> None:
-        """Nothing is learned behind the network's own heads, which keep their own (zero) initialisation."""
-        self.mlp_extractor = Split()  # type: ignore[assignment]
-        self.action_net = self.value_net = nn.Identity()  # type: ignore[assignment]
-        learning_rate: Any = {"lr": lr_schedule(1)}
-        self.optimizer = self.optimizer_class(self.parameters(), **learning_rate, **self.optimizer_kwargs)
+        policy: Any = self
+        self.mlp_extractor = Split()
+        self.action_net = self.value_net = nn.Identity()
+        self.optimizer = policy.optimizer_class(policy.parameters(), lr=lr_schedule(1), **policy.optimizer_kwargs)
+
+
+class RecursiveActorCriticPolicy(ReadFromOneNetwork, ActorCriticPolicy):
+    """For PPO and A2C."""
 
 
 class RecursiveQNetwork(QNetwork):

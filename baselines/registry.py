@@ -112,6 +112,7 @@ class Line:
 
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
+_MASKABLE = "baselines.maskable_backbone:RecursiveMaskableActorCriticPolicy"
 UPI_TRM = "trm_agents:UPITRM"
 """Import path of UPI-TRM."""
 
@@ -119,6 +120,17 @@ UPI_TRM = "trm_agents:UPITRM"
 def _k_step(name: str, hyperparameters: Mapping[str, Any]) -> Method:
     """A row of UPI-TRM with the K-step target."""
     return Method(name, UPI_TRM, "TRMPolicy", "dict", 16, hyperparameters, tuned.K_STEP_OVERRIDES, resumes_exactly=True)
+
+
+def _maskable(
+    name: str, legal_actions: LegalActions, policy: str, hyperparameters: Mapping[str, Any], **more: Any
+) -> Method:
+    """A row of MaskablePPO at a legal-action level: flat observations for an MLP, the dictionary for our network."""
+    observation: ObservationKind = "one_hot" if policy == "MlpPolicy" else "dict"
+    algorithm = "sb3_contrib:MaskablePPO"
+    return Method(
+        name, algorithm, policy, observation, 16, hyperparameters, masks=True, legal_actions=legal_actions, **more
+    )
 
 
 class Methods(dict[str, Method]):
@@ -172,27 +184,8 @@ METHODS = Methods(
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),
-        Method(
-            "maskable_ppo",
-            "sb3_contrib:MaskablePPO",
-            "MlpPolicy",
-            "one_hot",
-            16,
-            tuned.MASKABLE_PPO,
-            masks=True,
-            legal_actions="givens",
-            training=tuned.MASKABLE_PPO_TRAINING,
-        ),
-        Method(
-            "maskable_ppo-consistent",
-            "sb3_contrib:MaskablePPO",
-            "MlpPolicy",
-            "one_hot",
-            16,
-            tuned.PPO,
-            masks=True,
-            legal_actions="consistent",
-        ),
+        _maskable("maskable_ppo", "givens", "MlpPolicy", tuned.MASKABLE_PPO, training=tuned.MASKABLE_PPO_TRAINING),
+        _maskable("maskable_ppo-consistent", "consistent", "MlpPolicy", tuned.PPO),
         Method("trm_ppo", _PPO, _ACTOR_CRITIC, "dict", 16, tuned.TRM_PPO, network=tuned.BACKBONE),
         Method("trm_a2c", _A2C, _ACTOR_CRITIC, "dict", 4, tuned.TRM_A2C, network=tuned.BACKBONE),
         Method(
@@ -203,6 +196,10 @@ METHODS = Methods(
             4,
             tuned.TRM_DQN,
             network=tuned.BACKBONE,
+        ),
+        _maskable("trm_maskable_ppo", "givens", _MASKABLE, tuned.TRM_MASKABLE_PPO, network=tuned.BACKBONE),
+        _maskable(
+            "trm_maskable_ppo-consistent", "consistent", _MASKABLE, tuned.TRM_MASKABLE_PPO, network=tuned.BACKBONE
         ),
     )
 )

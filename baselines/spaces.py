@@ -116,4 +116,6 @@ SPACES: dict[str, Space] = {
     "trm_ppo": _ppo(_BACKBONE, _DEEP_BACKBONE),
     "trm_a2c": _a2c(_BACKBONE, _DEEP_BACKBONE),
     "trm_dqn": _dqn(_BACKBONE, _DEEP_BACKBONE),
+    "trm_maskable_ppo": _ppo(_BACKBONE, _DEEP_BACKBONE),
+    "trm_maskable_ppo-consistent": _ppo(_BACKBONE, _DEEP_BACKBONE),
 }

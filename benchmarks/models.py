@@ -22,6 +22,7 @@ ZOO = "zoo:"
 SIGNATURES = (
     ("maskable_ppo", ("sb3_contrib.common.maskable",), ()),
     ("upi_trm", ("trm_agents.upi_trm",), ()),
+    ("trm_maskable_ppo", ("baselines.maskable_backbone",), ()),
     ("trm_dqn", ("baselines.backbone",), ("exploration_fraction",)),
     ("trm_ppo", ("baselines.backbone",), ("clip_range",)),
     ("trm_a2c", ("baselines.backbone",), ("gae_lambda",)),

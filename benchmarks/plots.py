@@ -30,6 +30,8 @@ COLOURS = {
     "trm_ppo": "#e07a5f",
     "trm_a2c": "#b08968",
     "trm_dqn": "#5fa8d3",
+    "trm_maskable_ppo": "#4b1d3f",
+    "trm_maskable_ppo-consistent": "#e0a3c8",
     "stage0": "#777777",
 }
 OTHERS = ("#1982c4", "#8ac926", "#ff595e", "#ffca3a")

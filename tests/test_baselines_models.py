@@ -25,7 +25,7 @@ from trm_envs.sudoku.env import sudoku_problem
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
 STEPS = 64
-TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn"]
+TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo", "trm_maskable_ppo-consistent"]
 
 
 def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> BaseAlgorithm:
@@ -77,7 +77,7 @@ def test_learns_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
     assert loaded.num_timesteps >= 2 * STEPS and gradient_steps(loaded) > gradient_steps(model)
 
 
-@pytest.mark.parametrize("name", ["upi_trm", "ppo", "maskable_ppo", "trm_a2c", "trm_dqn"])
+@pytest.mark.parametrize("name", ["upi_trm", "ppo", "maskable_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo"])
 def test_learns_mazes(name: str) -> None:
     model = small(name, env_id="MazePlanEdit-5x5-v0").learn(4 * STEPS)
     mdp, source = maze_problem(5, split="validation")

@@ -132,6 +132,7 @@ def test_other_files_tell_their_algorithm_or_ask(tmp_path):
     assert models.detect_algo(saved(path, "trm_agents.upi_trm.policies")) == "upi_trm"
     assert models.detect_algo(saved(path, "sb3_contrib.common.maskable.policies", "clip_range")) == "maskable_ppo"
     assert models.detect_algo(saved(path, "baselines.backbone", "exploration_fraction")) == "trm_dqn"
+    assert models.detect_algo(saved(path, "baselines.maskable_backbone", "clip_range")) == "trm_maskable_ppo"
     with pytest.raises(ValueError, match=r"cannot tell which algorithm .* name it with --algo"):
         models.detect_algo(saved(path, "elsewhere"))
 
