@@ -322,6 +322,15 @@ def test_hindsight_refuses_what_it_would_not_use(kwargs):
         agent(**HINDSIGHT, **kwargs)
 
 
+@pytest.mark.parametrize("kwargs", [{}, HINDSIGHT])
+def test_diverging_training_stops_and_leaves_finite_weights(kwargs):
+    model = agent(**kwargs)
+    next(model.policy.network.parameters()).register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(FloatingPointError, match=r"diverged: the norm of the gradient is .* bound latents"):
+        model.learn(2_000)
+    assert all(weight.isfinite().all() for weight in model.policy.parameters())
+
+
 def test_a_callback_can_stop_the_training():
     class Stop(BaseCallback):
         def _on_step(self):

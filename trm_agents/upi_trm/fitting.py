@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from trm_agents.upi_trm import improvement
@@ -75,19 +75,32 @@ class Fitted(NamedTuple):
     gradient_steps: int
 
 
+def clip_gradients(network: nn.Module, max_norm: float) -> None:
+    """Scale the network's gradient down to this norm.
+
+    Raises:
+        FloatingPointError: the norm is not finite, so that a step would spoil the weights.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), max_norm)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(
+            f"training has diverged: the norm of the gradient is {float(norm)}; bound latents (radius=10.0), or lower "
+            "learning_rate"
+        )
+
+
 def fit(
     policy: RecursivePolicy, evaluation: Evaluation, target: Tensor, dials: Dials, rng: np.random.Generator
 ) -> Fitted:
     """Gradient steps over `n_epochs` passes through the rollout, in an order drawn with `rng`."""
     policy.set_training_mode(True)
-    parameters = list(policy.network.parameters())
     history: list[tuple[float, float, float]] = []
     for _ in range(dials.n_epochs):
         for rows in torch.split(torch.as_tensor(rng.permutation(len(target))), dials.batch_size):
             loss = losses(policy, evaluation.batch(rows), target[rows], dials)
             policy.optimizer.zero_grad()
             loss.total.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(parameters, dials.max_grad_norm)
+            clip_gradients(policy.network, dials.max_grad_norm)
             policy.optimizer.step()
             policy.network.core.clamp_()
             history.append((float(loss.policy), float(loss.value), float(loss.projected)))

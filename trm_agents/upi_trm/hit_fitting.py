@@ -14,6 +14,7 @@ from torch.nn import functional
 from trm_agents.recursion import RepairNetwork
 from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.dials import HindsightDials
+from trm_agents.upi_trm.fitting import clip_gradients
 from trm_agents.upi_trm.hindsight import HindsightMemory, Sample, repairs
 from trm_agents.upi_trm.repair import RepairPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -139,7 +140,7 @@ def _backward(
     logits, projected = network.hit_logits(observation, last, len(of_depth), start)
     loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
     loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), dials.max_grad_norm)
+    clip_gradients(network, dials.max_grad_norm)
     return Fitted(loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean()))
 
 

@@ -335,6 +335,7 @@ class UPITRM(BaseAlgorithm):
 
         Raises:
             ValueError: a committee has more members than there are environments, so that some would learn nothing.
+            FloatingPointError: training has diverged; the weights are those before the step that would spoil them.
         """
         if len(self.memories) > self.n_envs:
             raise ValueError(
