@@ -151,7 +151,6 @@ TRM_PPO: Keywords = {
     "ent_coef": 0.01,
     "vf_coef": 0.05,
 }
-TRM_MASKABLE_PPO: Keywords = TRM_PPO
 TRM_A2C: Keywords = {
     **{key: value for key, value in A2C.items() if key != "policy_kwargs"},
     "learning_rate": 1e-3,

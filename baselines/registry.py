@@ -197,10 +197,8 @@ METHODS = Methods(
             tuned.TRM_DQN,
             network=tuned.BACKBONE,
         ),
-        _maskable("trm_maskable_ppo", "givens", _MASKABLE, tuned.TRM_MASKABLE_PPO, network=tuned.BACKBONE),
-        _maskable(
-            "trm_maskable_ppo-consistent", "consistent", _MASKABLE, tuned.TRM_MASKABLE_PPO, network=tuned.BACKBONE
-        ),
+        _maskable("trm_maskable_ppo", "givens", _MASKABLE, tuned.TRM_PPO, network=tuned.BACKBONE),
+        _maskable("trm_maskable_ppo-consistent", "consistent", _MASKABLE, tuned.TRM_PPO, network=tuned.BACKBONE),
     )
 )
 
