@@ -11,11 +11,17 @@ from benchmarks.suites import SUITES
 from benchmarks.summary import Summary, solved_by, summarise
 
 REFERENCE = "upi_trm"
-"""Method that every variant is compared with."""
+"""Method that variants under names of their own are compared with."""
+
+
+def changed(algo: str) -> str:
+    """The method that a variant changes: `ppo` of `ppo@n_steps=8`, the reference of a name of its own."""
+    method, at, _ = algo.partition("@")
+    return method if at else REFERENCE
 
 
 class Ablation(NamedTuple):
-    """A variant on a suite at a budget, and the reference on the same puzzles at the same budget."""
+    """A variant on a suite at a budget, and the method it changes on the same puzzles at the same budget."""
 
     name: str
     """Of the published run, without its prefix."""
@@ -33,8 +39,8 @@ class Ablation(NamedTuple):
 def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:
     """Every variant of the ablation runs, in the order of the suites.
 
-    Contestants of a run under names of their own are its variants, and the run's own `upi_trm` is their reference. A
-    run that has `upi_trm` alone is a variant as a whole. Where a run has no reference, that of `others` is taken.
+    Contestants of a run but `upi_trm` are its variants; the reference of one is the run's own method that it changes.
+    A run that has `upi_trm` alone is a variant as a whole. Where a run has no reference, that of `others` is taken.
 
     Args:
         runs: rows by the run's name.
@@ -61,8 +67,8 @@ def _beside(
     references = _references(own, line) or _references(others, line)
     if not references:
         raise ValueError(
-            f"ablation {name!r}: no published {REFERENCE} on {line.suite} at {line.steps} steps to compare it with; "
-            "publish one, or run it with the ablation"
+            f"ablation {name!r}: no published {changed(line.algo)} on {line.suite} at {line.steps} steps "
+            "to compare it with; publish one, or run it with the ablation"
         )
     (reference,) = summarise(references)
     paired = paired_difference(solved_by(rows, line), solved_by(references, reference))
@@ -70,4 +76,4 @@ def _beside(
 
 
 def _references(rows: Sequence[ResultRow], line: Summary) -> list[ResultRow]:
-    return [row for row in rows if (row.suite, row.algo, row.steps) == (line.suite, REFERENCE, line.steps)]
+    return [row for row in rows if (row.suite, row.algo, row.steps) == (line.suite, changed(line.algo), line.steps)]

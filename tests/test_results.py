@@ -269,6 +269,18 @@ def test_ablations_stand_beside_the_reference_and_nowhere_else(hand_made):
     assert text[: text.index("## Ablations")].replace("[ablations](#ablations) ·\n", "") in without
 
 
+def test_a_variant_stands_beside_the_method_it_changes():
+    rows = [row(0, [1, 1, 1, 1]), row(0, [1, 1, 0, 0], "upi_trm-k_step"), row(0, [1, 0, 0, 0], "upi_trm-k_step@beta=1")]
+    found = {one.variant.algo: one for one in ablations.compared({"beta": rows}, [])}
+    assert {algo: one.reference.algo for algo, one in found.items()} == {
+        "upi_trm-k_step": "upi_trm",
+        "upi_trm-k_step@beta=1": "upi_trm-k_step",
+    }
+    assert found["upi_trm-k_step@beta=1"].paired.over_puzzles.mean == -0.25
+    with pytest.raises(ValueError, match="no published upi_trm-k_step on"):
+        ablations.compared({"beta": [rows[0], rows[2]]}, [])
+
+
 def test_an_ablation_without_reference_is_refused(hand_made):
     folder = hand_made([row(0, [1, 0, 0, 0], steps=400)], "ablation-x")
     hand_made([row(0, [1, 1, 1, 1])])
