@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.rows import ResultRow
@@ -21,7 +21,7 @@ def changed(algo: str) -> str:
 
 
 class Ablation(NamedTuple):
-    """A variant on a suite at a budget, and the method it changes on the same puzzles at the same budget."""
+    """A variant on a suite at a budget, and the method it changes: same puzzles, budget and seeds."""
 
     name: str
     """Of the published run, without its prefix."""
@@ -40,14 +40,15 @@ def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow
     """Every variant of the ablation runs, in the order of the suites.
 
     Contestants of a run but `upi_trm` are its variants; the reference of one is the run's own method that it changes.
-    A run that has `upi_trm` alone is a variant as a whole. Where a run has no reference, that of `others` is taken.
+    A run that has `upi_trm` alone is a variant as a whole. Where a run has no reference, that of `others` is taken. Of
+    the reference count the variant's seeds alone.
 
     Args:
         runs: rows by the run's name.
         others: published rows outside of ablations.
 
     Raises:
-        ValueError: there is no reference on the same suite at the same budget.
+        ValueError: there is no reference on the same suite at the same budget with one of the variant's seeds.
     """
     found = [one for name, rows in runs.items() for one in _of_run(name, rows, others)]
     suites = list(SUITES)
@@ -64,16 +65,18 @@ def _of_run(name: str, rows: Sequence[ResultRow], others: Sequence[ResultRow]) -
 def _beside(
     name: str, line: Summary, rows: Sequence[ResultRow], own: Sequence[ResultRow], others: Sequence[ResultRow]
 ) -> Ablation:
-    references = _references(own, line) or _references(others, line)
+    varied = solved_by(rows, line)
+    references = _references(own, line, varied) or _references(others, line, varied)
     if not references:
         raise ValueError(
             f"ablation {name!r}: no published {changed(line.algo)} on {line.suite} at {line.steps} steps "
-            "to compare it with; publish one, or run it with the ablation"
+            f"with a seed of {sorted(varied)} to compare it with; publish one, or run it with the ablation"
         )
     (reference,) = summarise(references)
-    paired = paired_difference(solved_by(rows, line), solved_by(references, reference))
+    paired = paired_difference(varied, solved_by(references, reference))
     return Ablation(name, line, reference, paired)
 
 
-def _references(rows: Sequence[ResultRow], line: Summary) -> list[ResultRow]:
-    return [row for row in rows if (row.suite, row.algo, row.steps) == (line.suite, changed(line.algo), line.steps)]
+def _references(rows: Sequence[ResultRow], line: Summary, seeds: Collection[int]) -> list[ResultRow]:
+    key = (line.suite, changed(line.algo), line.steps)
+    return [row for row in rows if (row.suite, row.algo, row.steps) == key and row.seed in seeds]

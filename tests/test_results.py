@@ -277,6 +277,9 @@ def test_a_variant_stands_beside_the_method_it_changes():
         "upi_trm-k_step@beta=1": "upi_trm-k_step",
     }
     assert found["upi_trm-k_step@beta=1"].paired.over_puzzles.mean == -0.25
+    # A seed of the reference that the variant does not have says nothing of the change.
+    (other,) = ablations.compared({"beta": rows[1:]}, [*rows, row(1, [0, 0, 0, 0])])[:1]
+    assert (other.reference.seeds, other.reference.success.mean) == (1, 1.0)
     with pytest.raises(ValueError, match="no published upi_trm-k_step on"):
         ablations.compared({"beta": [rows[0], rows[2]]}, [])
 
