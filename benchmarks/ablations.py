@@ -32,8 +32,8 @@ class Ablation(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The run's name, and the variant's where it has one of its own."""
-        return self.name if self.variant.algo == REFERENCE else f"{self.name}: {self.variant.algo}"
+        """The variant's name where it has one of its own, else the run's."""
+        return self.name if self.variant.algo == REFERENCE else self.variant.algo
 
 
 def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:

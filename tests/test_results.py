@@ -264,7 +264,7 @@ def test_ablations_stand_beside_the_reference_and_nowhere_else(hand_made):
     assert found["no-search"].reference.success == summarise(main)[0].success
     assert found["width"].reference.success.mean == 0.5
     assert column(text[text.index("## Ablations") :], "difference", "no-search") == "-62.5"
-    assert column(text[text.index("## Ablations") :], "difference", "width: small") == "+0.0"
+    assert column(text[text.index("## Ablations") :], "difference", "small") == "+0.0"
     assert published.published(ResultRow, folder) == main
     assert text[: text.index("## Ablations")].replace("[ablations](#ablations) ·\n", "") in without
 
