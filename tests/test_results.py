@@ -296,6 +296,8 @@ def test_a_curve_has_two_points(hand_made):
     end = [CurveRow(SUITE, "upi_trm", seed, 200, 200, 4, 0.5, 7.0, 0, 0, 1.0) for seed in (0, 1)]
     hand_made(end, "run.curves")
     assert not results.page(folder).figures
+    hand_made([*end, replace(end[0], algo="ppo", env_steps=300)], "run.curves")
+    assert not results.page(folder).figures
     hand_made([*end, replace(end[0], env_steps=100)], "run.curves")
     assert list(results.page(folder).figures) == [f"images/results/{SUITE}.png"]
 
