@@ -48,7 +48,7 @@ def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow
         others: published rows outside of ablations.
 
     Raises:
-        ValueError: there is no reference on the same suite at the same budget with one of the variant's seeds.
+        ValueError: there is no reference on the same suite at the same budget with all of the variant's seeds.
     """
     found = [one for name, rows in runs.items() for one in _of_run(name, rows, others)]
     suites = list(SUITES)
@@ -67,10 +67,11 @@ def _beside(
 ) -> Ablation:
     varied = solved_by(rows, line)
     references = _references(own, line, varied) or _references(others, line, varied)
-    if not references:
+    missing = sorted(varied.keys() - {row.seed for row in references})
+    if missing:
         raise ValueError(
             f"ablation {name!r}: no published {changed(line.algo)} on {line.suite} at {line.steps} steps "
-            f"with a seed of {sorted(varied)} to compare it with; publish one, or run it with the ablation"
+            f"with the seeds {missing} to compare it with; publish them, or run them with the ablation"
         )
     (reference,) = summarise(references)
     paired = paired_difference(varied, solved_by(references, reference))

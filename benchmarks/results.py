@@ -105,11 +105,8 @@ def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> di
     points = [point for point in rows.curves if point.suite == name]
     lines, masks = summarise(mine), parts(name, rows.pools[name])
     # What was measured at its end alone has no curve.
-    # A point each makes no curve, though methods may stop a few steps apart.
-    several = len({(point.algo, point.steps, point.env_steps) for point in points}) > len(
-        {(point.algo, point.steps) for point in points}
-    )
-    drawn = f"{FIGURES}/{name}.png" if several else ""
+    cells = {(point.algo, point.steps, point.seed) for point in points}
+    drawn = f"{FIGURES}/{name}.png" if len(points) > len(cells) else ""
     if drawn:
         figures[drawn] = partial(_learning_curves, name, points, lines)
     budgets = sorted({line.steps for line in lines if line.steps}) or [0]

@@ -282,6 +282,9 @@ def test_a_variant_stands_beside_the_method_it_changes():
     assert (other.reference.seeds, other.reference.success.mean) == (1, 1.0)
     with pytest.raises(ValueError, match="no published upi_trm-k_step on"):
         ablations.compared({"beta": [rows[0], rows[2]]}, [])
+    # Nor does one seed stand for another.
+    with pytest.raises(ValueError, match=r"with the seeds \[1\] to compare it with"):
+        ablations.compared({"beta": [*rows, row(1, [0, 0, 0, 0], "upi_trm-k_step@beta=1")]}, [])
 
 
 def test_an_ablation_without_reference_is_refused(hand_made):
