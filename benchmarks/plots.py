@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
+from textwrap import fill
 from typing import Any
 
 import matplotlib
@@ -37,6 +38,10 @@ COLOURS = {
 OTHERS = ("#1982c4", "#8ac926", "#ff595e", "#ffca3a")
 GREY = "#8a8f98"
 STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
+NO_ENTRY = "_"
+"""A label that matplotlib leaves out of the legend."""
+LEGEND_WIDTH = 34
+"""Characters of a line of the legend."""
 MARKERS = ("o", "^", "s", "D")
 """Of the budgets of one method, which share its colour."""
 
@@ -70,12 +75,22 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     axes: Any = figure.add_subplot()
     ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
     budgets = {algo: sorted({p.steps for p in points if p.algo == algo}) for algo in {p.algo for p in points}}
+    flat: list[tuple[str, str]] = []
     for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
         found = curve(list(group))
-        if found:
-            label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
-            marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
+        label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
+        marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
+        if any(mean for _, mean, _, _ in found):
             _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found, marker)
+        elif found:
+            # One on top of the other, they could not be told apart.
+            _draw(axes, GREY, algo in REFERENCE_METHODS, NO_ENTRY, found, marker)
+            flat.append((algo, label))
+    if flat:
+        counts = Counter(algo for algo, _ in flat)
+        names = dict.fromkeys(algo if counts[algo] == len(budgets[algo]) else label for algo, label in flat)
+        text = fill(f"nothing solved: {', '.join(names)}", LEGEND_WIDTH, break_on_hyphens=False)
+        axes.plot([], [], "o-", color=GREY, linewidth=2, markersize=3.5, label=text)
     for line, style in zip((line for line in lines if line.kind == "line"), STYLES * 9, strict=False):
         label = f"{line.algo} (no training)"
         axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
@@ -119,7 +134,8 @@ def _style(axes: Any, quantity: str, title: str) -> None:
     axes.tick_params(color="#9aa0a6", labelcolor="#3c4043")
     legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
     # A long legend makes the figure higher instead of being cut off.
-    axes.figure.set_figheight(max(axes.figure.get_figheight(), 0.2 * len(legend.get_texts())))
+    entries = sum(1 + text.get_text().count("\n") for text in legend.get_texts())
+    axes.figure.set_figheight(max(axes.figure.get_figheight(), 0.2 * entries))
 
 
 def compute_curves(rows: Sequence[ComputeRow]) -> Figure:

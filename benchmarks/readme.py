@@ -1,8 +1,7 @@
 """Tables of the README and of pages like it, from published rows and from the zoo's cards.
 
-A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: a suite's name,
-`speed`, `paired:SUITE:A:B` for the difference of two rows on the same puzzles, `zoo`, or `theory:NAME` for those of
-docs/theory.md.
+A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`, a suite's
+name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchmarks import tables
+from benchmarks import overview, tables
 from benchmarks.published import PUBLISHED, published
 from benchmarks.rows import ResultRow, SpeedRow
-from benchmarks.summary import Summary, difference, summarise
+from benchmarks.summary import summarise
 
+RESULTS = "docs/results.md"
+"""The page that has a section for each suite, seen from the README."""
 BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
@@ -40,7 +41,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         ValueError: there are no published rows for it.
     """
     if name == "speed":
-        content = tables.markdown_speed(published(SpeedRow, folder))
+        measured = published(SpeedRow, folder)
+        content = tables.markdown_columns(tables.SPEED_COLUMNS, measured) if measured else ""
     elif name == "zoo":
         content = _zoo()
     elif name.startswith("theory:"):
@@ -48,8 +50,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         from benchmarks import theory_tables
 
         content = theory_tables.table(name, folder / "theory")
-    elif name.startswith("paired:"):
-        content = _paired(name, folder)
+    elif name == "overview":
+        content = overview.table(published(ResultRow, folder), RESULTS)
     else:
         rows = [row for row in published(ResultRow, folder) if row.suite == name]
         content = tables.markdown_summaries(summarise(rows)) if rows else ""
@@ -62,17 +64,4 @@ def _zoo() -> str:
     # Loads torch, which the other tables do not need.
     from trm_agents import zoo
 
-    return tables.markdown_cards([zoo.card(name) for name in zoo.names()])
-
-
-def _paired(name: str, folder: Path) -> str:
-    _, suite, *algos = name.split(":")
-    rows = [row for row in published(ResultRow, folder) if row.suite == suite]
-    # Of several budgets the largest, but not where fewer seeds got as far.
-    lines: dict[str, Summary] = {
-        line.algo: line for line in sorted(summarise(rows), key=lambda line: (line.seeds, line.steps))
-    }
-    if len(algos) != 2 or not set(algos) <= set(lines):
-        raise ValueError(f"table {name!r} is not paired:SUITE:A:B with A and B among {sorted(lines)}")
-    a, b = (lines[algo] for algo in algos)
-    return f"{suite}, {tables.paired_line(a, b, difference(rows, a, b))}"
+    return tables.markdown_columns(tables.CARD_COLUMNS, [zoo.card(name) for name in zoo.names()])

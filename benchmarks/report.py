@@ -12,7 +12,7 @@ from benchmarks.rendering import environment
 from benchmarks.rows import CurveRow, FailureRow, ResultRow
 from benchmarks.stats import wilson_interval
 from benchmarks.suites import suite
-from benchmarks.summary import best_against, summarise
+from benchmarks.summary import against, summarise
 
 
 def write_report(folder: Folder) -> Path:
@@ -60,7 +60,10 @@ def _section(
         "rows": sorted(mine, key=lambda row: (row.kind, row.algo, row.steps, row.seed)),
         "broken": broken,
         "paired": [
-            {"a": a.algo, "b": b.algo, "text": tables.paired_text(paired)} for a, b, paired in best_against(mine, lines)
+            {"a": a.algo, "b": b.algo, "text": tables.paired_text(paired)}
+            for best in lines[:1]
+            if not best.is_reference
+            for a, b, paired in against(mine, lines, best)
         ],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import records, tables
+from benchmarks import overview, records, tables
 from benchmarks.ablations import compared
 from benchmarks.provenance import ROOT
 from benchmarks.published import PUBLISHED, ablations, published
@@ -21,19 +22,22 @@ from benchmarks.rows import UNIFORM, ComputeRow, CurveRow, ResultRow, TuningRow
 from benchmarks.shipped import PARTS, parts, shipped_pool
 from benchmarks.stats import LEVEL
 from benchmarks.suites import SUITES, suite
-from benchmarks.summary import Summary, best_against, lasting, success_on, summarise
+from benchmarks.summary import Summary, against, lasting, success_on, summarise
 from benchmarks.tables import COLUMNS, Column
 from benchmarks.targets import TARGETS, Target, Verdict, greedy, judge, searched
 from benchmarks.tuning import trials
 from trm_envs.plan_edit.task import Grids
 
 TRIED = ROOT / "docs" / "tried.md"
+REMARKS = ROOT / "docs" / "remarks.md"
 FIGURES = "images/results"
 """Folder of the figures, seen from the page."""
 LONG = 2.0
 """How far beyond its highest point a learning curve has to go for the page to say what becomes of it."""
 AGAINST = ("checker_greedy", "stage0")
 """Reference lines that the best contestant is compared with."""
+LEARNED_VALUE = ("upi_trm-exact", "upi_trm-k_step")
+"""Methods that are compared with them wherever they stand: those that say what a learned value is worth."""
 SUCCESS = ("method", "success", "95% interval", "sampled", "seeds", "n")
 """Heads of the columns of what is solved."""
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
@@ -59,29 +63,40 @@ class Rows(NamedTuple):
     """Test instances by suite, for suites with rows."""
 
 
-def page(folder: Path = PUBLISHED, tried: Path = TRIED, targets: Sequence[Target] = TARGETS) -> Page:
+def page(
+    folder: Path = PUBLISHED, tried: Path = TRIED, remarks: Path = REMARKS, targets: Sequence[Target] = TARGETS
+) -> Page:
     """The page of a folder of published rows.
 
     Args:
         folder: published rows.
         tried: Markdown that is taken over word for word.
+        remarks: Markdown of which the section `## SUITE` is taken over into that of the suite.
         targets: what the rows are held against.
 
     Raises:
-        ValueError: rows were scored on other pools than the shipped ones, or an ablation has no reference.
+        ValueError: rows were scored on other pools than the shipped ones, an ablation has no reference, or remarks are
+            on no suite.
     """
-    rows = _read(folder)
+    rows, said = _read(folder), _remarks(remarks.read_text(encoding="utf-8"))
     figures: dict[str, Callable[[], bytes]] = {}
     text = (
         environment()
         .get_template("results.md")
         .render(
             level=f"{100 * LEVEL:g} %",
-            suites=[_suite(name, rows, figures) for name in SUITES if any(row.suite == name for row in rows.results)],
+            overview=overview.table(rows.results, page=""),
+            suites=[
+                {**_suite(name, rows, figures), "remarks": said.get(name, "")}
+                for name in SUITES
+                if any(row.suite == name for row in rows.results)
+            ],
             searches=_searches(rows.compute, figures),
-            ablations=tables.markdown_ablations(found) if (found := compared(rows.ablations, rows.results)) else "",
+            ablations=tables.markdown_columns(tables.ABLATION_COLUMNS, found)
+            if (found := compared(rows.ablations, rows.results))
+            else "",
             tuning=_tuning(published(TuningRow, folder)),
-            targets=tables.markdown_targets([_verdict(target, rows) for target in targets]),
+            targets=tables.markdown_columns(tables.TARGET_COLUMNS, [_verdict(target, rows) for target in targets]),
             tried=tried.read_text(encoding="utf-8").strip(),
         )
     )
@@ -97,6 +112,15 @@ def _read(folder: Path) -> Rows:
         for name in dict.fromkeys(row.suite for row in scored)
     }
     return Rows(results, published(CurveRow, folder), compute, varied, pools)
+
+
+def _remarks(text: str) -> dict[str, str]:
+    """Suite -> what is said of it."""
+    _, *parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
+    found = {name: said.strip() for name, said in zip(parts[::2], parts[1::2], strict=True)}
+    for name in found:
+        suite(name)
+    return found
 
 
 def _suite(name: str, rows: Rows, figures: dict[str, Callable[[], bytes]]) -> dict[str, Any]:
@@ -136,13 +160,15 @@ def _budget(
         if mask.any() and not mask.all():
             success.insert(place, _part_column(rows, part, mask))
     best = next((line.algo for line in here if not line.is_reference), None)
+    asked = [line for line in here if line.algo in (best, *LEARNED_VALUE)]
+    paired = [found for line in asked for found in against(rows, here, line) if found[1].algo in AGAINST]
     curves = lasting(point for point in points if (point.algo, point.steps) == (best, steps))
     return {
         "steps": f"{steps:,}",
         "lasting": tables.lasting_line(best, curves) if best and curves and curves.times >= LONG else "",
         "success": tables.markdown_summaries(here, success),
         "cost": tables.markdown_summaries([line for line in here if line.steps], cost),
-        "paired": [tables.paired_line(*found) for found in best_against(rows, here) if found[1].algo in AGAINST],
+        "paired": [tables.paired_line(*found) for found in paired],
     }
 
 
@@ -169,7 +195,7 @@ def _searches(rows: Sequence[ComputeRow], figures: dict[str, Callable[[], bytes]
         path = f"{FIGURES}/{name}-search-{n}.png"
         figures[path] = partial(_compute_curves, mine)
         content = {"suite": name, "n": n, "figure": path, "digest": _digest(mine, ComputeRow)}
-        out.append({**content, "table": tables.markdown_compute(mine)})
+        out.append({**content, "table": tables.markdown_columns(tables.COMPUTE_COLUMNS, mine)})
     return out
 
 
@@ -183,7 +209,10 @@ def _tuning(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
         found = trials(list(group))
         content = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n}
         counts = {sum(other.row.algo == one.row.algo for other in found) for one in found}
-        used, every = tables.markdown_tuning([one for one in found if one.used]), tables.markdown_tuning(found)
+        used, every = (
+            tables.markdown_columns(tables.TUNING_COLUMNS, listed)
+            for listed in ([one for one in found if one.used], found)
+        )
         out.append({**content, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
     return out
 

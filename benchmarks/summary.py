@@ -178,9 +178,6 @@ def _stay(curve: Sequence[CurveRow]) -> _Stay:
     return _Stay(top, [*takewhile(lambda point: point.success == top.success, later)][-1], later)
 
 
-def best_against(rows: Sequence[ResultRow], lines: Sequence[Summary]) -> list[tuple[Summary, Summary, Paired]]:
-    """The best contestant of one suite, every other line on the same puzzles, and the difference of the two."""
-    if not lines or lines[0].is_reference:
-        return []
-    best = lines[0]
-    return [(best, other, difference(rows, best, other)) for other in lines[1:] if other.n == best.n]
+def against(rows: Sequence[ResultRow], lines: Sequence[Summary], one: Summary) -> list[tuple[Summary, Summary, Paired]]:
+    """A line of one suite, every other line on the same puzzles, and the difference of the two."""
+    return [(one, other, difference(rows, one, other)) for other in lines if other is not one and other.n == one.n]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from benchmarks.targets import Verdict
     from benchmarks.tuning import Trial
     from trm_agents.zoo import Card
+
+
+T = TypeVar("T")
 
 
 class Column(NamedTuple):
@@ -133,6 +136,15 @@ ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
 }
 """Columns of the table of ablations: head -> what it says of one."""
 
+SPEED_COLUMNS: dict[str, Callable[[SpeedRow], str]] = {
+    "what": lambda row: row.name,
+    "median": lambda row: f"{row.value:,.0f} {row.unit}",
+    "range": lambda row: f"{row.lowest:,.0f} to {row.highest:,.0f}",
+    "threads": lambda row: str(row.threads),
+    "processor": lambda row: row.cpu,
+}
+"""Columns of a table of throughputs: head -> what it says of one."""
+
 TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
     "method": lambda one: one.row.algo,
     "trial": lambda one: str(one.row.trial),
@@ -202,45 +214,14 @@ def markdown_summaries(lines: Sequence[Summary], columns: Sequence[Column] = COL
     return markdown([column.head for column in columns], rows)
 
 
-def markdown_compute(rows: Sequence[ComputeRow]) -> str:
-    """Success against network calls as a Markdown table."""
-    return markdown(list(COMPUTE_COLUMNS), [[cell(row) for cell in COMPUTE_COLUMNS.values()] for row in rows])
+def markdown_columns(columns: Mapping[str, Callable[[T], str]], found: Sequence[T]) -> str:
+    """Anything as a Markdown table, one a row.
 
-
-def markdown_ablations(found: Sequence[Ablation]) -> str:
-    """Ablations as a Markdown table, each beside its reference."""
-    cells = [[cell(one) for cell in ABLATION_COLUMNS.values()] for one in found]
-    return markdown(list(ABLATION_COLUMNS), cells)
-
-
-def markdown_targets(found: Sequence[Verdict]) -> str:
-    """Targets and what became of them as a Markdown table."""
-    return markdown(list(TARGET_COLUMNS), [[cell(one) for cell in TARGET_COLUMNS.values()] for one in found])
-
-
-def markdown_tuning(found: Sequence[Trial]) -> str:
-    """Trials of tuning as a Markdown table."""
-    return markdown(list(TUNING_COLUMNS), [[cell(one) for cell in TUNING_COLUMNS.values()] for one in found])
-
-
-def markdown_speed(rows: Sequence[SpeedRow]) -> str:
-    """Throughputs as a Markdown table."""
-    cells = [
-        [
-            row.name,
-            f"{row.value:,.0f} {row.unit}",
-            f"{row.lowest:,.0f} to {row.highest:,.0f}",
-            str(row.threads),
-            row.cpu,
-        ]
-        for row in rows
-    ]
-    return markdown(["what", "median", "range", "threads", "processor"], cells)
-
-
-def markdown_cards(cards: Sequence[Card]) -> str:
-    """The zoo's agents as a Markdown table."""
-    return markdown(list(CARD_COLUMNS), [[cell(card) for cell in CARD_COLUMNS.values()] for card in cards])
+    Args:
+        columns: head -> what the column says of one.
+        found: what the table is of.
+    """
+    return markdown(list(columns), [[cell(one) for cell in columns.values()] for one in found])
 
 
 def paired_text(paired: Paired) -> str:

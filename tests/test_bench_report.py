@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import bench_fakes
-import numpy as np
 import pytest
 from bench_fakes import HereLauncher, quiet
 from test_bench_records import result
@@ -15,7 +14,7 @@ from baselines import METHODS
 from benchmarks import cli, plots, published, readme, records, summary, tables
 from benchmarks.folder import Folder
 from benchmarks.report import write_report
-from benchmarks.rows import CurveRow, ResultRow, SpeedRow, pack_bits
+from benchmarks.rows import CurveRow, ResultRow, SpeedRow
 from benchmarks.runner import Runner, plan
 from benchmarks.stats import t_interval, wilson_interval
 
@@ -134,14 +133,12 @@ def test_readme_tables_are_made_from_published_rows(folder, tmp_path, monkeypatc
     monkeypatch.setattr(readme.fill, "__defaults__", (tmp_path,))
     page = tmp_path / "README.md"
     page.write_text("# T\n<!-- table:sudoku-4x4-hard -->\nold\n<!-- /table -->\nbetween\n"
-                    "<!-- table:paired:sudoku-4x4-hard:mine:ppo -->\n<!-- /table -->\nend\n")  # fmt: skip
+                    "<!-- table:sudoku-4x4-hard -->\n<!-- /table -->\nend\n")  # fmt: skip
     assert cli.main(["readme", "--check", "--file", str(page)]) == 1
     assert "-old" in capsys.readouterr().err
     assert cli.main(["readme", "--file", str(page)]) == 0
     text = page.read_text()
-    assert "| mine | " in text
-    assert "| *random* | " in text
-    assert "mine minus ppo: +" in text
+    assert text.count("| mine | ") == text.count("| *random* | ") == 2
     assert "old" not in text
     assert text.startswith("# T\n")
     assert "\nbetween\n" in text
@@ -149,23 +146,12 @@ def test_readme_tables_are_made_from_published_rows(folder, tmp_path, monkeypatc
     assert cli.main(["readme", "--check", "--file", str(page)]) == 0
 
 
-@pytest.mark.parametrize(("seeds", "steps"), [(1, 200), (2, 400)])
-def test_differences_are_those_of_the_largest_budget_that_no_fewer_seeds_have(folder, tmp_path, seeds, steps):
-    published.publish(folder, "demo", tmp_path)
-    mine = [row for row in folder.results() if row.algo == "mine"]
-    none = {"steps": 400, "solved": 0, "success": 0.0, "solved_bits": pack_bits(np.zeros(512, bool))}
-    longer = [replace(row, **none) for row in mine[:seeds]]
-    (tmp_path / "longer.csv").write_text(records.to_csv(longer, ResultRow))
-    text = readme.fill("<!-- table:paired:sudoku-4x4-hard:mine:ppo -->\n<!-- /table -->", tmp_path)
-    assert ("ppo: +0.0 points" in text) == (steps == 400) and "over 2 seeds" in text
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("<!-- table:sudoku-9x9 -->\n<!-- /table -->", "no published rows"),
         ("<!-- table:speed -->\n", "not closed"),
-        ("<!-- table:paired:sudoku-9x9:a:b -->\n<!-- /table -->", "not paired:SUITE:A:B"),
+        ("<!-- table:overview -->\n<!-- /table -->", "no published rows"),
     ],
 )
 def test_bad_readme_blocks_are_named(text, message, tmp_path):
@@ -229,6 +215,19 @@ def test_a_figure_says_how_many_seeds_each_of_its_curves_has():
     assert "3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points, []))
     longer = [replace(p, steps=1_600) for p in points if p.seed < 2]
     assert "128 validation puzzles, 2 to 3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points + longer, []))
+
+
+def test_methods_that_solve_nothing_share_an_entry_of_the_legend():
+    flat = curve(0, (400, 0.0), (800, 0.0))
+    points = [replace(p, algo=algo, steps=steps) for p in flat for algo in ("a2c", "ppo") for steps in (800, 900)]
+    points += [replace(p, algo="dqn") for p in flat] + curve(0, (400, 0.0), (800, 0.25))
+    points += [replace(p, algo="ppo", steps=1_000, success=0.1) for p in flat]
+    figure = plots.learning_curves("sudoku-9x9", points, [])
+    labels = [text.get_text().replace("\n", " ") for text in figure.axes[0].get_legend().get_texts()]
+    none = "nothing solved: a2c, dqn, ppo, 800 steps, ppo, 900 steps"
+    assert labels == ["mine", "ppo, 1,000 steps", none]
+    shades = {line.get_color() for line in figure.axes[0].lines if not any(line.get_ydata())}
+    assert shades == {plots.GREY}
 
 
 def as_text(figure):

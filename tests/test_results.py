@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,8 @@ def test_the_page_is_up_to_date():
         assert (DOCS / path).read_bytes().startswith(b"\x89PNG")
         assert f"({path})" in page.text
     assert (DOCS / "tried.md").read_text(encoding="utf-8").strip() in page.text
+    said = re.split(r"^## .+\n", (DOCS / "remarks.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(said) > 1 and all(part.strip() in page.text for part in said)
 
 
 def test_a_changed_row_changes_it(tmp_path):
@@ -167,6 +170,50 @@ def test_every_budget_has_its_table_with_the_lines(hand_made):
     assert "upi_trm minus stage0: +25.0 points" in small
     assert "stage0" not in large[: large.index("## Targets")]
     assert column(small, "n", "upi_trm") == "4"
+
+
+def test_methods_that_show_a_learned_value_are_compared_with_the_lines_too(hand_made):
+    solved = {"upi_trm": [1, 1, 1, 1], "upi_trm-k_step": [1, 0, 0, 0], "ppo": [0, 0, 0, 0], "stage0": [1, 1, 0, 0]}
+    trained = [row(seed, mask, algo) for algo, mask in solved.items() for seed in (0, 1)]
+    text = results.page(hand_made(trained)).text
+    told = re.findall(r"^- (\S+) minus (\S+): (\S+) points", text, re.MULTILINE)
+    assert told == [("upi_trm", "stage0", "+50.0"), ("upi_trm-k_step", "stage0", "-25.0")]
+
+
+def test_remarks_stand_in_the_section_of_their_suite(hand_made, tmp_path):
+    folder = hand_made([row(0, [1, 1, 1, 0])])
+    remarks = tmp_path / "remarks.md"
+    remarks.write_text(f"## sudoku-9x9\n\nOf no rows.\n\n## {SUITE}\n\nTwo\n\n### lines.\n")
+    text = results.page(folder, remarks=remarks).text
+    section = text[text.index(f"\n## {SUITE}\n") : text.index(f"### {SUITE} at")]
+    assert "\n\nTwo\n\n### lines.\n\n" in section
+    assert "Of no rows" not in text
+    remarks.write_text("## sudoku-5x5\n\nx\n")
+    with pytest.raises(ValueError, match="unknown suite 'sudoku-5x5'"):
+        results.page(folder, remarks=remarks)
+
+
+def test_a_suite_at_a_glance_is_its_budget_with_most_methods(hand_made):
+    ours = [row(s, solved, steps=steps) for s in (0, 1) for steps, solved in ((200, [1, 1, 1, 0]), (900, [1, 1, 1, 1]))]
+    lines = [row(0, [1, 0, 0, 0], "checker_greedy", kind="line", steps=0), row(0, [1, 0, 0, 0], "stage0", steps=100),
+             row(0, [1, 1, 0, 0], "stage0", steps=150), row(0, [0, 0, 0, 0], "stage0", steps=800)]  # fmt: skip
+    rows = [*ours, *lines]
+
+    def glance():
+        text = results.page(hand_made(rows)).text
+        return cells(text[: text.index(f"\n## {SUITE}\n")], f"[{SUITE}](#{SUITE})")[1:7]
+
+    # No other method: the largest budget.
+    assert glance() == ["900", "100.0 % [100.0, 100.0]", "", "25.0 %", "0.0 %", ""]
+    rows += [row(0, [0, 0, 0, 0], algo) for algo in ("a2c", "ppo")]
+    assert glance() == ["200", "75.0 % [75.0, 75.0]", "none of 2: 0.0 %", "25.0 %", "50.0 %", ""]
+    rows += [row(0, [1, 0, 0, 0], "dqn"), row(0, [1, 0, 0, 0], "upi_trm-k_step")]
+    one = tables.rate(wilson_interval(1, 4))
+    assert glance()[:3] == ["200", "75.0 % [75.0, 75.0]", f"dqn: {one}"]
+    rows += [row(0, [1, 1, 1, 1], "upi_trm@unroll=2")]
+    assert glance()[1] == f"upi_trm@unroll=2: {tables.rate(wilson_interval(4, 4))}"
+    rows[:] = [row(0, [1, 0, 0, 0], "dqn")]
+    assert "At a glance" not in results.page(hand_made(rows)).text
 
 
 def test_costs_are_of_trained_lines_and_say_what_they_may_do(hand_made):
