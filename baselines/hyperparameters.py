@@ -99,7 +99,6 @@ _LARGE: Keywords = {"advantage": "readout", "n_epochs": 2}
 K_STEP_OVERRIDES: dict[str, Keywords] = {
     "SudokuPlanEdit-9x9": _LARGE,
     "SudokuPlanEdit-16x16": _LARGE,
-    "MazePlanEdit-15x15": _LARGE,
     "MazePlanEdit-31x31": _LARGE,
 }
 

@@ -17,7 +17,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from baselines import LINES, METHODS, agent_of, carry_over, gradient_steps, load, make, model_queries, parameters
 from baselines.agents import recursive_networks
 from benchmarks.protocol import evaluate
-from benchmarks.suites import pool
+from benchmarks.suites import SUITES, Suite, pool
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
@@ -203,6 +203,17 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
     policy: Any = there.policy
     assert there.observation_space["plan"].shape == (225,)  # type: ignore[index]
     assert (policy.network.unroll, policy.restarts) == (expected["unroll"], expected["policy_kwargs"]["restarts"])
+
+
+@pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.network or row.resumes_exactly])
+@pytest.mark.parametrize(
+    "there", [row for row in SUITES.values() if row.trained_on or row.begun_on], ids=lambda s: s.name
+)
+def test_every_recursive_row_plays_the_suites_that_begin_elsewhere(name: str, there: Suite) -> None:
+    here = SUITES[there.trained_on or there.begun_on[0]]  # type: ignore[index]
+    model = make(name, here.env_id, here.env_kwargs, 0)
+    weights = carry_over(name, model, there.env_id, there.env_kwargs).get_parameters()["policy"]
+    assert all(torch.equal(weight, weights[key]) for key, weight in model.get_parameters()["policy"].items())
 
 
 def test_what_was_carried_over_counts_on_and_trains_as_its_seed_says() -> None:
