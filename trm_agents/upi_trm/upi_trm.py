@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import pathlib
-import sys
-import time
-from collections.abc import Iterable
 from math import nan
 from typing import Any, ClassVar, TypeVar
 
@@ -15,12 +10,9 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import safe_mean
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from trm_agents.recursion import Contraction
 from trm_agents.upi_trm.collection import act, state_values, truncation_values
@@ -39,14 +31,14 @@ from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_ste
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
 from trm_agents.upi_trm.recursive_policy import Latent, RecursivePolicy, numpy_observation
 from trm_agents.upi_trm.repair import RepairPolicy
+from trm_agents.upi_trm.resumable import ResumableAlgorithm
 from trm_agents.upi_trm.rollout import Rollout
-from trm_agents.vec_env import VectorEnvAdapter
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
 
 
-class UPITRM(BaseAlgorithm):
+class UPITRM(ResumableAlgorithm):
     """Unrolled policy iteration for tiny recursive models (UPI-TRM).
 
     An iteration collects `n_steps` steps of every environment with the deployed policy pi, freezes a snapshot, and
@@ -247,23 +239,14 @@ class UPITRM(BaseAlgorithm):
         self.step_size, self.step_bound = 1.0, nan
         self.mdp: PlanEditMDP | None = None
         self.rng: np.random.Generator | None = None
-        self.rollout: Rollout | None = None
+        self.rollout = None
         self.memories: tuple[HindsightMemory, ...] = ()
         self._advantage_scale: float | None = None
-        self._last_latent: NDArray[np.float32] | None = None
-        self._env_states: list[Any] | None = None
+        self._last_latent = self._env_states = None
         if self.env is not None and self.env.has_attr("mdp"):
             self.mdp = self.env.get_attr("mdp")[0]
         if _init_setup_model:
             self._setup_model()
-
-    @staticmethod
-    def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
-        """SB3 knows its own vector environments only; Gymnasium's go through an adapter."""
-        if isinstance(env, VectorEnv):
-            adapted = VectorEnvAdapter(env)
-            return VecMonitor(adapted) if monitor_wrapper else adapted
-        return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
 
     def _setup_model(self) -> None:
         self._setup_lr_schedule()
@@ -343,35 +326,9 @@ class UPITRM(BaseAlgorithm):
                 f"{self.n_envs}: open at least as many, as with make_vec_env(..., n_envs={len(self.memories)})"
             )
         self._set_unroll(self.training_unroll)
-        if reset_num_timesteps or self._last_obs is None:
-            self._restart()
-        total_timesteps, callback = self._setup_learn(
-            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
-        )
-        self._restore_envs()
-        callback.on_training_start(locals(), globals())
-        assert self.rollout is not None
-        iteration = 0
-        # A run that was saved between its last step and its last update still owes that update.
-        while self.num_timesteps < total_timesteps or self.rollout.full:
-            if not self._collect(callback):
-                break
-            iteration += 1
-            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
-            self.train()
-            if log_interval is not None and iteration % log_interval == 0:
-                self.dump_logs(iteration)
-        callback.on_training_end()
+        super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
         self._set_unroll(self.unroll)
         return self
-
-    def _restart(self) -> None:
-        """Forget an unfinished rollout: its episodes will not be continued."""
-        assert self.rollout is not None
-        self.rollout.clear()
-        self._forget_episodes()
-        self._last_latent = None
-        self._env_states = None
 
     def _forget_episodes(self) -> None:
         """Follow none of the episodes that have begun."""
@@ -382,17 +339,8 @@ class UPITRM(BaseAlgorithm):
         """The environments that each member of a committee acts in."""
         return [np.arange(self.n_envs)[member::members] for member in range(members)]
 
-    def _restore_envs(self) -> None:
-        """Put the environments back to where a loaded model left them."""
-        if self._env_states is not None and self.env is not None:
-            # Monitors refuse to step before a reset; what it draws is put back with the rest.
-            self.env.reset()
-            for index, state in enumerate(self._env_states):
-                self.env.env_method("set_state", state, indices=index)
-        self._env_states = None
-
     def _collect(self, callback: BaseCallback) -> bool:
-        """Fill the rollout with steps of the deployed policy; False when a callback stops the training."""
+        """Fill the rollout with steps of the policy; False when a callback stops the training."""
         assert self.env is not None and self.rollout is not None and self.rng is not None
         self.policy.set_training_mode(False)
         callback.on_rollout_start()
@@ -455,41 +403,6 @@ class UPITRM(BaseAlgorithm):
     def _prior(self) -> float:
         """The share of the behaviour's advantage that is the checker's, by now."""
         return self.dials.prior * max(0.0, 1.0 - self.num_timesteps / self.prior_steps)
-
-    def dump_logs(self, iteration: int = 0) -> None:
-        """Write the log of an iteration."""
-        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
-        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
-        if self.ep_info_buffer:
-            self.logger.record("rollout/ep_rew_mean", safe_mean([info["r"] for info in self.ep_info_buffer]))
-            self.logger.record("rollout/ep_len_mean", safe_mean([info["l"] for info in self.ep_info_buffer]))
-        if self.ep_success_buffer:
-            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
-        self.logger.record("time/iterations", iteration, exclude="tensorboard")
-        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
-        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
-        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
-        self.logger.dump(step=self.num_timesteps)
-
-    def save(
-        self,
-        path: str | pathlib.Path | io.BufferedIOBase,
-        exclude: Iterable[str] | None = None,
-        include: Iterable[str] | None = None,
-    ) -> None:
-        """Save all that training depends on, the unfinished rollout and plan-edit environments included.
-
-        `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
-        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`.
-        """
-        waiting = self._env_states
-        if waiting is None and self.env is not None and self.env.has_attr("get_state"):
-            self._env_states = self.env.env_method("get_state")
-        try:
-            super().save(path, exclude, include)
-        finally:
-            # Stale as soon as training goes on, unless they were loaded and still wait for it.
-            self._env_states = waiting
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "dials", "hindsight_dials"]
