@@ -63,6 +63,7 @@ class Measured(NamedTuple):
     success: Interval
     by: str
     """`5 seeds`, or the agent that guided the search."""
+    seeds: int = 1
 
 
 class Verdict(NamedTuple):
@@ -70,19 +71,19 @@ class Verdict(NamedTuple):
 
     target: Target
     measured: Measured | None
-    """Of training within the target's budget, the longest."""
+    """Of training within the target's budget the longest, but not where fewer seeds got as far."""
     status: Status
 
 
 def judge(target: Target, known: Iterable[Measured]) -> Verdict:
-    """Compare a target with the longest training that its budget allows.
+    """Compare a target with the longest training that its budget allows and most seeds have.
 
     A shorter training that reaches the target reaches it; one that does not says nothing of the whole budget.
     """
     within = [one for one in known if one.steps <= target.steps]
     if not within:
         return Verdict(target, None, "not run yet")
-    longest = max(within, key=lambda one: (one.steps, one.success.mean))
+    longest = max(within, key=lambda one: (one.seeds, one.steps, one.success.mean))
     if longest.success.mean >= target.success:
         return Verdict(target, longest, "reached")
     return Verdict(target, longest, "not reached" if longest.steps == target.steps else "not run yet")
@@ -108,6 +109,7 @@ def greedy(target: Target, rows: Sequence[ResultRow], parts: Mapping[str, NDArra
             line.steps,
             line.success if target.part == "all" or chosen is None else success_on(mine, line, chosen),
             "1 seed" if line.seeds == 1 else f"{line.seeds} seeds",
+            line.seeds,
         )
         for line in summarise(mine)
     ]

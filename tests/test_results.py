@@ -265,6 +265,13 @@ def test_targets_are_judged_by_the_longest_training_within_them(known, status, a
     assert (verdict.status, verdict.measured and verdict.measured.steps) == (status, at)
 
 
+def test_a_target_is_not_judged_by_fewer_seeds_that_got_further():
+    known = [Measured(steps, t_interval([mean] * seeds), "", seeds) for steps, mean, seeds in
+             ((300, 0.95, 5), (500, 0.99, 5), (1000, 0.5, 2))]  # fmt: skip
+    assert judge(TARGET, known).measured == known[1]
+    assert judge(TARGET, known[2:]).status == "not reached"
+
+
 def test_the_page_judges_targets_by_its_rows(hand_made):
     folder = hand_made([row(0, [1, 1, 1, 0]), row(1, [1, 1, 1, 0]), row(0, [1, 1, 1, 1], "ppo")])
     targets = [
