@@ -25,7 +25,7 @@ class Glance(NamedTuple):
     others: list[Summary]
     """The other trained methods, from best to worst."""
     references: dict[str, Summary]
-    """Floors and ceilings by name; a trained one with this budget or, where it has none, the largest below."""
+    """Floors and ceilings by name, trained ones with this budget."""
 
 
 def table(rows: Iterable[ResultRow], page: str) -> str:
@@ -54,13 +54,12 @@ def _glance(suite: str, lines: list[Summary]) -> Glance | None:
         return None
     steps = max(budgets, key=lambda steps: (sum(line.steps == steps for line in contestants), steps))
     here = [line for line in contestants if line.steps == steps]
-    within = sorted((line for line in lines if line.is_reference and line.steps <= steps), key=lambda line: line.steps)
     return Glance(
         suite,
         steps,
         ours=next(line for line in here if line.algo.startswith(OURS)),
         others=[line for line in here if not line.algo.startswith(OURS)],
-        references={line.algo: line for line in within},
+        references={line.algo: line for line in lines if line.is_reference and line.steps in (0, steps)},
     )
 
 

@@ -63,7 +63,11 @@ class Measured(NamedTuple):
     success: Interval
     by: str
     """`5 seeds`, or the agent that guided the search."""
-    seeds: int = 1
+
+    @property
+    def seeds(self) -> int:
+        """Agents behind it."""
+        return self.success.n if self.success.kind == "t" else 1
 
 
 class Verdict(NamedTuple):
@@ -109,7 +113,6 @@ def greedy(target: Target, rows: Sequence[ResultRow], parts: Mapping[str, NDArra
             line.steps,
             line.success if target.part == "all" or chosen is None else success_on(mine, line, chosen),
             "1 seed" if line.seeds == 1 else f"{line.seeds} seeds",
-            line.seeds,
         )
         for line in summarise(mine)
     ]

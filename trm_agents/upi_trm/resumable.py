@@ -10,9 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-import numpy as np
 from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
@@ -33,8 +31,6 @@ class ResumableAlgorithm(BaseAlgorithm):
 
     rollout: Rollout | None
     """What has been collected since the last update."""
-    _last_latent: NDArray[np.float32] | None
-    """Latents of the last policy step, for those of episodes that go on."""
     _env_states: list[Any] | None
     """Where a loaded model's environments were, until training goes on from there."""
 
@@ -94,7 +90,6 @@ class ResumableAlgorithm(BaseAlgorithm):
         assert self.rollout is not None
         self.rollout.clear()
         self._forget_episodes()
-        self._last_latent = None
         self._env_states = None
 
     def _restore_envs(self) -> None:

@@ -242,7 +242,8 @@ class UPITRM(ResumableAlgorithm):
         self.rollout = None
         self.memories: tuple[HindsightMemory, ...] = ()
         self._advantage_scale: float | None = None
-        self._last_latent = self._env_states = None
+        self._last_latent: NDArray[np.float32] | None = None
+        self._env_states = None
         if self.env is not None and self.env.has_attr("mdp"):
             self.mdp = self.env.get_attr("mdp")[0]
         if _init_setup_model:
@@ -257,7 +258,7 @@ class UPITRM(ResumableAlgorithm):
         if self.rollout is None or self.rollout.n_envs != self.n_envs:
             # Loaded for another number of environments: their episodes cannot be gone on with.
             self.rollout = Rollout(self.n_steps, self.n_envs)
-            self._last_obs = self._last_latent = self._env_states = None
+            self._last_obs = self._env_states = None
             self._forget_episodes()
         self.dials, self.hindsight_dials = dials_of(self), hindsight_dials_of(self)
         self.policy = self.policy_class(  # type: ignore[assignment]
@@ -332,6 +333,7 @@ class UPITRM(ResumableAlgorithm):
 
     def _forget_episodes(self) -> None:
         """Follow none of the episodes that have begun."""
+        self._last_latent = None
         for memory, envs in zip(self.memories, self._shares(len(self.memories)), strict=True):
             memory.restart(envs)
 
