@@ -22,7 +22,7 @@ def make_vec_env(row: Method, env_id: str, env_kwargs: Mapping[str, Any]) -> tup
     from gymnasium.vector import AutoresetMode
     from stable_baselines3.common.vec_env import VecMonitor
 
-    from trm_agents.vec_env import VectorEnvAdapter
+    from trm_agents.common.vec_env import VectorEnvAdapter
 
     vector_env: Any = gym.make_vec(
         env_id,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trm_agents.search import Guesser, Proposer
+    from trm_agents.solving import Guesser, Proposer
     from trm_envs.plan_edit.task import Grids
 
 
@@ -28,7 +28,7 @@ def proposer_of(name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int |
     Raises:
         ValueError: the model cannot be searched with.
     """
-    from trm_agents.search import policy_proposer
+    from trm_agents.solving import policy_proposer
 
     try:
         ask = policy_proposer(model.policy)
@@ -49,7 +49,7 @@ def guesser_of(model: BaseAlgorithm, mdp: PlanEditMDP) -> Guesser | None:
         model: from `baselines.make` or `baselines.load`.
         mdp: the MDP that states will belong to.
     """
-    from trm_agents.search import policy_guesser
+    from trm_agents.solving import policy_guesser
 
     ask = policy_guesser(model.policy)
     if ask is None:

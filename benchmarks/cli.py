@@ -25,7 +25,7 @@ from benchmarks.commands import (
     watch,
     zoo,
 )
-from benchmarks.provenance import command_line
+from benchmarks.protocol.provenance import command_line
 
 COMMANDS: dict[str, ModuleType] = {
     "run": run,

@@ -15,7 +15,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.vec_env import VecMonitor
 
 import trm_envs
-from trm_agents.vec_env import VectorEnvAdapter
+from trm_agents.common.vec_env import VectorEnvAdapter
 
 gym.register_envs(trm_envs)
 

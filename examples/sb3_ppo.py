@@ -15,7 +15,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecMonitor
 
 import trm_envs
-from trm_agents.vec_env import VectorEnvAdapter
+from trm_agents.common.vec_env import VectorEnvAdapter
 from trm_envs.wrappers import OneHotObservation, OneHotVectorObservation
 
 gym.register_envs(trm_envs)

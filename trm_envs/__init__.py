@@ -2,9 +2,9 @@
 
 from trm_envs.plan_edit.adaptive import AdaptiveSource, Curriculum, Retry
 from trm_envs.plan_edit.env import PlanEditEnv
-from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Successors, Transition
 from trm_envs.plan_edit.problem import Problem
+from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 from trm_envs.registration import ENVIRONMENTS, register_all

@@ -8,9 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from benchmarks import models
-from benchmarks.folder import CURVE_POINTS
-from benchmarks.protocol import Contestants
+from benchmarks.protocol.evaluation import Contestants
+from benchmarks.protocol.folder import CURVE_POINTS
+from benchmarks.running import models
 
 
 def names(text: str) -> list[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import records
 from benchmarks.commands import arguments
-from benchmarks.provenance import provenance
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import provenance
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the runs that are missing; 1 where a step rose by less than it was certified to."""
     import torch
 
-    from benchmarks.audits import AuditRow, Plan, audit
+    from benchmarks.studies.audits import AuditRow, Plan, audit
 
     torch.set_num_threads(1)
     console, origin = Console(soft_wrap=True), provenance()
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
                 records.append(options.out, row)
             console.print(f"[green]audited[/] alpha {alpha}, seed {seed}")
     rows = records.latest(records.read(options.out, AuditRow))
-    from benchmarks.theory_tables import steps, violated
+    from benchmarks.studies.theory_tables import steps, violated
 
     console.print(steps(rows), markup=False)
     if options.csv is not None:

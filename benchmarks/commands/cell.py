@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.commands import arguments
-from benchmarks.folder import Cell, Folder
-from benchmarks.provenance import set_threads
+from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.provenance import set_threads
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Train and score; a failure is an exception, whose traceback ends up in the log."""
     # Before anything loads numeric libraries: they read these once.
     set_threads(options.threads)
-    from benchmarks.cell import describe, run_cell
+    from benchmarks.running.cell import describe, run_cell
 
     folder = Folder(options.out)
     command = folder.about()["command"]

@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks import models, records
 from benchmarks.commands import arguments
-from benchmarks.provenance import provenance
-from benchmarks.suites import SUITES, Pool, pool, suite
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import provenance
+from benchmarks.protocol.suites import SUITES, Pool, pool, suite
+from benchmarks.running import models
 
 if TYPE_CHECKING:
-    from benchmarks.certificates import CertificateRow, Task
+    from benchmarks.studies.certificates import CertificateRow, Task
     from trm_agents.theory.ledger import Violation
 
 
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"alpha must be within [0, 1] and beta positive, got {options.alpha} and {options.beta}")
     algo, trained_with = models.trained(options.model, contestants)
     env_id, puzzles = _puzzles(options, trained_with.get("legal_actions", "givens"))
-    from benchmarks.certificates import CertificateRow, certificates
+    from benchmarks.studies.certificates import CertificateRow, certificates
 
     task = _task(options, contestants.load(algo, str(options.model), env_id, {}), algo, env_id)
     console = Console(stderr=True, quiet=options.json)
@@ -104,7 +105,7 @@ def _puzzles(options: argparse.Namespace, level: str) -> tuple[str, Pool]:
 
 
 def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Task:
-    from benchmarks.certificates import Task
+    from benchmarks.studies.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
     unroll, horizon = getattr(model, "training_unroll", 1), getattr(model, "bootstrap_horizon", 1)
@@ -124,7 +125,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
 
 
 def _synthetic(options: argparse.Namespace) -> int:
-    from benchmarks.synthetic_check import SyntheticRow, check, text
+    from benchmarks.studies.synthetic_check import SyntheticRow, check, text
 
     rows, violations = check(seed=0)
     if options.csv is not None:
@@ -158,7 +159,7 @@ def _object(rows: list[CertificateRow], violations: list[tuple[int, Violation]])
 
 
 def _show(rows: list[CertificateRow], violations: list[tuple[int, Violation]]) -> None:
-    from benchmarks.certificate_tables import lines
+    from benchmarks.studies.certificate_tables import lines
 
     console = Console()
     first = rows[0]

@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import tables
-from benchmarks.folder import Folder
-from benchmarks.published import published
-from benchmarks.rows import ResultRow
-from benchmarks.stats import Interval, paired_difference
+from benchmarks.protocol.folder import Folder
+from benchmarks.protocol.published import published
+from benchmarks.protocol.rows import ResultRow
+from benchmarks.protocol.stats import Interval, paired_difference
+from benchmarks.reporting import tables
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import models, records, tables
 from benchmarks.commands import arguments
-from benchmarks.provenance import set_threads
-from benchmarks.rows import UNIFORM, ComputeRow
-from benchmarks.suites import pool, suite
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import set_threads
+from benchmarks.protocol.rows import UNIFORM, ComputeRow
+from benchmarks.protocol.suites import pool, suite
+from benchmarks.reporting import tables
+from benchmarks.running import models
 
 THREADS = 1
 ROWS = "compute.jsonl"
@@ -42,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     """Measure, append the rows, draw every figure of the suite's rows anew."""
     # Before anything loads numeric libraries: they read these once.
     set_threads(THREADS)
-    from benchmarks.compute import Guide, measure
-    from trm_agents.search import uniform_proposer
+    from benchmarks.studies.compute import Guide, measure
+    from trm_agents.solving import uniform_proposer
 
     contestants, row = arguments.contestants(options.contestants), suite(options.suite)
     algo, _ = models.trained(options.model, contestants, options.algo)
@@ -67,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _draw(out: Path, last: ComputeRow) -> None:
     """Figures of all rows, old ones too, of this suite and these puzzles."""
-    from benchmarks.plots import as_png, as_svg, compute_curves
+    from benchmarks.reporting.plots import as_png, as_svg, compute_curves
 
     known = records.latest(records.read(out / ROWS, ComputeRow))
     figure = compute_curves([r for r in known if (r.suite, r.pool_sha256) == (last.suite, last.pool_sha256)])

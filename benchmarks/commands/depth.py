@@ -9,13 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import records
 from benchmarks.commands import arguments
-from benchmarks.folder import Cell, Folder
-from benchmarks.launcher import LocalLauncher
-from benchmarks.provenance import provenance
-from benchmarks.runner import Runner, plan
-from benchmarks.suites import pool, suite
+from benchmarks.protocol import records
+from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.provenance import provenance
+from benchmarks.protocol.suites import pool, suite
+from benchmarks.running.launcher import LocalLauncher
+from benchmarks.running.runner import Runner, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train and measure what is missing in the folder, then show all of it; 1 where a cell failed."""
     import baselines
-    from benchmarks.depth import variants
+    from benchmarks.studies.depth import variants
 
     console = Console(soft_wrap=True)
     folder = Folder(options.out)
@@ -60,7 +60,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
     import torch
 
     import baselines
-    from benchmarks.depth import DepthRow, depths_for, measure
+    from benchmarks.studies.depth import DepthRow, depths_for, measure
     from trm_agents import UPITRM
 
     torch.set_num_threads(1)
@@ -83,9 +83,9 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
 
 
 def _show(folder: Folder, options: argparse.Namespace, console: Console) -> None:
-    from benchmarks.depth import DepthRow
-    from benchmarks.depth_report import dial_table, figure, table
-    from benchmarks.plots import as_png
+    from benchmarks.reporting.plots import as_png
+    from benchmarks.studies.depth import DepthRow
+    from benchmarks.studies.depth_report import dial_table, figure, table
 
     rows = records.latest(records.read(folder.root / "depth.jsonl", DepthRow))
     if len({row.seed for row in rows}) < 2:

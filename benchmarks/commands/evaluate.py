@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.agents import TOLERANCE
-from benchmarks import models
 from benchmarks.commands import arguments
-from benchmarks.protocol import evaluate
-from benchmarks.stats import wilson_interval
-from benchmarks.suites import Pool, pool
+from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.stats import wilson_interval
+from benchmarks.protocol.suites import Pool, pool
+from benchmarks.running import models
 
 if TYPE_CHECKING:
-    from trm_agents.search import Guesser, Proposer
+    from trm_agents.solving import Guesser, Proposer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _by_search(puzzles: Pool, proposer: Proposer, guesser: Guesser | None, budget: int) -> dict[str, Any]:
-    from trm_agents.search import search
+    from trm_agents.solving import search
 
     found = search(*puzzles, proposer, budget, guesser=guesser)
     # As in an episode, an unsolved puzzle counts with its whole budget of edits.

@@ -6,7 +6,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from benchmarks.records import write_atomically
+from benchmarks.protocol.records import write_atomically
 
 
 def settle(path: Path, text: str, check: bool) -> int:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.commands.generated import settle
-from benchmarks.provenance import ROOT
-from benchmarks.readme import fill
+from benchmarks.protocol.provenance import ROOT
+from benchmarks.reporting.readme import fill
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import tables
-from benchmarks.folder import Folder
-from benchmarks.published import publish, published
-from benchmarks.rows import ResultRow
-from benchmarks.summary import Summary, summarise
+from benchmarks.protocol.folder import Folder
+from benchmarks.protocol.published import publish, published
+from benchmarks.protocol.rows import ResultRow
+from benchmarks.reporting import tables
+from benchmarks.reporting.summary import Summary, summarise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 def show(folder: Folder, console: Console) -> None:
     """Write the report, print its tables and say where it lies."""
     # Figures take a second to import.
-    from benchmarks.report import write_report
+    from benchmarks.reporting.report import write_report
 
     page = write_report(folder)
     _print(summarise(folder.results()), False, console)

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.commands.generated import settle
-from benchmarks.provenance import ROOT
-from benchmarks.records import write_atomically
-from benchmarks.results import page
+from benchmarks.protocol.provenance import ROOT
+from benchmarks.protocol.records import write_atomically
+from benchmarks.reporting.results import page
 
 PAGE = "results.md"
 

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from benchmarks.commands import arguments
 from benchmarks.commands.report import show
-from benchmarks.folder import Cell, Folder
-from benchmarks.launcher import LocalLauncher
-from benchmarks.provenance import provenance
-from benchmarks.runner import Runner, plan
+from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.provenance import provenance
+from benchmarks.running.launcher import LocalLauncher
+from benchmarks.running.runner import Runner, plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import records
-from benchmarks.provenance import provenance, set_threads
-from benchmarks.rows import SpeedRow
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import provenance, set_threads
+from benchmarks.protocol.rows import SpeedRow
 
 THREADS = 1
 
@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print and, where asked for, append to a file."""
     # Before anything loads numeric libraries: they read these once.
     set_threads(THREADS)
-    from benchmarks.speed import measurements
+    from benchmarks.studies.speed import measurements
 
     origin, rows = provenance(), []
     for measure in measurements():

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.commands import arguments
-from benchmarks.folder import Cell, Folder
+from benchmarks.protocol.folder import Cell, Folder
 
 NOTE = (
     "A cell that was interrupted goes on from its checkpoint where its algorithm saves everything (upi_trm); SB3's "

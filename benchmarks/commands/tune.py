@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import records, tables
 from benchmarks.commands import arguments
-from benchmarks.provenance import set_threads
-from benchmarks.published import PUBLISHED
-from benchmarks.rows import TuningRow
-from benchmarks.tuning import Trial, Tuning, trials
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import set_threads
+from benchmarks.protocol.published import PUBLISHED
+from benchmarks.protocol.rows import TuningRow
+from benchmarks.reporting import tables
+from benchmarks.running.tuning import Trial, Tuning, trials
 
 ROWS = "tuning.jsonl"
 

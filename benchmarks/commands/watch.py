@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks import models, records
 from benchmarks.commands import arguments
-from benchmarks.suites import Pool, pool
+from benchmarks.protocol import records
+from benchmarks.protocol.suites import Pool, pool
+from benchmarks.running import models
 
 if TYPE_CHECKING:
-    from benchmarks.replay import Episode
+    from trm_agents.replay.episode import Episode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,14 +56,14 @@ def run(options: argparse.Namespace) -> int:
     puzzles = _puzzles(options, env_id, trained_with)
     index = _index(options, len(puzzles.instances))
     # Loads torch: no mistake above should wait for it.
-    from benchmarks.replay import play
+    from trm_agents.replay.episode import play
 
     model: Any = contestants.load(algo, str(options.model), env_id, trained_with)
     episode = play(model, puzzles.mdp, puzzles.instances[index])
     facts = {"env": env_id, "index": index, "solved": episode.solved, "edits": episode.edits}
     title = f"{options.model.stem} · {env_id} · puzzle {index}"
     if options.html is not None:
-        from benchmarks.replay_page import page
+        from trm_agents.replay.page import page
 
         records.write_atomically(options.html, page(episode, title))
         facts["html"] = str(options.html)
@@ -93,7 +94,7 @@ def _index(options: argparse.Namespace, n: int) -> int:
 
 
 def _show(episode: Episode, title: str, options: argparse.Namespace) -> None:
-    from benchmarks.terminal import perform
+    from trm_agents.replay.terminal import perform
 
     console = Console()
     if options.html is None:

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks import tables
 from benchmarks.commands import arguments
+from benchmarks.reporting import tables
 
 if TYPE_CHECKING:
     from trm_agents.zoo import Card
@@ -69,7 +69,7 @@ def _all() -> list[Card]:
 
 
 def _added(options: argparse.Namespace) -> Card:
-    from benchmarks.entries import make_entry, source_of
+    from benchmarks.running.zoo_entry import make_entry, source_of
     from trm_agents import zoo
 
     contestants = arguments.contestants(options.contestants)

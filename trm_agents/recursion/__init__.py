@@ -1,9 +1,10 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
 from trm_agents.recursion.committee import RepairCommittee
-from trm_agents.recursion.cores import Contraction, Core, VectorCore
+from trm_agents.recursion.cores.dense import Contraction, Core, VectorCore
+from trm_agents.recursion.cores.exact_cover import ExactCoverCore
+from trm_agents.recursion.decoder import RepairNetwork, repair_network
 from trm_agents.recursion.encoders import CategoryEncoder, Tokens, VectorEncoder
-from trm_agents.recursion.exact_cover import ExactCoverCore
 from trm_agents.recursion.network import (
     NetworkOutput,
     Recursion,
@@ -13,7 +14,6 @@ from trm_agents.recursion.network import (
     vector_network,
 )
 from trm_agents.recursion.projection import project_ball
-from trm_agents.recursion.repair import RepairNetwork, repair_network
 
 __all__ = [
     "CategoryEncoder",

@@ -9,8 +9,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Core, Unrolled
-from trm_agents.recursion.repair import RepairNetwork
+from trm_agents.recursion.cores.dense import Core, Unrolled
+from trm_agents.recursion.decoder import RepairNetwork
 
 
 class RepairCommittee(nn.Module):

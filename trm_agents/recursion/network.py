@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import Contraction, Core, Unrolled, VectorCore
+from trm_agents.recursion.cores.dense import Contraction, Core, Unrolled, VectorCore
+from trm_agents.recursion.cores.exact_cover import exact_cover_core
 from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
-from trm_agents.recursion.exact_cover import exact_cover_core
 from trm_agents.recursion.heads import (
     ActionHead,
     TokenActionHead,

@@ -10,14 +10,14 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import PyTorchObs
 
+from trm_agents.common.collection import as_tensors
+from trm_agents.common.policy import RecursivePolicy
 from trm_agents.theory import exact
 from trm_agents.theory.closure import Carried, Closure, enumerate_closure
 from trm_agents.theory.improvement_bounds import Step, deviation_bound, penalty, residual_bound, safe_step
 from trm_agents.theory.improvement_checks import errors_of, mixed
 from trm_agents.theory.tabular import Floats
-from trm_agents.upi_trm.collection import as_tensors
 from trm_agents.upi_trm.improvement import masked_log_softmax
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids

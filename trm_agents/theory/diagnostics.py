@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
+from trm_agents.common.collection import as_tensors, potentials
+from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.rollout import Rollout
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.collection import as_tensors, potentials
 from trm_agents.upi_trm.evaluation import enumerated_values
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
-from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.safe_step import SampledStep
 from trm_envs.plan_edit.spaces import states_of
 

@@ -7,11 +7,11 @@ import copy
 import numpy as np
 import torch
 
+from trm_agents.common.collection import as_tensors
+from trm_agents.common.policy import RecursivePolicy
 from trm_agents.theory.closure import Carried, Closure
 from trm_agents.theory.tabular import Floats
 from trm_agents.theory.value_checks import Depths, Evaluator
-from trm_agents.upi_trm.collection import as_tensors
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from trm_agents.hindsight.policies import RepairPolicy
 from trm_agents.upi_trm.policies import TRMPolicy
-from trm_agents.upi_trm.repair import RepairPolicy
 
 if TYPE_CHECKING:
     from trm_agents.upi_trm.upi_trm import UPITRM

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from trm_agents.common.action_values import enumerated
+from trm_agents.common.collection import as_tensors, potentials
+from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.rollout import Rollout
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.action_values import enumerated
-from trm_agents.upi_trm.collection import as_tensors, potentials
 from trm_agents.upi_trm.dials import Dials
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
-from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.targets import k_step_targets
 from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.plan_edit.spaces import observe, states_of

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trm_agents.common.policy import RecursivePolicy
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.evaluation import Evaluation
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 
 ADVANTAGE_LIMIT = 10.0
 """Where scaled advantages are clipped (then centred again)."""

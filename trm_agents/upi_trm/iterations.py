@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trm_agents.search import policy_proposer
+from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.rollout import Rollout
+from trm_agents.hindsight.fitting import fit_hits
+from trm_agents.hindsight.memory import HindsightMemory
+from trm_agents.hindsight.policies import RepairPolicy
+from trm_agents.solving import policy_proposer
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials, HindsightDials
 from trm_agents.upi_trm.evaluation import Evaluation, evaluate
 from trm_agents.upi_trm.fitting import fit, policy_targets
-from trm_agents.upi_trm.hindsight import HindsightMemory
-from trm_agents.upi_trm.hit_fitting import fit_hits
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
-from trm_agents.upi_trm.repair import RepairPolicy
-from trm_agents.upi_trm.rollout import Rollout
 from trm_agents.upi_trm.safe_step import sampled_step
 
 SCALE_MEMORY = 0.9

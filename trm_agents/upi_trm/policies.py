@@ -9,8 +9,8 @@ from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
+from trm_agents.common.policy import RecursivePolicy
 from trm_agents.recursion import RecursiveNetwork, token_network, vector_network
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import states_of
 

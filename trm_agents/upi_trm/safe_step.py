@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trm_agents.common.policy import RecursivePolicy
 from trm_agents.theory.improvement_bounds import ALPHAS, safe
 from trm_agents.theory.tabular import Floats
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.evaluation import Evaluation, enumerated_values
-from trm_agents.upi_trm.recursive_policy import RecursivePolicy
 from trm_envs.plan_edit.spaces import states_of
 
 

@@ -14,8 +14,13 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 
+from trm_agents.common.algorithm import ResumableAlgorithm
+from trm_agents.common.collection import act, state_values, truncation_values
+from trm_agents.common.policy import Latent, RecursivePolicy, numpy_observation
+from trm_agents.common.rollout import Rollout
+from trm_agents.hindsight.memory import HindsightMemory
+from trm_agents.hindsight.policies import RepairPolicy
 from trm_agents.recursion import Contraction
-from trm_agents.upi_trm.collection import act, state_values, truncation_values
 from trm_agents.upi_trm.dials import (
     AUTO_DEPTH,
     Advantage,
@@ -26,13 +31,8 @@ from trm_agents.upi_trm.dials import (
     dials_of,
     hindsight_dials_of,
 )
-from trm_agents.upi_trm.hindsight import HindsightMemory
 from trm_agents.upi_trm.iterations import improve_by_hindsight, improve_by_k_steps
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
-from trm_agents.upi_trm.recursive_policy import Latent, RecursivePolicy, numpy_observation
-from trm_agents.upi_trm.repair import RepairPolicy
-from trm_agents.upi_trm.resumable import ResumableAlgorithm
-from trm_agents.upi_trm.rollout import Rollout
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
@@ -89,7 +89,7 @@ class UPITRM(ResumableAlgorithm):
         deep_supervision: losses on every inner step instead of the last alone.
         max_grad_norm: gradient clipping.
         target: `k_step`, as above, or `hindsight`: every edit at every state of an instance that the agent has solved
-            is valued by the return of repairing it to the solved plan (`trm_agents.upi_trm.hindsight`). The policy is
+            is valued by the return of repairing it to the solved plan (`trm_agents.hindsight.memory`). The policy is
             read from those values (`RepairPolicy`), so there is nothing to distil: alpha is 1. Plan-edit only.
         prior_steps: `hindsight`: environment steps over which rho falls to 0, linearly.
         replay_ratio: `hindsight`: states that a network is trained on for each environment step that it acts in.
@@ -103,7 +103,7 @@ class UPITRM(ResumableAlgorithm):
             on these; the steps before them only carry the latent on, as between the supervision steps of TRM
             (Jolicoeur-Martineau 2025). None: through all.
         search_instances: `hindsight`: failed instances that each iteration searches the model for a solution of, guided
-            by the network (`trm_agents.search`); 0 leaves it out.
+            by the network (`trm_agents.solving`); 0 leaves it out.
         search_budget: `hindsight`: network calls of such a search.
         search_solutions: `hindsight`: solved plans that such a search looks for. A state is repaired to the nearest one
             known; where an instance has several solutions, more than 1 keeps targets from contradicting each other.

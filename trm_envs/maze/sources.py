@@ -16,7 +16,7 @@ from trm_envs.maze.paths import path_lengths
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import parse_mazes, read_mazes
 from trm_envs.plan_edit.adaptive import Curriculum
-from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
+from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import split_of_key
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.plan_edit.instances import InstanceSource
+from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.task import Grids
 
 PATIENCE = 100

@@ -12,9 +12,9 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
-from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.render import render, show
+from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.spaces import Observation, observation_space, observe
 from trm_envs.plan_edit.task import Checks, PlanTask
 

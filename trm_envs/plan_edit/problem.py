@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, get_args, get_type_hints
 
 from trm_envs.plan_edit.adaptive import Retry
-from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, StopAction
+from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.task import LegalActions
 
 Split = Literal["train", "validation", "test"]

@@ -14,9 +14,9 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.env import PlanEditEnv, chosen_puzzle
-from trm_envs.plan_edit.instances import InstanceSource
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Transition
 from trm_envs.plan_edit.render import render
+from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
 from trm_envs.plan_edit.task import Checks
 

@@ -1,8 +1,8 @@
 """Frozen, hashed pools of puzzle instances with train, validation and test splits.
 
 `load(pool, split)` returns the instances as lines of text; `manifest()` lists the pools with their hashes and facts.
-`python -m trm_envs.pools build` rebuilds the files from their seeds, `python -m trm_envs.pools verify` checks every
-shipped instance again.
+`python -m trm_envs.building build` rebuilds the files from their seeds, and `python -m trm_envs.building verify` checks
+every shipped instance again.
 """
 
 from __future__ import annotations
@@ -48,6 +48,6 @@ def load(pool: str, split: str) -> tuple[str, ...]:
     if found != entry["sha256"]:
         raise ValueError(
             f"{entry['file']} has sha256 {found}, the manifest records {entry['sha256']}: reinstall the package, "
-            f"or rebuild the file with: python -m trm_envs.pools build --pool {pool}"
+            f"or rebuild the file with: python -m trm_envs.building build --pool {pool}"
         )
     return tuple(gzip.decompress(data).decode("ascii").splitlines())

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from trm_envs import drawing
 from trm_envs.drawing import Canvas, styled
-from trm_envs.pools.text import SYMBOLS
 from trm_envs.sudoku.geometry import units
+from trm_envs.sudoku.text import SYMBOLS
 
 _PAPER, _GIVEN_PAPER, _VIOLATION_PAPER, _DEAD_END_PAPER = "#ffffff", "#eef1f5", "#fbcdcd", "#ffe6ad"
 _GIVEN_INK, _EDIT_INK, _VIOLATION_INK = "#1d2733", "#1f63c6", "#c2181f"

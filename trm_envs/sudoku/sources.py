@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from trm_envs import pools
 from trm_envs.plan_edit.adaptive import Curriculum
-from trm_envs.plan_edit.instances import GeneratedInstances, InstancePool, InstanceSource
+from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.pools.source import split_of_key
-from trm_envs.pools.text import parse_grid_lines, read_puzzles
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
 from trm_envs.sudoku.geometry import Grids
 from trm_envs.sudoku.hard import generate_hard
 from trm_envs.sudoku.solver import solve
 from trm_envs.sudoku.symmetry import canonical, invariant
+from trm_envs.sudoku.text import parse_grid_lines, read_puzzles
 
 Blanks = tuple[int, int] | Literal["minimal", "hard"]
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask, Symmetries
 from trm_envs.plan_edit.view import PlanView
-from trm_envs.pools.text import SYMBOLS
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
 from trm_envs.sudoku.symmetry import random_symmetry
+from trm_envs.sudoku.text import SYMBOLS
 
 Grid = NDArray[np.int8]
 """One flat row-major grid, shape (n_cells,)."""

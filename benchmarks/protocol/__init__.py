@@ -1,0 +1,1 @@
+"""The protocol: suites, rows, statistics, provenance, the folder of a run, evaluation."""

@@ -1,0 +1,63 @@
+"""Published rows: the files behind every number in the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from benchmarks.protocol import records
+from benchmarks.protocol.folder import Folder
+from benchmarks.protocol.rows import ComputeRow, CurveRow, ResultRow, SpeedRow, TuningRow
+
+PUBLISHED = Path(__file__).resolve().parents[1] / "published"
+ABLATION = "ablation-"
+"""A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
+SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, SpeedRow, TuningRow)}
+
+Record = TypeVar("Record")
+
+
+def published(kind: type[Record], folder: Path = PUBLISHED) -> list[Record]:
+    """All published records of a class but for those of ablations, the latest of every key.
+
+    Raises:
+        ValueError: a file has a schema that is not known here.
+    """
+    files = [path for path in _files(folder, kind) if not path.name.startswith(ABLATION)]
+    return records.latest(record for path in files for record in records.read(path, kind))
+
+
+def ablations(folder: Path = PUBLISHED) -> dict[str, list[ResultRow]]:
+    """Results of every published run `ablation-NAME`, by NAME.
+
+    Raises:
+        ValueError: a file has a schema that is not known here.
+    """
+    files = [path for path in _files(folder, ResultRow) if path.name.startswith(ABLATION)]
+    return {path.stem.removeprefix(ABLATION): records.latest(records.read(path, ResultRow)) for path in files}
+
+
+def _files(folder: Path, kind: type[Any]) -> list[Path]:
+    """Files with records of a class, by name."""
+    found = {p: records.schema_of(p) for p in sorted(folder.glob("*")) if p.suffix in (".csv", ".jsonl")}
+    for path, schema in found.items():
+        if schema not in SCHEMAS:
+            raise ValueError(f"published file {path.name} has unknown schema {schema!r}; known: {sorted(SCHEMAS)}")
+    return [path for path, schema in found.items() if schema == kind.schema]
+
+
+def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:
+    """Copy a finished run's rows and learning curves to `NAME.csv` and `NAME.curves.csv`.
+
+    Raises:
+        ValueError: a cell has failed or is missing: half a comparison is not published.
+    """
+    rows, curves = folder.results(), folder.curves()
+    done = {row.key for row in rows}
+    if unfinished := [cell for cell in folder.plan() if cell.key not in done]:
+        raise ValueError(f"{len(unfinished)} cells have no result, {unfinished[0]} for one: finish the run first")
+    files = [to / f"{name}.csv", to / f"{name}.curves.csv"]
+    records.write_atomically(files[0], records.to_csv(rows, ResultRow))
+    if curves:
+        records.write_atomically(files[1], records.to_csv(curves, CurveRow))
+    return files if curves else files[:1]

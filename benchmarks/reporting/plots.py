@@ -1,0 +1,195 @@
+"""Learning curves with t bands over seeds, reference lines as horizontals; success against network calls."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from textwrap import fill
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+from benchmarks.protocol.rows import UNIFORM, ComputeRow, CurveRow
+from benchmarks.protocol.stats import t_interval, wilson_interval
+from benchmarks.reporting.summary import Summary
+from benchmarks.running.runner import REFERENCE_METHODS
+
+COLOURS = {
+    "upi_trm": "#0b6e4f",
+    "upi_trm-k_step": "#2f9e6e",
+    "upi_trm-exact": "#7cc9a3",
+    "upi_trm-certified": "#6a4c93",
+    "ppo": "#d1495b",
+    "a2c": "#edae49",
+    "dqn": "#30638e",
+    "maskable_ppo": "#8f2d56",
+    "maskable_ppo-consistent": "#c77da3",
+    "trm_ppo": "#e07a5f",
+    "trm_a2c": "#b08968",
+    "trm_dqn": "#5fa8d3",
+    "trm_maskable_ppo": "#4b1d3f",
+    "trm_maskable_ppo-consistent": "#e0a3c8",
+    "stage0": "#777777",
+}
+OTHERS = ("#1982c4", "#8ac926", "#ff595e", "#ffca3a")
+GREY = "#8a8f98"
+STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
+NO_ENTRY = "_"
+"""A label that matplotlib leaves out of the legend."""
+LEGEND_WIDTH = 34
+"""Characters of a line of the legend."""
+MARKERS = ("o", "^", "s", "D")
+"""Of the budgets of one method, which share its colour."""
+
+Curve = list[tuple[int, float, float, float]]
+"""(environment steps, mean, lo, hi) of one algorithm."""
+
+
+def curve(points: Sequence[CurveRow]) -> Curve:
+    """Mean and t interval over seeds at every step that all seeds have reached; no band from a single seed."""
+    seeds = len({p.seed for p in points})
+    out: Curve = []
+    for step, group in groupby(sorted(points, key=lambda p: p.env_steps), key=lambda p: p.env_steps):
+        values = [p.success for p in group]
+        if len(values) == seeds > 1:
+            interval = t_interval(values).within(0.0, 1.0)
+            out.append((step, interval.mean, interval.lo, interval.hi))
+        elif len(values) == seeds:
+            out.append((step, values[0], values[0], values[0]))
+    return out
+
+
+def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summary]) -> Figure:
+    """One suite's figure: success on validation puzzles against environment steps.
+
+    Args:
+        suite: its name.
+        points: learning curves of its cells.
+        lines: its summaries; those of `kind` line become horizontals, at their success on the test pool.
+    """
+    figure = Figure(figsize=(9.2, 4.6), layout="constrained")
+    axes: Any = figure.add_subplot()
+    ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
+    budgets = {algo: sorted({p.steps for p in points if p.algo == algo}) for algo in {p.algo for p in points}}
+    flat: list[tuple[str, str]] = []
+    for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
+        found = curve(list(group))
+        label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
+        marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
+        if any(mean for _, mean, _, _ in found):
+            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found, marker)
+        elif found:
+            # One on top of the other, they could not be told apart.
+            _draw(axes, GREY, algo in REFERENCE_METHODS, NO_ENTRY, found, marker)
+            flat.append((algo, label))
+    if flat:
+        counts = Counter(algo for algo, _ in flat)
+        names = dict.fromkeys(algo if counts[algo] == len(budgets[algo]) else label for algo, label in flat)
+        text = fill(f"nothing solved: {', '.join(names)}", LEGEND_WIDTH, break_on_hyphens=False)
+        axes.plot([], [], "o-", color=GREY, linewidth=2, markersize=3.5, label=text)
+    for line, style in zip((line for line in lines if line.kind == "line"), STYLES * 9, strict=False):
+        label = f"{line.algo} (no training)"
+        axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
+    _finish(axes, suite, points)
+    return figure
+
+
+def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker: str = MARKERS[0]) -> None:
+    steps, mean, lo, hi = zip(*found, strict=True)
+    style = "--" if dashed else "-"
+    percent = [[100 * v for v in values] for values in (mean, lo, hi)]
+    size = 3.5 if marker == MARKERS[0] else 5.5
+    axes.plot(
+        steps, percent[0], style, color=colour, linewidth=2, marker=marker, markersize=size, label=label, zorder=3
+    )
+    axes.fill_between(steps, percent[1], percent[2], color=colour, alpha=0.16, linewidth=0, zorder=2)
+
+
+def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
+    runs = {(p.algo, p.steps, p.seed) for p in points}
+    counts = sorted(Counter((algo, steps) for algo, steps, _ in runs).values())
+    seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
+    puzzles = max((p.n for p in points), default=0)
+    _style(axes, "environment steps", f"{suite}: {puzzles} validation puzzles, {seeds} seeds")
+
+
+def _style(axes: Any, quantity: str, title: str) -> None:
+    axes.set_xscale("log")
+    # 1k, 2k, 5k: a curve may span less than a decade, and labels of every minor tick would overlap.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_ylim(-3, 103)
+    axes.set_xlabel(quantity)
+    axes.set_ylabel("puzzles solved, %")
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#9aa0a6")
+    axes.tick_params(color="#9aa0a6", labelcolor="#3c4043")
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=9, handlelength=2.6)
+    # A long legend makes the figure higher instead of being cut off.
+    entries = sum(1 + text.get_text().count("\n") for text in legend.get_texts())
+    axes.figure.set_figheight(max(axes.figure.get_figheight(), 0.2 * entries))
+
+
+def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
+    """Success on test puzzles against the budget of network calls, with Wilson bands; greedy play as a point.
+
+    Args:
+        rows: of one suite and the same puzzles, at least one.
+    """
+    figure = Figure(figsize=(9.2, 4.6), layout="constrained")
+    axes: Any = figure.add_subplot()
+    budgets = sorted({row.budget for row in rows if row.budget})
+    colours = iter((COLOURS["upi_trm"], *OTHERS) * 9)
+    ordered = sorted(rows, key=lambda r: (r.guide == UNIFORM, r.guide, r.unroll or 0, r.budget))
+    for (guide, unroll), group in groupby(ordered, key=lambda r: (r.guide, r.unroll)):
+        label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
+        colour = GREY if guide == UNIFORM else next(colours)
+        _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
+    _style(
+        axes,
+        "network calls a puzzle: at most (search), mean (greedy play)",
+        f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals",
+    )
+    axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
+    axes.minorticks_off()
+    return figure
+
+
+def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequence[ComputeRow]) -> None:
+    intervals = {row.budget: wilson_interval(row.solved, row.n) for row in rows}
+    searched: Curve = [(budget, i.mean, i.lo, i.hi) for budget, i in intervals.items() if budget]
+    if searched:
+        guesses = " with guesses" if any(row.guesses for row in rows) else ""
+        _draw(axes, colour, dashed, f"{label}, search{guesses}", searched)
+    for row in rows:
+        if row.budget == 0:
+            # An episode has no budget of calls: it stands at what it made on average.
+            mean, lo, hi = (100 * value for value in intervals[0][:3])
+            # Rounding may put an end of the interval inside the estimate where that is 0 or 1.
+            error = [[max(0.0, mean - lo)], [max(0.0, hi - mean)]]
+            point = {"fmt": "D", "color": colour, "capsize": 3, "markersize": 6, "zorder": 4}
+            axes.errorbar([row.network_calls], [mean], error, label=f"{label}, greedy play", **point)
+
+
+def as_svg(figure: Figure) -> str:
+    """The figure as an `<svg>` element without links or dates, the same bytes for the same figure."""
+    out = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "benchmarks", "svg.fonttype": "path"}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as PNG."""
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=160, metadata={"Software": None})
+    return out.getvalue()

@@ -1,0 +1,67 @@
+"""Tables of the README and of pages like it, from published rows and from the zoo's cards.
+
+A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`, a suite's
+name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks.protocol.published import PUBLISHED, published
+from benchmarks.protocol.rows import ResultRow, SpeedRow
+from benchmarks.reporting import overview, tables
+from benchmarks.reporting.summary import summarise
+
+RESULTS = "docs/results.md"
+"""The page that has a section for each suite, seen from the README."""
+BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+
+def fill(text: str, folder: Path = PUBLISHED) -> str:
+    """The text with every marked table made anew.
+
+    Args:
+        text: Markdown.
+        folder: published rows.
+
+    Raises:
+        ValueError: a block is never closed, or names a table that has no published rows.
+    """
+    if len(re.findall(r"<!-- table:", text)) != len(BLOCK.findall(text)):
+        raise ValueError("a table block is not closed: <!-- table:NAME --> needs its own <!-- /table -->")
+    return BLOCK.sub(lambda found: found[1] + table(found["name"], folder) + "\n" + found[3], text)
+
+
+def table(name: str, folder: Path = PUBLISHED) -> str:
+    """The Markdown table of a block's name.
+
+    Raises:
+        ValueError: there are no published rows for it.
+    """
+    if name == "speed":
+        measured = published(SpeedRow, folder)
+        content = tables.markdown_columns(tables.SPEED_COLUMNS, measured) if measured else ""
+    elif name == "zoo":
+        content = _zoo()
+    elif name.startswith("theory:"):
+        # Loads torch.
+        from benchmarks.studies import theory_tables
+
+        content = theory_tables.table(name, folder / "theory")
+    elif name == "overview":
+        content = overview.table(published(ResultRow, folder), RESULTS)
+    else:
+        rows = [row for row in published(ResultRow, folder) if row.suite == name]
+        content = tables.markdown_summaries(summarise(rows)) if rows else ""
+    if not content:
+        raise ValueError(f"table {name!r}: there are no published rows for it")
+    return content
+
+
+def _zoo() -> str:
+    # Loads torch, which the other tables do not need.
+    from trm_agents import zoo
+
+    return tables.markdown_columns(tables.CARD_COLUMNS, [zoo.card(name) for name in zoo.names()])

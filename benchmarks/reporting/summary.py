@@ -1,0 +1,183 @@
+"""Rows of one method on one suite, drawn together: the lines of every table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby, takewhile
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.protocol.rows import CurveRow, Kind, ResultRow
+from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
+from benchmarks.running.runner import REFERENCE_METHODS
+
+LINE_ORDER = ("random", "random_consistent", "checker_greedy", "stage0", "singles", "solver")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A method on a suite after some number of environment steps, over its seeds."""
+
+    suite: str
+    algo: str
+    kind: Kind
+    legal_actions: str
+    steps: int
+    seeds: int
+    n: int
+    """Test puzzles, the same for every seed."""
+    success: Interval
+    sampled: Interval | None
+    """Success with sampled actions; None where the agent has no such mode or there is one seed."""
+    edits: float
+    env_steps: float
+    model_queries: float
+    gradient_steps: float
+    parameters: int
+    wall_s: float
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a floor or ceiling, not a contestant."""
+        return self.kind == "line" or self.algo in REFERENCE_METHODS
+
+    def as_json(self) -> dict[str, Any]:
+        """One flat object; costs are means over seeds."""
+        flat = asdict(self)
+        interval, sampled = flat.pop("success"), flat.pop("sampled")
+        flat |= {"mean": interval[0], "lo": interval[1], "hi": interval[2], "interval": interval[4]}
+        return flat | {"mean_sampled": None if sampled is None else sampled[0]}
+
+
+def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
+    """One summary a (suite, algorithm, steps): contestants from best to worst, then reference lines.
+
+    Of contestants that solve as many with greedy actions the one that solves more with sampled ones is better.
+
+    Raises:
+        ValueError: rows to be drawn together were scored on different pools or levels.
+    """
+    ordered = sorted(rows, key=lambda row: (row.suite, row.algo, row.steps, row.seed))
+    lines = [_summary(list(group)) for _, group in groupby(ordered, key=lambda row: (row.suite, row.algo, row.steps))]
+    return sorted(lines, key=_place)
+
+
+def _place(line: Summary) -> tuple[str, bool, int, float, float, str, int]:
+    order = LINE_ORDER.index(line.algo) if line.is_reference and line.algo in LINE_ORDER else 0
+    sampled = line.sampled.mean if line.sampled else 0.0
+    return line.suite, line.is_reference, order, -line.success.mean, -sampled, line.algo, line.steps
+
+
+def _summary(rows: Sequence[ResultRow]) -> Summary:
+    first = rows[0]
+    for row in rows:
+        if (row.pool_sha256, row.legal_actions) != (first.pool_sha256, first.legal_actions):
+            raise ValueError(
+                f"{row.suite} {row.algo}: seeds {first.seed} and {row.seed} were scored on different pools or at "
+                "different legal-action levels, so they cannot be averaged; run them again"
+            )
+    sampled = [row.success_sampled for row in rows if row.success_sampled is not None]
+    return Summary(
+        suite=first.suite,
+        algo=first.algo,
+        kind=first.kind,
+        legal_actions=first.legal_actions,
+        steps=first.steps,
+        seeds=len(rows),
+        n=first.n,
+        success=success_interval([row.solved for row in rows], first.n),
+        sampled=t_interval(sampled).within(0.0, 1.0) if len(sampled) == len(rows) > 1 else None,
+        edits=_mean([row.edits for row in rows]),
+        env_steps=_mean([row.env_steps for row in rows]),
+        model_queries=_mean([row.model_queries for row in rows]),
+        gradient_steps=_mean([row.gradient_steps for row in rows]),
+        parameters=first.parameters,
+        wall_s=_mean([row.wall_s for row in rows]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.bool_]]:
+    """Seed -> which test puzzles were solved, of the rows that a summary was drawn from."""
+    key = (line.suite, line.algo, line.steps)
+    return {row.seed: row.solved_mask for row in rows if (row.suite, row.algo, row.steps) == key}
+
+
+def success_on(rows: Iterable[ResultRow], line: Summary, chosen: NDArray[np.bool_]) -> Interval:
+    """Success on some of the test puzzles only.
+
+    Args:
+        rows: those that the summary was drawn from may be among others.
+        line: the summary.
+        chosen: which puzzles count, shape (n,), at least one.
+    """
+    solved = [int(mask[chosen].sum()) for mask in solved_by(rows, line).values()]
+    return success_interval(solved, int(chosen.sum()))
+
+
+def difference(rows: Sequence[ResultRow], a: Summary, b: Summary) -> Paired:
+    """Success of A minus success of B on the same puzzles, from the rows that both were drawn from."""
+    return paired_difference(solved_by(rows, a), solved_by(rows, b))
+
+
+class Lasting(NamedTuple):
+    """When learning curves of several seeds reach their maximum, and what becomes of them."""
+
+    n: int
+    """Validation puzzles that each point was measured on."""
+    first: tuple[int, int]
+    """Environment steps at the first point that is the curve's highest: fewest and most of all seeds."""
+    highest: tuple[float, float]
+    """Success there: lowest and highest of all seeds."""
+    lowest: float
+    """The lowest success of any seed from there on."""
+    held: float
+    """Environment steps of the last point before success falls over those of the first highest: least of all seeds."""
+    times: float
+    """The last point's over those of the first highest, in the same way."""
+
+
+def lasting(points: Iterable[CurveRow]) -> Lasting | None:
+    """Learning curves of one method at one budget; None where a curve has fewer than two points, or there is none."""
+    ordered = sorted(points, key=lambda point: (point.seed, point.env_steps))
+    curves = [list(group) for _, group in groupby(ordered, key=lambda point: point.seed)]
+    if not curves or min(map(len, curves)) < 2:
+        return None
+    found = [_stay(curve) for curve in curves]
+    steps, success = [stay.top.env_steps for stay in found], [stay.top.success for stay in found]
+    return Lasting(
+        n=found[0].top.n,
+        first=(min(steps), max(steps)),
+        highest=(min(success), max(success)),
+        lowest=min(point.success for stay in found for point in stay.later),
+        held=min(stay.last.env_steps / stay.top.env_steps for stay in found),
+        times=min(stay.later[-1].env_steps / stay.top.env_steps for stay in found),
+    )
+
+
+class _Stay(NamedTuple):
+    """A learning curve from its maximum on."""
+
+    top: CurveRow
+    """The first point that is the highest."""
+    last: CurveRow
+    """The last point before success falls."""
+    later: list[CurveRow]
+    """All points from the first highest on."""
+
+
+def _stay(curve: Sequence[CurveRow]) -> _Stay:
+    top = max(curve, key=lambda point: point.success)
+    later = [point for point in curve if point.env_steps >= top.env_steps]
+    return _Stay(top, [*takewhile(lambda point: point.success == top.success, later)][-1], later)
+
+
+def against(rows: Sequence[ResultRow], lines: Sequence[Summary], one: Summary) -> list[tuple[Summary, Summary, Paired]]:
+    """A line of one suite, every other line on the same puzzles, and the difference of the two."""
+    return [(one, other, difference(rows, one, other)) for other in lines if other is not one and other.n == one.n]

@@ -1,0 +1,254 @@
+"""Tables of summaries: for the terminal, for Markdown and for the report, from one list of columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.protocol.rows import ComputeRow, SpeedRow
+from benchmarks.protocol.stats import Interval, Paired, wilson_interval
+from benchmarks.reporting.summary import Lasting, Summary
+
+if TYPE_CHECKING:
+    from benchmarks.reporting.ablations import Ablation
+    from benchmarks.reporting.targets import Verdict
+    from benchmarks.running.tuning import Trial
+    from trm_agents.zoo import Card
+
+
+T = TypeVar("T")
+
+
+class Column(NamedTuple):
+    """One column: its head, what it means, and what it says of a summary."""
+
+    head: str
+    meaning: str
+    cell: Callable[[Summary], str]
+
+
+def percent(value: float) -> str:
+    """`97.3 %`."""
+    return f"{100 * value:.1f} %"
+
+
+def points(value: float) -> str:
+    """`+1.2`: a difference of two rates in percentage points."""
+    return f"{100 * value:+.1f}"
+
+
+def span(interval: Interval) -> str:
+    """`[95.1, 99.0]`, in percent; a Wilson interval is marked with a w."""
+    mark = " w" if interval.kind == "wilson" else ""
+    return f"[{100 * interval.lo:.1f}, {100 * interval.hi:.1f}]{mark}"
+
+
+def rate(interval: Interval) -> str:
+    """`97.3 % [95.1, 99.0]`."""
+    return f"{percent(interval.mean)} {span(interval)}"
+
+
+def count(value: float) -> str:
+    """`0`, `812`, `12.3k`, `4.56M`."""
+    if value < 10_000:
+        return f"{value:,.0f}".replace(",", "")
+    return f"{value / 1e3:.1f}k" if value < 1e6 else f"{value / 1e6:.2f}M"
+
+
+def _seconds(value: float) -> str:
+    return "" if value == 0 else f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
+
+
+COLUMNS = (
+    Column("method", "Name in the registry; reference lines (floors, ceilings) come last.", lambda s: s.algo),
+    Column(
+        "success",
+        "Test puzzles solved by the final checkpoint: each exactly once, greedy actions. Mean over training seeds.",
+        lambda s: percent(s.success.mean),
+    ),
+    Column(
+        "95% interval",
+        "Student t over seeds, cut to what a rate can be; for a single seed the Wilson interval of that one model "
+        "over puzzles, marked w. When every seed scores the same, a t interval has no width: see n.",
+        lambda s: span(s.success),
+    ),
+    Column(
+        "sampled",
+        "The same with actions sampled from the policy; empty where there is no such mode or one seed only.",
+        lambda s: "" if s.sampled is None else rate(s.sampled),
+    ),
+    Column("seeds", "Training seeds, or draws of a reference line.", lambda s: str(s.seeds)),
+    Column("n", "Test puzzles that each seed was scored on.", lambda s: str(s.n)),
+    Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
+    Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
+    Column(
+        "env steps",
+        "Calls of env.step to train, the unit of cost; the last rollout is finished.",
+        lambda s: count(s.env_steps),
+    ),
+    Column("model queries", "Successors enumerated through the MDP to train.", lambda s: count(s.model_queries)),
+    Column("gradient steps", "Optimiser steps in training.", lambda s: count(s.gradient_steps)),
+    Column("parameters", "Trainable parameters.", lambda s: count(s.parameters)),
+    Column("train time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
+)
+
+
+CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
+    "agent": lambda card: card.name,
+    "suite": lambda card: card.suite,
+    "success": lambda card: percent(card.success),
+    "95% interval": lambda card: span(Interval(card.success, *card.interval, card.n, "wilson")),
+    "n": lambda card: str(card.n),
+    "edits": lambda card: f"{card.edits:.1f}",
+    "parameters": lambda card: count(card.parameters),
+    "env steps": lambda card: count(card.env_steps),
+    "seed": lambda card: str(card.seed),
+    "trained by": lambda card: card.trained_commit[:7],
+}
+"""Columns of a table of the zoo's agents: head -> what it says of a card."""
+
+COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
+    "guide": lambda row: row.guided_by,
+    "calls at most": lambda row: str(row.budget) if row.budget else "greedy",
+    "solved": lambda row: percent(row.success),
+    "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),
+    "mean calls": lambda row: f"{row.network_calls:.1f}",
+    "median when solved": lambda row: "" if row.network_calls_solved is None else f"{row.network_calls_solved:g}",
+    "edits": lambda row: f"{row.edits:.1f}",
+}
+"""Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
+
+ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
+    "variant": lambda one: one.label,
+    "suite": lambda one: one.variant.suite,
+    "budget": lambda one: count(one.variant.steps),
+    "success": lambda one: percent(one.variant.success.mean),
+    "reference": lambda one: percent(one.reference.success.mean),
+    "difference": lambda one: points(one.paired.over_puzzles.mean),
+    "over seeds": lambda one: "" if one.paired.over_seeds is None else span(one.paired.over_seeds),
+    "over puzzles": lambda one: span(one.paired.over_puzzles),
+    "seeds": lambda one: str(one.variant.seeds),
+    "n": lambda one: str(one.variant.n),
+}
+"""Columns of the table of ablations: head -> what it says of one."""
+
+SPEED_COLUMNS: dict[str, Callable[[SpeedRow], str]] = {
+    "what": lambda row: row.name,
+    "median": lambda row: f"{row.value:,.0f} {row.unit}",
+    "range": lambda row: f"{row.lowest:,.0f} to {row.highest:,.0f}",
+    "threads": lambda row: str(row.threads),
+    "processor": lambda row: row.cpu,
+}
+"""Columns of a table of throughputs: head -> what it says of one."""
+
+TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
+    "method": lambda one: one.row.algo,
+    "trial": lambda one: str(one.row.trial),
+    "solved": lambda one: percent(one.row.success),
+    "score": lambda one: f"{one.row.score:.3f}",
+    "sampled": lambda one: percent(one.row.success_sampled),
+    "used": lambda one: "yes" if one.used else "",
+    "train time": lambda one: _seconds(one.row.wall_s),
+    "settings": lambda one: ", ".join(f"{key}={value}" for key, value in one.changes.items()) or "as before tuning",
+}
+"""Columns of the table of tuning trials: head -> what it says of one."""
+
+TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
+    "method": lambda one: one.target.algo,
+    "suite": lambda one: one.target.suite,
+    "play": lambda one: one.target.what,
+    "env steps": lambda one: f"{one.target.steps:,}",
+    "target": lambda one: percent(one.target.success),
+    "measured": lambda one: "" if one.measured is None else rate(one.measured.success),
+    "by": lambda one: "" if one.measured is None else f"{one.measured.by} at {count(one.measured.steps)}",
+    "verdict": lambda one: one.status,
+}
+"""Columns of the table of targets: head -> what it says of a verdict."""
+
+TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
+"""Heads of the columns that a terminal shows."""
+
+
+def terminal(title: str, lines: Sequence[Summary]) -> Table:
+    """Summaries of one suite as a rich table, as narrow as it can be: the report has all columns."""
+    columns = [column for column in COLUMNS if column.head in TERMINAL]
+    title = f"{title}, {_levels(lines)}"
+    # Narrow on purpose: a folded number is hard to read.
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.show_edge = table.pad_edge = False
+    table.padding = (0, 0)
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column is columns[0] else "right"
+        table.add_column(column.head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
+    for i, line in enumerate(lines):
+        last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
+        table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
+    return table
+
+
+def _levels(lines: Sequence[Summary]) -> str:
+    levels = " and ".join(sorted({line.legal_actions for line in lines}))
+    return f"legal actions: {levels}"
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, first column left-aligned, the others right."""
+    lines = [" | ".join(heads), " | ".join([":---", *["---:"] * (len(heads) - 1)]), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def markdown_summaries(lines: Sequence[Summary], columns: Sequence[Column] = COLUMNS) -> str:
+    """Summaries as a Markdown table; references in italics.
+
+    Args:
+        lines: one a row.
+        columns: the first is the method's name.
+    """
+    rows = [
+        [f"*{line.algo}*" if line.is_reference else line.algo, *(c.cell(line) for c in columns[1:])] for line in lines
+    ]
+    return markdown([column.head for column in columns], rows)
+
+
+def markdown_columns(columns: Mapping[str, Callable[[T], str]], found: Sequence[T]) -> str:
+    """Anything as a Markdown table, one a row.
+
+    Args:
+        columns: head -> what the column says of one.
+        found: what the table is of.
+    """
+    return markdown(list(columns), [[cell(one) for cell in columns.values()] for one in found])
+
+
+def paired_text(paired: Paired) -> str:
+    """`+1.2 points, 95 % interval [0.5, 1.9] over 5 seeds, [0.1, 2.3] over 512 puzzles`."""
+    over = [f"{span(i)} over {i.n} {what}" for i, what in _spans(paired)]
+    return f"{points(paired.over_puzzles.mean)} points, 95 % interval {', '.join(over)}"
+
+
+def paired_line(a: Summary, b: Summary, paired: Paired) -> str:
+    """`A minus B: ` and the text of their difference."""
+    return f"{a.algo} minus {b.algo}: {paired_text(paired)}"
+
+
+def lasting_line(algo: str, curves: Lasting) -> str:
+    """Where learning curves have their maximum, and how long they stay there."""
+    least, most = (f"{steps:,}" for steps in curves.first)
+    low, high = (f"{success:.1%}" for success in curves.highest)
+    top, when = low if low == high else f"{low} to {high}", least if least == most else f"{least} to {most}"
+    after, end = (f"after {times:.1f} times as many steps or more" for times in (curves.held, curves.times))
+    stays = f"to the end, {end}"
+    if curves.held < curves.times:
+        stays = f"still {after}, and no fewer than {curves.lowest:.1%} to the end, {end}"
+    return (
+        f"{algo} solves most of {curves.n} validation puzzles, {top}, from {when} environment steps on, as many {stays}"
+    )
+
+
+def _spans(paired: Paired) -> list[tuple[Interval, str]]:
+    seeds = [] if paired.over_seeds is None else [(paired.over_seeds, "seeds")]
+    return [*seeds, (paired.over_puzzles, "puzzles")]

@@ -1,0 +1,1 @@
+"""Running comparisons: training, scoring, tuning, many processes, model files."""

@@ -1,0 +1,181 @@
+"""One cell, in a process of its own: train, then score the final checkpoint on the test pool, once."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from baselines import Agent
+from benchmarks.protocol import records, stats
+from benchmarks.protocol.evaluation import Contestants, Result, evaluate
+from benchmarks.protocol.folder import CURVE_POINTS, Cell, Folder
+from benchmarks.protocol.provenance import pool_hash, provenance
+from benchmarks.protocol.rows import ResultRow, pack_bits
+from benchmarks.protocol.suites import Pool, Suite, pool, suite
+from benchmarks.running import models
+from benchmarks.running.models import Cost
+from trm_envs.plan_edit.task import Grids
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+VALIDATION_PUZZLES = 128
+"""Puzzles of the validation pool that a point of a learning curve is measured on, spread evenly over it."""
+
+NOTHING = Cost(env_steps=0, model_queries=0, gradient_steps=0, parameters=0, wall_s=0.0)
+"""What training a reference line costs."""
+
+
+def run_cell(
+    cell: Cell, folder: Folder, contestants: Contestants, threads: int, command: str, points: int = CURVE_POINTS
+) -> ResultRow:
+    """Train (or go on training) a cell, or take a reference line; score it and append its row.
+
+    Args:
+        cell: what to run.
+        folder: the run's folder.
+        contestants: methods and reference lines.
+        threads: of the numeric libraries of this process.
+        command: what the row says it came from.
+        points: measurements of the learning curve.
+    """
+    row = suite(cell.suite)
+    if cell.kind == "line":
+        test = pool(row.env_id, row.env_kwargs, "test")
+        agent = contestants.line(cell.algo, test.mdp, np.random.default_rng(cell.seed))
+        greedy, sampled, cost = evaluate(agent, *test), None, NOTHING
+    else:
+        row = row._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(row.env_kwargs))
+        test = pool(row.env_id, row.env_kwargs, "test")
+        greedy, sampled, cost = _trained(cell, row, folder, contestants, threads, points, test)
+    _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
+    result = _row(cell, row, test, greedy, sampled, cost, threads, command)
+    records.append(folder.rows_file, result)
+    return result
+
+
+def _trained(
+    cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, points: int, test: Pool
+) -> tuple[Result, Result, Cost]:
+    """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
+    # Reference lines do not need it.
+    import torch
+
+    torch.set_num_threads(threads)
+    path = _model(cell, row, folder, contestants, points)
+    label = models.label_of(path)
+    assert label is not None and label.cost is not None
+    # What is scored is the file that is kept, not what happens to be in memory.
+    model = contestants.load(cell.algo, str(path), label.env_id, label.env_kwargs)
+    agent = _agent(cell, row, contestants, test, model)
+    return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
+
+
+def _model(cell: Cell, row: Suite, folder: Folder, contestants: Contestants, points: int) -> Path:
+    """The final model of a cell on its suite; trained now, unless it is there.
+
+    Raises:
+        ValueError: the cell's budget ends before training on its own suite begins.
+    """
+    # Reference lines do not need it.
+    from benchmarks.running.training import train
+
+    def of_method(name: str) -> Suite:
+        named = suite(name)
+        return named._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(named.env_kwargs))
+
+    home = row if row.trained_on is None else of_method(row.trained_on)
+    # A suite that this one's methods train on may have trained the same cell.
+    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
+    for path in paths:
+        if path.exists():
+            return path
+    begun = None
+    if row.begun_on is not None:
+        name, steps = row.begun_on
+        if cell.steps <= steps:
+            raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
+        begun = _model(cell._replace(suite=name, steps=steps), of_method(name), folder, contestants, points)
+    validation = pool(row.env_id, row.env_kwargs, "validation")
+    puzzles = spread(validation.instances, VALIDATION_PUZZLES)
+
+    def measure(model: BaseAlgorithm) -> Result:
+        return evaluate(_agent(cell, row, contestants, validation, model), validation.mdp, puzzles)
+
+    train(cell, home, paths[0].parent, contestants, measure, points, begun)
+    return paths[0]
+
+
+def _agent(cell: Cell, row: Suite, contestants: Contestants, puzzles: Pool, model: BaseAlgorithm) -> Agent:
+    """The agent of a model of a cell, carried over where its suite has it trained elsewhere."""
+    if row.trained_on is not None:
+        model = contestants.carry_over(cell.algo, model, row.env_id, row.env_kwargs)
+    return contestants.agent_of(cell.algo, model, puzzles.mdp, np.random.default_rng(cell.seed))
+
+
+def spread(instances: Grids, count: int) -> Grids:
+    """At most `count` instances, evenly over the pool: one pool may hold kinds of instances one after the other."""
+    chosen = np.linspace(0, len(instances), min(count, len(instances)), endpoint=False).astype(np.int64)
+    return instances[chosen]
+
+
+def _row(
+    cell: Cell,
+    row: Suite,
+    test: Pool,
+    greedy: Result,
+    sampled: Result | None,
+    cost: Cost,
+    threads: int,
+    command: str,
+) -> ResultRow:
+    origin = provenance()
+    return ResultRow(
+        suite=cell.suite,
+        env_id=row.env_id,
+        legal_actions=test.mdp.legal_actions,
+        algo=cell.algo,
+        kind=cell.kind,
+        seed=cell.seed,
+        steps=cell.steps,
+        n=greedy.n,
+        solved=greedy.n_solved,
+        success=greedy.success,
+        success_sampled=None if sampled is None else sampled.success,
+        edits=greedy.mean_edits,
+        env_steps=cost.env_steps,
+        model_queries=cost.model_queries,
+        gradient_steps=cost.gradient_steps,
+        parameters=cost.parameters,
+        wall_s=cost.wall_s,
+        threads=threads,
+        pool_sha256=pool_hash(test.instances),
+        solved_bits=pack_bits(greedy.solved),
+        commit=origin.commit,
+        dirty=origin.dirty,
+        cpu=origin.cpu,
+        versions=origin.versions,
+        command=command,
+    )
+
+
+def _save_outcomes(path: Path, greedy: Result, sampled: Result | None) -> None:
+    """What became of each test puzzle, for a closer look than the row's bits."""
+    out = io.BytesIO()
+    arrays = {"solved": greedy.solved, "edits": greedy.edits, "returns": greedy.returns}
+    if sampled is not None:
+        arrays |= {"solved_sampled": sampled.solved, "edits_sampled": sampled.edits}
+    np.savez_compressed(out, allow_pickle=False, **arrays)
+    records.write_atomically(path, out.getvalue())
+
+
+def describe(row: ResultRow) -> str:
+    """One line about a finished cell."""
+    interval = stats.wilson_interval(row.solved, row.n)
+    return (
+        f"{row.suite} {row.algo} seed {row.seed}: {row.solved} of {row.n} solved "
+        f"({row.success:.1%}, Wilson {interval.lo:.1%} to {interval.hi:.1%}) in {row.wall_s:.0f} s of training"
+    )

@@ -1,0 +1,147 @@
+"""Model files: an SB3 zip with one more member that says what it is, written atomically."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.protocol.evaluation import Contestants
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+MEMBER = "benchmark.json"
+ZOO = "zoo:"
+"""What a model's name starts with where it stands for a shipped agent."""
+
+SIGNATURES = (
+    ("maskable_ppo", ("sb3_contrib.common.maskable",), ()),
+    ("upi_trm", ("trm_agents.",), ()),
+    ("trm_maskable_ppo", ("baselines.maskable_backbone",), ()),
+    ("trm_dqn", ("baselines.backbone",), ("exploration_fraction",)),
+    ("trm_ppo", ("baselines.backbone",), ("clip_range",)),
+    ("trm_a2c", ("baselines.backbone",), ("gae_lambda",)),
+    ("dqn", (), ("exploration_fraction",)),
+    ("ppo", (), ("clip_range",)),
+    ("a2c", (), ("gae_lambda",)),
+)
+"""Row name, what the policy class's module starts with, constructor keywords that the file must hold; first match."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What training has cost so far."""
+
+    env_steps: int
+    model_queries: int
+    gradient_steps: int
+    parameters: int
+    wall_s: float
+
+    @classmethod
+    def of(cls, model: BaseAlgorithm, contestants: Contestants, wall_s: float) -> Cost:
+        """The counters of a model."""
+        queries, updates = contestants.model_queries(model), contestants.gradient_steps(model)
+        return cls(model.num_timesteps, queries, updates, contestants.parameters(model), wall_s)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a model file is."""
+
+    algo: str
+    env_id: str
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    cost: Cost | None = None
+
+
+def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
+    """Write the model and its label as one file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.zip")
+    model.save(temporary)
+    with zipfile.ZipFile(temporary, "a") as archive:
+        archive.writestr(MEMBER, json.dumps(asdict(label)))
+    os.replace(temporary, path)
+
+
+def located(text: str) -> Path:
+    """The file that a command was given: `MODEL.zip`, or `zoo:NAME` for an agent that comes with `trm_agents`.
+
+    Raises:
+        ValueError: the zoo has no agent of this name.
+    """
+    if not text.startswith(ZOO):
+        return Path(text)
+    # Loads torch, which no other model name needs this early.
+    from trm_agents import zoo
+
+    return zoo.path(text.removeprefix(ZOO))
+
+
+def labelled(content: bytes, label: Label) -> bytes:
+    """The content of a model file, with a label."""
+    file = io.BytesIO(content)
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo made by hand has no time of writing.
+        archive.writestr(zipfile.ZipInfo(MEMBER), json.dumps(asdict(label)))
+    return file.getvalue()
+
+
+def label_of(path: Path) -> Label | None:
+    """The label of a model file that `save` wrote, None where it has none.
+
+    Raises:
+        ValueError: the file is missing or no zip.
+    """
+    members = _members(path, MEMBER)
+    if MEMBER not in members:
+        return None
+    values = members[MEMBER]
+    cost = values.pop("cost")
+    return Label(**values, cost=None if cost is None else Cost(**cost))
+
+
+def detect_algo(path: Path) -> str:
+    """Which row of `METHODS` a model file without a label belongs to, told from what SB3 saved in it.
+
+    Raises:
+        ValueError: the file is no SB3 zip, or of an algorithm that is not known here.
+    """
+    data = _members(path, "data").get("data")
+    if data is None:
+        raise ValueError(f"{path} is not a saved model: it has no member 'data'")
+    module = str(data.get("policy_class", {}).get("__module__", ""))
+    for algo, modules, keywords in SIGNATURES:
+        if (not modules or module.startswith(modules)) and all(key in data for key in keywords):
+            return algo
+    raise ValueError(f"cannot tell which algorithm {path} belongs to (policy from {module!r}): name it with --algo")
+
+
+def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[str, dict[str, Any]]:
+    """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
+
+    Raises:
+        ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
+    """
+    label = label_of(path)
+    name = algo or (label.algo if label is not None else detect_algo(path))
+    if name not in contestants.METHODS:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
+    return name, contestants.METHODS[name].env_kwargs_for({} if label is None else label.env_kwargs)
+
+
+def _members(path: Path, *names: str) -> dict[str, Any]:
+    """The JSON members of a zip, those of `names` that it has."""
+    if not path.is_file():
+        raise ValueError(f"there is no model file {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name: json.loads(archive.read(name)) for name in names if name in archive.namelist()}
+    except zipfile.BadZipFile:
+        raise ValueError(f"{path} is not a zip file, so it is not a saved model") from None

@@ -1,0 +1,211 @@
+"""Scheduling cells over worker processes: progress, failures, going on after an interruption."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from filelock import Timeout
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from benchmarks.protocol import records
+from benchmarks.protocol.evaluation import Contestants
+from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.rows import FailureRow
+from benchmarks.protocol.suites import suite
+from benchmarks.running.cell import describe
+from benchmarks.running.launcher import Launcher, Process
+
+REFERENCE_METHODS = ("stage0",)
+"""Trained rows that are reference lines all the same: always beside the others, with their seeds and steps."""
+LINES_DRAWN_ONCE = ("singles", "solver")
+"""Reference lines without chance: one seed says it all."""
+LINE_COST = 500
+"""What a reference line counts for in the overall progress, in environment steps."""
+LOG_TAIL = 60
+POLL_S = 0.2
+
+Job = tuple[Cell, ...]
+"""Cells that one process runs: one that trains, or all seeds of a reference line."""
+
+
+class Running(NamedTuple):
+    """A started job."""
+
+    process: Process
+    task: TaskID
+
+
+def plan(
+    contestants: Contestants,
+    suites: Sequence[str],
+    algos: Sequence[str],
+    seeds: Sequence[int],
+    steps: int | None,
+    stage0: bool = True,
+) -> list[Cell]:
+    """Every cell of a comparison: the methods asked for, stage 0, and the reference lines that can play the suite.
+
+    Methods come in the order asked for, all seeds of one before the next.
+
+    Args:
+        contestants: methods and reference lines.
+        suites: names in `SUITES`.
+        algos: names in `METHODS`, variants (`upi_trm@unroll=2`) included; names in `LINES` are welcome, they are added
+            anyway.
+        seeds: training seeds.
+        steps: environment steps a cell; None for each suite's default.
+        stage0: add the trained reference line where it is not asked for.
+
+    Raises:
+        ValueError: a name or a setting is unknown, or steps is not positive.
+    """
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    if unknown := [name for name in algos if name not in contestants.METHODS and name not in contestants.LINES]:
+        raise ValueError(f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}")
+    wanted = (*algos, *REFERENCE_METHODS) if stage0 else algos
+    trained = {name: contestants.METHODS[name] for name in wanted if name in contestants.METHODS}
+    cells = []
+    for name in suites:
+        row = suite(name)
+        for line in (line for line in contestants.LINES.values() if line.supports(row.env_id)):
+            drawn = sorted(seeds)[:1] if line.name in LINES_DRAWN_ONCE else seeds
+            cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]
+        budget = row.steps if steps is None else steps
+        cells += [Cell(name, algo, seed, budget) for algo in trained for seed in seeds]
+    return cells
+
+
+def jobs(cells: Iterable[Cell]) -> list[Job]:
+    """Cells by process."""
+    grouped = groupby(cells, key=lambda cell: (cell.suite, cell.algo, None if cell.kind == "line" else cell.seed))
+    return [tuple(group) for _, group in grouped]
+
+
+class Runner:
+    """Runs the unfinished cells of a folder.
+
+    Args:
+        folder: the run's folder.
+        launcher: where cells run.
+        arguments: what every cell's command gets beside its name (contestants, threads).
+        console: where progress is shown.
+    """
+
+    def __init__(self, folder: Folder, launcher: Launcher, arguments: Sequence[str], console: Console) -> None:
+        self.folder = folder
+        self.launcher = launcher
+        self.arguments = list(arguments)
+        self.console = console
+        self._running: dict[Job, Running] = {}
+
+    def run(self, cells: Sequence[Cell], workers: int) -> int:
+        """Run cells, `workers` processes at a time; return how many failed.
+
+        On KeyboardInterrupt the processes under way are ended and the exception passes on; finished cells keep
+        their rows and checkpoints stay, so the same call goes on later.
+
+        Raises:
+            ValueError: another process runs cells of this folder.
+        """
+        try:
+            with self.folder.lock():
+                return self._run(cells, workers)
+        except Timeout:
+            raise ValueError(
+                f"another run is under way in {self.folder.root}: wait for it or end it, or name another folder"
+            ) from None
+
+    def _run(self, cells: Sequence[Cell], workers: int) -> int:
+        done = {row.key for row in self.folder.results()}
+        waiting = jobs(cell for cell in cells if cell.key not in done)
+        failed = 0
+        with self._progress() as progress:
+            total = sum(_cost(cell) for job in waiting for cell in job)
+            overall = progress.add_task("[bold]all cells", total=total, visible=bool(waiting))
+            try:
+                while waiting or self._running:
+                    while waiting and len(self._running) < workers:
+                        self._start(waiting.pop(0), progress)
+                    time.sleep(POLL_S)
+                    failed += self._poll(progress, overall, total, waiting)
+            finally:
+                for running in self._running.values():
+                    running.process.stop()
+                self._running.clear()
+        return failed
+
+    def _start(self, job: Job, progress: Progress) -> None:
+        first = job[0]
+        seeds = ",".join(str(cell.seed) for cell in job)
+        words = ["--out", str(self.folder.root), "--suite", first.suite, "--algo", first.algo, "--kind", first.kind]
+        words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
+        task = progress.add_task(f"{first.suite} {first.algo} seed {seeds}", total=sum(map(_cost, job)))
+        (self.folder.of_cell(first) / "progress.txt").unlink(missing_ok=True)
+        process = self.launcher.start(["cell", *words], self._log(job))
+        self._running[job] = Running(process, task)
+
+    def _poll(self, progress: Progress, overall: TaskID, total: int, waiting: list[Job]) -> int:
+        """Update the bars, take leave of ended processes, and return how many cells failed."""
+        failed, under_way = 0, 0
+        for job, (process, task) in list(self._running.items()):
+            code = process.poll()
+            if code is None:
+                made = sum(self.folder.progress(cell) for cell in job)
+                progress.update(task, completed=made)
+                under_way += made
+            else:
+                del self._running[job]
+                progress.remove_task(task)
+                failed += self._ended(job, code)
+        left = sum(_cost(cell) for job in (*waiting, *self._running) for cell in job)
+        progress.update(overall, completed=total - left + under_way)
+        return failed
+
+    def _ended(self, job: Job, code: int) -> int:
+        """Report a job's cells; those without a row have failed."""
+        rows = {row.key: row for row in self.folder.results()}
+        failed = [cell for cell in job if cell.key not in rows]
+        for cell in job:
+            if cell.key in rows:
+                self.console.print(f"[green]done[/]   {escape(describe(rows[cell.key]))}", soft_wrap=True)
+        for cell in failed:
+            error = _tail(self._log(job))
+            records.append(self.folder.failures_file, FailureRow(*cell.key, exit_code=code, error=error))
+            last = error.splitlines()[-1] if error else "no output"
+            self.console.print(f"[bold red]FAILED[/] {escape(f'{cell}: exit code {code}: {last}')}", soft_wrap=True)
+        return len(failed)
+
+    def _log(self, job: Job) -> Path:
+        return self.folder.of_cell(job[0]) / "log.txt"
+
+    def _progress(self) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
+        return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console)
+
+
+def _cost(cell: Cell) -> int:
+    return cell.steps or LINE_COST
+
+
+def _tail(log: Path) -> str:
+    """The end of a log: where a traceback is."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(lines[-LOG_TAIL:])

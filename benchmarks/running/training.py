@@ -1,0 +1,199 @@
+"""Training one cell: learning curve, checkpoints, progress, and going on after an interruption."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from benchmarks.protocol import records
+from benchmarks.protocol.evaluation import Contestants, Result
+from benchmarks.protocol.folder import CURVE_POINTS, Cell
+from benchmarks.protocol.rows import CurveRow
+from benchmarks.protocol.suites import Suite
+from benchmarks.running import models
+from benchmarks.running.models import Cost, Label
+
+FIRST_POINT = 1 / 64
+"""Where the first point of a learning curve lies, as a fraction of the budget."""
+CHECKPOINT_S = 60.0
+"""Seconds of training between checkpoints."""
+PROGRESS_S = 1.0
+
+
+def curve_points(steps: int, count: int = CURVE_POINTS) -> list[int]:
+    """Environment steps at which a run of `steps` is measured; the last is its end.
+
+    Spaced evenly on a logarithmic axis, `count` of them where there are as many different steps.
+    """
+    return sorted({int(x) for x in np.geomspace(steps, max(1.0, steps * FIRST_POINT), count).round()})
+
+
+class CellCallback(BaseCallback):
+    """Measures the learning curve, writes checkpoints and progress, and stops when the runner is gone.
+
+    Args:
+        cell: what is being trained.
+        folder: where the cell's files go.
+        measure: scores the current policy on validation puzzles.
+        cost: the model's counters, given seconds of training.
+        checkpoint: writes a checkpoint; None for an algorithm that could not go on from it exactly.
+        wall_s: seconds trained before this process.
+        points: measurements of the learning curve.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        folder: Path,
+        measure: Callable[[], Result],
+        cost: Callable[[float], Cost],
+        checkpoint: Callable[[float], None] | None,
+        wall_s: float,
+        points: int = CURVE_POINTS,
+    ) -> None:
+        super().__init__()
+        self.cell, self.folder = cell, folder
+        self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
+        self.points = curve_points(cell.steps, points)
+        self.runner_pid = os.getppid()
+        self.wall_s, self.since = wall_s, time.perf_counter()
+        self.checkpointed = wall_s
+        self.told = -PROGRESS_S
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds spent training, measuring excluded."""
+        return self.wall_s + time.perf_counter() - self.since
+
+    def _on_training_start(self) -> None:
+        self.points = [point for point in self.points if point > self.num_timesteps]
+        self.since = time.perf_counter()
+
+    def _on_rollout_start(self) -> None:
+        # Here nothing is in flight: a model loaded from this file begins its `learn` at the same place.
+        if self.checkpoint is not None and self.trained_s - self.checkpointed >= CHECKPOINT_S:
+            self.wall_s = self.trained_s
+            self.checkpoint(self.wall_s)
+            self.since = time.perf_counter()
+            self.checkpointed = self.trained_s
+
+    def _on_step(self) -> bool:
+        if self.trained_s - self.told >= PROGRESS_S:
+            records.write_atomically(self.folder / "progress.txt", str(self.num_timesteps))
+            self.told = self.trained_s
+            if os.getppid() != self.runner_pid:
+                raise SystemExit("the runner is gone: this cell stops too, resume the run to go on with it")
+        if self.points and self.points[0] <= self.num_timesteps < self.cell.steps:
+            self._point()
+        return True
+
+    def _on_training_end(self) -> None:
+        self._point()
+
+    def _point(self) -> None:
+        """Write one point of the learning curve; the clock stands still meanwhile."""
+        self.wall_s = self.trained_s
+        self.points = [point for point in self.points if point > self.num_timesteps]
+        cost, result, cell = self.cost(self.wall_s), self.measure(), self.cell
+        row = CurveRow(
+            cell.suite,
+            cell.algo,
+            cell.seed,
+            cell.steps,
+            env_steps=self.num_timesteps,
+            n=result.n,
+            success=result.success,
+            edits=result.mean_edits,
+            model_queries=cost.model_queries,
+            gradient_steps=cost.gradient_steps,
+            wall_s=cost.wall_s,
+        )
+        records.append(self.folder / "curve.jsonl", row)
+        self.since = time.perf_counter()
+
+
+class Told(BaseCallback):
+    """Says how many environment steps have been made, once a step of the environments."""
+
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        super().__init__()
+        self.progress = progress
+
+    def _on_step(self) -> bool:
+        self.progress(self.num_timesteps)
+        return True
+
+
+def start_or_resume(
+    cell: Cell, suite: Suite, folder: Path, contestants: Contestants, begun: Path | None = None
+) -> tuple[BaseAlgorithm, float]:
+    """The model to train, and seconds that it has been trained already, on `begun` included.
+
+    A row that resumes exactly goes on from its checkpoint as if it had never stopped. SB3's algorithms save neither
+    generators nor buffers, so their cells start again.
+    """
+    checkpoint = folder / "checkpoint.zip"
+    if checkpoint.exists() and contestants.METHODS[cell.algo].resumes_exactly:
+        label = models.label_of(checkpoint)
+        if label is None or label.cost is None:
+            raise ValueError(f"{checkpoint.name} of {cell} says nothing of its cost: delete it to start the cell again")
+        model = contestants.load(cell.algo, str(checkpoint), suite.env_id, suite.env_kwargs)
+        # Points measured after the checkpoint belong to steps that are made again.
+        points = [row for row in records.read(folder / "curve.jsonl", CurveRow) if row.env_steps <= model.num_timesteps]
+        (folder / "curve.jsonl").unlink(missing_ok=True)
+        for row in points:
+            records.append(folder / "curve.jsonl", row)
+        return model, label.cost.wall_s
+    (folder / "curve.jsonl").unlink(missing_ok=True)
+    if begun is None:
+        return contestants.make(cell.algo, suite.env_id, suite.env_kwargs, cell.seed), 0.0
+    label = models.label_of(begun)
+    assert label is not None and label.cost is not None
+    first = contestants.load(cell.algo, str(begun), label.env_id, label.env_kwargs)
+    model = contestants.carry_over(cell.algo, first, suite.env_id, suite.env_kwargs, cell.seed)
+    return model, label.cost.wall_s
+
+
+def train(
+    cell: Cell,
+    suite: Suite,
+    folder: Path,
+    contestants: Contestants,
+    measure: Callable[[BaseAlgorithm], Result],
+    points: int = CURVE_POINTS,
+    begun: Path | None = None,
+) -> None:
+    """Train a cell to its budget and write `model.zip`, labelled with what it has cost.
+
+    Args:
+        cell: what to train.
+        suite: what it is trained on.
+        folder: where the cell's files go.
+        contestants: methods.
+        measure: scores the model on validation puzzles.
+        points: measurements of its learning curve.
+        begun: a model of the method that was trained elsewhere, to go on with; None: a new one.
+    """
+    model, wall_s = start_or_resume(cell, suite, folder, contestants, begun)
+
+    def cost(seconds: float) -> Cost:
+        return Cost.of(model, contestants, seconds)
+
+    def save(name: str, seconds: float) -> None:
+        models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
+
+    checkpoint = (
+        (lambda seconds: save("checkpoint.zip", seconds)) if contestants.METHODS[cell.algo].resumes_exactly else None
+    )
+    callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
+    remaining = cell.steps - model.num_timesteps
+    if remaining > 0:
+        model.learn(remaining, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
+    save("model.zip", callback.wall_s)
+    (folder / "checkpoint.zip").unlink(missing_ok=True)

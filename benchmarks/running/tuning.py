@@ -1,0 +1,176 @@
+"""Equal tuning: every method gets the same number of trials, scored on validation puzzles.
+
+The rows of finished trials are all that is stored. A trial's settings follow from its number and the rows before it, so
+that a tuning which was interrupted goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from baselines.spaces import Settings, Space
+from benchmarks.protocol.evaluation import Contestants, evaluate
+from benchmarks.protocol.provenance import pool_hash, provenance
+from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.suites import pool, suite
+from benchmarks.running.models import Cost
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
+
+RANDOM_TRIALS = 5
+"""Trials, those of the space's own included, before optuna learns from them (its own default is 10)."""
+
+MAX_DRAWS = 100
+"""How often a trial's settings are drawn until they are new: a space may hold none that are."""
+
+
+def objective(row: TuningRow) -> float:
+    """What optuna maximises: puzzles solved and, where two trials solve as many, the checker's score of the best plans.
+
+    A logistic of the score lies between 0 and 1, so it never outweighs a puzzle; at 0 % it alone tells trials apart.
+    The last plan's score would not do: an agent that edits nothing has a higher one than most that try and go wrong.
+    """
+    return row.solved + 1.0 / (1.0 + math.exp(-row.score))
+
+
+def best(rows: Sequence[TuningRow]) -> TuningRow:
+    """The trial whose settings are used: most puzzles solved, then the highest score, then the earliest."""
+    return max(rows, key=lambda row: (row.solved, row.score, -row.trial))
+
+
+class Trial(NamedTuple):
+    """A trial beside the others of its method."""
+
+    row: TuningRow
+    changes: Settings
+    """Settings in which it differs from trial 0."""
+    used: bool
+    """Whether its settings are the ones that the method is run with."""
+
+
+def trials(rows: Sequence[TuningRow]) -> list[Trial]:
+    """All trials, method by method, each method's in order; trial 0 of each must be among them."""
+    found = []
+    for _, group in groupby(sorted(rows, key=lambda row: row.key), key=lambda row: row.key[:-1]):
+        mine = list(group)
+        start, used = json.loads(mine[0].settings), best(mine)
+        for row in mine:
+            settings = json.loads(row.settings)
+            changes = {setting: value for setting, value in settings.items() if value != start[setting]}
+            found.append(Trial(row, changes, row == used))
+    return found
+
+
+def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
+    """Settings of the next trial: ones that have not been tried, unless `MAX_DRAWS` draws find none.
+
+    Args:
+        space: what to choose from.
+        tried: rows of all trials before it, in order.
+        seed: of the sampler.
+    """
+    if len(tried) <= len(space.first):
+        return {**space.start, **(space.first[len(tried) - 1] if tried else {})}
+    # Takes a second to import.
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    # A seed of its own for each trial: nothing of a sampler's state has to be kept.
+    sampler = optuna.samplers.TPESampler(seed=seed + len(tried), n_startup_trials=RANDOM_TRIALS)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.add_trials([_as_trial(space, row) for row in tried])
+    seen = [json.loads(row.settings) for row in tried]
+    for _ in range(MAX_DRAWS):
+        trial = study.ask()
+        drawn = {
+            setting: json.loads(trial.suggest_categorical(setting, [json.dumps(value) for value in values]))
+            for setting, values in space.choices.items()
+        }
+        if drawn not in seen:
+            break
+    return drawn
+
+
+def _as_trial(space: Space, row: TuningRow) -> FrozenTrial:
+    import optuna
+
+    # optuna knows numbers and strings only: a choice is its JSON.
+    choices: dict[str, BaseDistribution] = {
+        setting: optuna.distributions.CategoricalDistribution([json.dumps(value) for value in values])
+        for setting, values in space.choices.items()
+    }
+    params = {setting: json.dumps(value) for setting, value in json.loads(row.settings).items()}
+    return optuna.trial.create_trial(params=params, distributions=choices, value=objective(row))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What all trials have in common."""
+
+    contestants: Contestants
+    suite: str
+    steps: int
+    seed: int
+    command: str
+
+    def run(self, algo: str, tried: Sequence[TuningRow], progress: Callable[[int], None]) -> TuningRow:
+        """Train the next trial of a method and score it on the validation pool.
+
+        Args:
+            algo: the method.
+            tried: rows of all its trials so far, in order.
+            progress: told the environment steps made, as they are made.
+
+        Raises:
+            ValueError: the method has no search space.
+        """
+        # Slow imports that listing and planning do without.
+        import torch
+
+        from benchmarks.running.training import Told
+
+        if algo not in self.contestants.SPACES:
+            known = ", ".join(self.contestants.SPACES)
+            raise ValueError(f"method {algo!r} has no search space; methods that have one: {known}")
+        torch.set_num_threads(1)
+        row = suite(self.suite)
+        settings = suggest(self.contestants.SPACES[algo], tried, self.seed)
+        env_kwargs = self.contestants.METHODS[algo].env_kwargs_for(row.env_kwargs)
+        model = self.contestants.make(algo, row.env_id, row.env_kwargs, self.seed, settings=settings)
+        since = time.perf_counter()
+        model.learn(self.steps, callback=Told(progress))
+        cost = Cost.of(model, self.contestants, time.perf_counter() - since)
+        validation = pool(row.env_id, env_kwargs, "validation")
+        agent = self.contestants.agent_of(algo, model, validation.mdp, np.random.default_rng(self.seed))
+        greedy, sampled = (evaluate(agent, *validation, deterministic=greedy) for greedy in (True, False))
+        return TuningRow(
+            suite=self.suite,
+            algo=algo,
+            seed=self.seed,
+            steps=self.steps,
+            trial=len(tried),
+            settings=json.dumps(settings),
+            n=greedy.n,
+            solved=greedy.n_solved,
+            success=greedy.success,
+            score=float(greedy.scores.mean()) / validation.mdp.task.max_score,
+            success_sampled=sampled.success,
+            env_steps=cost.env_steps,
+            model_queries=cost.model_queries,
+            gradient_steps=cost.gradient_steps,
+            wall_s=cost.wall_s,
+            threads=1,
+            pool_sha256=pool_hash(validation.instances),
+            **provenance()._asdict(),
+            command=self.command,
+        )

@@ -1,0 +1,146 @@
+"""Entries of the zoo: a trained model made slim, measured on its suite's test pool, and described by a card."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.protocol import records
+from benchmarks.protocol.evaluation import Contestants, Result, evaluate
+from benchmarks.protocol.folder import Folder
+from benchmarks.protocol.provenance import Provenance, pool_hash, provenance
+from benchmarks.protocol.stats import wilson_interval
+from benchmarks.protocol.suites import Pool, Suite, pool, suite
+from benchmarks.running import models
+from benchmarks.running.models import Label
+from trm_agents import UPITRM, zoo
+from trm_agents.zoo import Card
+
+LICENCE = "MIT"
+
+
+class Source(NamedTuple):
+    """A model to make an agent of."""
+
+    model: Path
+    label: Label
+    suite: Suite
+    """On whose test pool it is measured."""
+    commit: str
+    """Code that trained it; a trailing `+` says that there were uncommitted changes."""
+    settings: str
+    """Row of `METHODS`, or variant of one, whose settings the agent gets."""
+
+
+def source_of(model: Path, suite_name: str | None = None, commit: str | None = None) -> Source:
+    """A model, with what the folder of its run (`RUN/cells/SUITE/CELL/model.zip`) says where nothing is given.
+
+    Raises:
+        ValueError: the file is no model, there is no such suite, or the file does not lie in a run that would tell.
+    """
+    label, run = models.label_of(model), _run_of(model)
+    if run is None and (suite_name is None or commit is None):
+        raise ValueError(
+            f"{model} does not lie in the folder of a run: say with --suite what it is measured on and with --commit "
+            "which code trained it"
+        )
+    row = suite(suite_name or model.resolve().parents[1].name)
+    if commit is None and run is not None:
+        about = run.about()
+        commit = str(about["commit"]) + ("+" if about["dirty"] else "")
+    assert commit is not None
+    label = label or Label(models.detect_algo(model), row.env_id, row.env_kwargs)
+    return Source(model, label, row, commit, label.algo)
+
+
+def _run_of(model: Path) -> Folder | None:
+    folders = model.resolve().parents
+    if len(folders) < 4 or folders[2].name != "cells":
+        return None
+    run = Folder(folders[3])
+    return run if run.plan_file.is_file() else None
+
+
+def make_entry(source: Source, name: str, contestants: Contestants, to: Path, allow_dirty: bool = False) -> Card:
+    """Write NAME.zip, then NAME.json, and return the card.
+
+    Args:
+        source: the model.
+        name: of the agent.
+        contestants: whose `load` and `agent_of` measure it.
+        to: the zoo's folder.
+        allow_dirty: accept code that differs from its commit, then or now; the card marks such commits with `+`.
+
+    Raises:
+        ValueError: the model is no UPI-TRM, its slim file is too large, or the code is dirty.
+    """
+    origin, row = provenance(), source.suite
+    if not allow_dirty and (origin.dirty or source.commit.endswith("+")):
+        raise ValueError("the code has uncommitted changes, now or when it trained the model: add --allow-dirty")
+    # The slim file is for the environment that it is measured in, whatever the training drew its puzzles from.
+    label = Label(source.label.algo, row.env_id, row.env_kwargs, source.label.cost)
+    content = models.labelled(_slim(source, contestants), label)
+    if len(content) > zoo.MAX_BYTES:
+        raise ValueError(f"{name} takes {len(content):,} bytes, more than the {zoo.MAX_BYTES:,} that an agent may")
+    test = pool(row.env_id, row.env_kwargs, "test")
+    result = measure(content, source, test, contestants)
+    card = describe(source, name, origin, test, result, hashlib.sha256(content).hexdigest())
+    records.write_atomically(to / f"{name}.zip", content)
+    records.write_atomically(to / f"{name}.json", card.as_json())
+    return card
+
+
+def _slim(source: Source, contestants: Contestants) -> bytes:
+    """The slim file; of a model with the settings of another row, or from another environment, it is carried over."""
+    label, row = source.label, source.suite
+    if (source.settings, row.env_id) == (label.algo, label.env_id):
+        return zoo.slim(source.model)
+    model = contestants.load(label.algo, str(source.model), label.env_id, label.env_kwargs)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.zip"
+        contestants.carry_over(source.settings, model, row.env_id, row.env_kwargs).save(file)
+        return zoo.slim(file)
+
+
+def measure(content: bytes, source: Source, test: Pool, contestants: Contestants) -> Result:
+    """Greedy outcomes of a slim model on a test pool: what is measured is what is shipped."""
+    algo, row = source.label.algo, source.suite
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.zip"
+        file.write_bytes(content)
+        model = contestants.load(algo, str(file), row.env_id, row.env_kwargs)
+    return evaluate(contestants.agent_of(algo, model, test.mdp, np.random.default_rng(0)), *test)
+
+
+def describe(source: Source, name: str, origin: Provenance, test: Pool, result: Result, sha256: str) -> Card:
+    """The card of a measured agent; what training has cost is read from the full model's own counters."""
+    trained = UPITRM.load(source.model, device="cpu")
+    interval = wilson_interval(result.n_solved, result.n)
+    return Card(
+        name=name,
+        algo=source.label.algo,
+        suite=source.suite.name,
+        env_id=source.suite.env_id,
+        env_kwargs=source.suite.env_kwargs,
+        trained_with=source.label.env_kwargs,
+        seed=trained.seed,
+        env_steps=trained.num_timesteps,
+        model_queries=trained.model_queries,
+        gradient_steps=trained.gradient_steps_done,
+        parameters=sum(p.numel() for p in trained.policy.parameters() if p.requires_grad),
+        trained_commit=source.commit,
+        measured_commit=origin.commit + ("+" if origin.dirty else ""),
+        versions=origin.versions,
+        n=result.n,
+        solved=result.n_solved,
+        success=result.success,
+        interval=(interval.lo, interval.hi),
+        edits=result.mean_edits,
+        pool_sha256=pool_hash(test.instances),
+        sha256=sha256,
+        licence=LICENCE,
+    )

@@ -1,0 +1,1 @@
+"""Studies beside the comparison: test-time compute, depth, certificates, speed."""

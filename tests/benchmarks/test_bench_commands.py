@@ -1,0 +1,199 @@
+"""`evaluate` and `speed` from the outside."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import bench_fakes
+import numpy as np
+import pytest
+
+from benchmarks import cli
+from benchmarks.commands.arguments import seeds
+from benchmarks.protocol.stats import wilson_interval
+from benchmarks.protocol.suites import pool, suite
+from benchmarks.running import models
+from benchmarks.running.models import Label
+from benchmarks.studies import speed
+
+ROOT = Path(__file__).parents[2]
+PUZZLES = 20
+
+
+@pytest.fixture
+def puzzles(tmp_path) -> Path:
+    row = suite("sudoku-4x4-hard")
+    grids = pool(row.env_id, row.env_kwargs, "test").instances[:PUZZLES]
+    path = tmp_path / "mine.txt"
+    path.write_text("".join("".join(map(str, grid)) + "\n" for grid in grids))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    path = tmp_path / "model.zip"
+    models.save(bench_fakes.FakeModel("mine", 0), path, Label("mine", "SudokuPlanEdit-4x4-v0", {"blanks": [6, 8]}))
+    return path
+
+
+def words(model, puzzles, *more) -> list[str]:
+    base = ["evaluate", str(model), "--env", "SudokuPlanEdit-4x4-v0", "--puzzles", str(puzzles)]
+    return [*base, "--contestants", "bench_fakes", *more]
+
+
+def test_evaluate_json_is_one_object_and_nothing_else(model, puzzles):
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'tests' / 'helpers'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-m", "benchmarks", *words(model, puzzles, "--json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["n"], found["success"]) == (PUZZLES, found["solved"] / PUZZLES)
+    interval = wilson_interval(found["solved"], PUZZLES)
+    assert found["interval"] == [interval.lo, interval.hi]
+    assert 6 <= found["edits"] <= 16
+
+
+def test_evaluate_text_and_budget(model, puzzles, capsys):
+    assert cli.main(words(model, puzzles)) == 0
+    assert "puzzles: 100.0% (95 % Wilson interval 83.9% to 100.0%)" in capsys.readouterr().out
+    assert cli.main(words(model, puzzles, "--max-edits", "3", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["solved"], found["edits"], found["max_edits"]) == (0, 3.0, 3)
+
+
+def test_evaluate_by_search(model, puzzles, capsys):
+    assert cli.main(words(model, puzzles, "--search", "50", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["search"], found["n"], found["solved"], found["success"]) == (50, PUZZLES, PUZZLES, 1.0)
+    assert 6 <= found["edits"] <= 8
+    assert found["network_calls_solved"] >= 1 and 1 <= found["network_calls"] <= 50
+    assert found["model_queries"] > found["network_calls"]
+    assert cli.main(words(model, puzzles, "--search", "1", "--max-edits", "7", "--json")) == 0
+    short = json.loads(capsys.readouterr().out)
+    assert (short["network_calls"], short["max_edits"]) == (1.0, 7)
+    assert short["solved"] < PUZZLES
+    assert short["success"] == short["solved"] / PUZZLES
+    assert cli.main(words(model, puzzles, "--search", "50")) == 0
+    assert "network calls of at most 50, legal actions" in capsys.readouterr().out
+
+
+def test_evaluate_without_search_makes_none(model, puzzles, capsys):
+    plain, zero = [], []
+    for arguments, out in (((), plain), (("--search", "0"), zero)):
+        assert cli.main(words(model, puzzles, "--json", *arguments)) == 0
+        out.append(json.loads(capsys.readouterr().out))
+    assert plain == zero and plain[0]["search"] == 0 and "network_calls" not in plain[0]
+
+
+def test_evaluate_refuses_to_search_with_other_models(tmp_path, puzzles, capsys):
+    path = tmp_path / "ppo.zip"
+    models.save(bench_fakes.FakeModel("ppo", 0), path, Label("ppo", "SudokuPlanEdit-4x4-v0"))
+    assert cli.main(words(path, puzzles, "--search", "5", "--json")) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "only UPI-TRM models trained with the hindsight target" in captured.err
+
+
+def test_evaluate_says_what_is_wrong_on_stderr(model, puzzles, tmp_path, capsys):
+    bad = tmp_path / "bad.txt"
+    bad.write_text("12345\n")
+    for arguments, message in [
+        (words(tmp_path / "none.zip", puzzles), "there is no model file"),
+        (words(puzzles, puzzles), "not a zip file"),
+        (words(model, tmp_path / "none.txt"), "there is no puzzle file"),
+        (words(model, bad), "line 1"),
+        (words(model, puzzles, "--algo", "pqo"), "unknown method 'pqo'"),
+    ]:
+        assert cli.main([*arguments, "--json"]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("error: ")
+        assert message in captured.err
+
+
+def saved(path: Path, module: str, *keys: str) -> Path:
+    data = {"policy_class": {"__module__": module}, **dict.fromkeys(keys, 0)}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data", json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize("algo", ["PPO", "A2C", "DQN"])
+def test_sb3_files_tell_their_algorithm(algo, tmp_path):
+    import stable_baselines3
+
+    model = getattr(stable_baselines3, algo)("MlpPolicy", "CartPole-v1", device="cpu")
+    model.save(tmp_path / "model.zip")
+    assert models.detect_algo(tmp_path / "model.zip") == algo.lower()
+
+
+def test_other_files_tell_their_algorithm_or_ask(tmp_path):
+    path = tmp_path / "model.zip"
+    assert models.detect_algo(saved(path, "trm_agents.upi_trm.policies")) == "upi_trm"
+    assert models.detect_algo(saved(path, "sb3_contrib.common.maskable.policies", "clip_range")) == "maskable_ppo"
+    assert models.detect_algo(saved(path, "baselines.backbone", "exploration_fraction")) == "trm_dqn"
+    assert models.detect_algo(saved(path, "baselines.maskable_backbone", "clip_range")) == "trm_maskable_ppo"
+    with pytest.raises(ValueError, match=r"cannot tell which algorithm .* name it with --algo"):
+        models.detect_algo(saved(path, "elsewhere"))
+
+
+def test_drawn_actions_are_legal_and_cover_the_legal_ones():
+    mask = np.array([[0, 1, 1, 0], [1, 0, 0, 0]], np.int8)
+    drawn = np.stack([speed.draw_legal(mask, np.random.default_rng(seed)) for seed in range(50)])
+    assert set(drawn[:, 0].tolist()) == {1, 2}
+    assert set(drawn[:, 1].tolist()) == {0}
+
+
+def test_speed_replays_legal_actions(monkeypatch):
+    import gymnasium as gym
+
+    monkeypatch.setattr(speed, "REPEATS", 2)
+    made, make = [], gym.make_vec
+
+    def recording(*arguments, **keywords):
+        made.append(make(*arguments, **keywords))
+        return made[-1]
+
+    monkeypatch.setattr(speed.gym, "make_vec", recording)
+    rate = speed.vector_rate("SudokuPlanEdit-4x4-v0", num_envs=8, steps=40)
+    assert min(rate.values) > 0
+    step, invalid = made[0].step, []
+    monkeypatch.setattr(made[0], "step", lambda a: (out := step(a), invalid.append(out[4]["invalid_action"].any()))[0])
+    monkeypatch.setattr(speed.gym, "make_vec", lambda *a, **k: made[0])
+    speed.vector_rate("SudokuPlanEdit-4x4-v0", num_envs=8, steps=40)
+    # The pass that draws, then the repeats that replay.
+    assert len(invalid) in (40 * (1 + 2), 40 * (1 + 5))
+    assert not any(invalid)
+
+
+def test_speed_counts_the_steps_of_training(monkeypatch):
+    learned = []
+    real = speed.timed
+    monkeypatch.setattr(speed, "timed", lambda amount, run: learned.append(amount) or real(amount, run, 2))
+    rate = speed.training_rate("sudoku-4x4-easy", warm_up=250, steps=500)
+    assert learned == [500]
+    assert rate.name == "upi_trm, training on sudoku-4x4-easy" and len(rate.values) == 2
+    assert all(0 < value < 1e6 for value in rate.values)
+
+
+def test_speed_rows_can_be_published(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed, "measurements", lambda: [lambda: speed.Rate("x", "steps/s", [1.0, 3.0, 2.0])])
+    assert cli.main(["speed", "--json", "--out", str(tmp_path / "speed.jsonl")]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["value"], row["lowest"], row["highest"], row["repeats"]) == (2.0, 1.0, 3.0, 3)
+    assert json.loads((tmp_path / "speed.jsonl").read_text()) == row
+    assert str(tmp_path) not in row["command"]
+
+
+@pytest.mark.parametrize(("text", "expected"), [("0-2", [0, 1, 2]), ("3", [3]), ("0,5-6,0", [0, 5, 6])])
+def test_seeds_are_ranges_or_lists(text, expected):
+    assert seeds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "2-0", "a", "-1", "1-"])
+def test_bad_seeds_are_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--suite", "s", "--algos", "a", "--out", "o", f"--seeds={text}"])
+    assert "seeds" in capsys.readouterr().err

@@ -1,0 +1,204 @@
+"""Equal tuning: what is tried, in which order, what wins, and going on after an interruption."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import bench_fakes
+import pytest
+from bench_fakes import without_clock
+from hypothesis import given
+from hypothesis import strategies as st
+
+import baselines
+from baselines import METHODS, SPACES, Space
+from benchmarks import cli
+from benchmarks.commands import tune
+from benchmarks.protocol import published, records
+from benchmarks.protocol.rows import TuningRow
+from benchmarks.reporting import results
+from benchmarks.running.tuning import best, objective, suggest, trials
+
+ENV_ID = "SudokuPlanEdit-4x4-v0"
+
+
+def words(out, algos="mine,ppo", count=4, *more):
+    options = ["tune", "--algos", algos, "--suite", "sudoku-4x4-minimal", "--trials", str(count), "--steps", "50"]
+    return [*options, "--contestants", "bench_fakes", "--out", str(out), *more]
+
+
+def rows_of(out) -> list[TuningRow]:
+    return records.read(out / tune.ROWS, TuningRow)
+
+
+def trial(number: int = 0, algo: str = "ppo", solved: int = 0, score: float = 0.0, **settings) -> TuningRow:
+    return TuningRow(
+        suite="sudoku-4x4-minimal", algo=algo, seed=0, steps=50, trial=number, settings=json.dumps(settings), n=512,
+        solved=solved, success=solved / 512, score=score, success_sampled=0.0, env_steps=50, model_queries=0,
+        gradient_steps=1, wall_s=1.0, threads=1, pool_sha256="ab", commit="c0ffee", dirty=False, cpu="a", versions="x",
+        command="python -m benchmarks tune",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("tuning")
+    assert cli.main(words(out)) == 0
+    return out
+
+
+def test_every_method_gets_as_many_trials_scored_on_all_validation_puzzles(finished):
+    rows = rows_of(finished)
+    assert [(row.algo, row.trial) for row in rows] == [(algo, k) for algo in ("mine", "ppo") for k in range(4)]
+    assert {(row.n, row.env_steps, row.model_queries) for row in rows} == {(512, 50, 150)}
+    assert str(finished) not in (finished / tune.ROWS).read_text()
+
+
+def test_the_start_and_the_named_variants_come_first_then_choices_of_the_space(finished):
+    tried = {
+        algo: [json.loads(row.settings) for row in rows_of(finished) if row.algo == algo] for algo in ("mine", "ppo")
+    }
+    assert tried["mine"][:2] == [{"line": "checker_greedy"}, {"line": "random"}]
+    assert tried["ppo"][0] == {"learning_rate": 1e-3, "net_arch": [64]}
+    for algo, settings in tried.items():
+        choices = bench_fakes.SPACES[algo].choices
+        assert all(one.keys() == choices.keys() for one in settings)
+        assert all(value in choices[key] for one in settings for key, value in one.items())
+
+
+def test_settings_reach_the_model_and_the_best_wins(finished):
+    mine = [row for row in rows_of(finished) if row.algo == "mine"]
+    greedy, random = mine[0], mine[1]
+    # Random edits leave a worse plan than the checker's advice, solved or not.
+    assert greedy.solved > random.solved and greedy.score > random.score
+    assert [one.row.trial for one in trials(rows_of(finished)) if one.used and one.row.algo == "mine"] == [0]
+
+
+def test_an_interrupted_tuning_goes_on_to_the_same_rows(finished, tmp_path, monkeypatch):
+    learn, left = bench_fakes.FakeModel.learn, [5]
+
+    def dying(self, *arguments, **keywords):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return learn(self, *arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench_fakes.FakeModel, "learn", dying)
+        assert cli.main(words(tmp_path)) == 130
+    assert len(rows_of(tmp_path)) == 5
+    assert cli.main(words(tmp_path)) == 0
+    facts = [[without_clock(dataclasses.asdict(row)) for row in rows_of(out)] for out in (tmp_path, finished)]
+    assert facts[0] == facts[1]
+
+
+def test_more_trials_keep_those_that_are_there(finished, tmp_path):
+    assert cli.main(words(tmp_path, "ppo", 2)) == cli.main(words(tmp_path, "ppo", 4)) == 0
+    expected = [row.settings for row in rows_of(finished) if row.algo == "ppo"]
+    assert [row.settings for row in rows_of(tmp_path)] == expected
+
+
+def test_only_equal_tuning_is_published(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tune, "PUBLISHED", tmp_path / "published")
+    out = tmp_path / "run"
+    assert cli.main(words(out, "ppo", 1)) == 0
+    assert cli.main(words(out, "mine", 2, "--publish", "tuning")) == 2
+    assert "as many trials as any other" in capsys.readouterr().err
+    assert not (tmp_path / "published").exists()
+    assert cli.main(words(out, "ppo", 2, "--publish", "tuning")) == 0
+    assert records.read(tmp_path / "published" / "tuning.csv", TuningRow) == rows_of(out)
+
+
+def test_a_method_without_a_space_is_refused(tmp_path, capsys):
+    assert cli.main(words(tmp_path, "broken")) == 2
+    assert "'broken' has no search space; methods that have one: mine, ppo" in capsys.readouterr().err
+
+
+@given(st.lists(st.tuples(st.integers(0, 512), st.floats(-6, 1)), min_size=2, max_size=2))
+def test_no_score_outweighs_a_puzzle(pairs):
+    a, b = (trial(solved=solved, score=score) for solved, score in pairs)
+    if a.solved != b.solved:
+        assert (objective(a) > objective(b)) == (a.solved > b.solved)
+    elif abs(a.score - b.score) > 1e-6:
+        assert (objective(a) > objective(b)) == (a.score > b.score)
+
+
+def test_of_equals_the_earliest_wins():
+    rows = [trial(0, solved=3, score=0.1), trial(1, solved=3, score=0.2), trial(2, solved=3, score=0.2)]
+    assert best(rows).trial == 1
+    assert best([*rows, trial(3, solved=4, score=-5.0)]).trial == 3
+
+
+def test_what_optuna_draws_depends_on_rows_and_seed_alone():
+    space = Space({"a": list(range(20)), "b": [[1, 2], [3]]})
+    rows = [trial(k, solved=k, a=k, b=[3]) for k in range(6)]
+    drawn = [suggest(space, rows, 0) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert len({suggest(space, rows, seed)["a"] for seed in range(8)}) > 1
+
+
+def test_no_settings_are_tried_twice_while_others_are_left():
+    space = Space({"a": [1, 2, 3], "b": [[1, 2], [3]]}, [{"a": 2}])
+    rows = []
+    for number in range(7):
+        rows.append(trial(number, solved=10 - number, **suggest(space, rows, 0)))
+    assert len({row.settings for row in rows[:6]}) == 6
+    assert rows[6].settings in {row.settings for row in rows[:6]}
+
+
+def test_trials_are_told_apart_by_what_they_change():
+    rows = [trial(1, solved=1, a=1, b=[3]), trial(0, a=1, b=[1, 2]), trial(0, "dqn", a=7)]
+    assert [(one.row.algo, one.changes, one.used) for one in trials(rows)] == [
+        ("dqn", {}, True),
+        ("ppo", {}, False),
+        ("ppo", {"b": [3]}, True),
+    ]
+
+
+def test_the_page_shows_the_winners_and_all_trials(tmp_path):
+    rows = [trial(0, ent_coef=0.01), trial(1, solved=256, score=0.5, ent_coef=0.05)]
+    records.write_atomically(tmp_path / "tuning.csv", records.to_csv(rows, TuningRow))
+    text = results.page(tmp_path).text
+    section = text[text.index("## Tuning") : text.index("## Targets")]
+    assert "### sudoku-4x4-minimal, 2 trials of 50 environment steps, 512 validation puzzles" in section
+    winners, every = section.split("<details>")
+    assert "| ppo | 1 | 50.0 % | 0.500 | 0.0 % | yes | 1.0 s | ent_coef=0.05 |" in winners
+    assert "| ppo | 0 |" not in winners and "| ppo | 0 | 0.0 % | 0.000 | 0.0 % |  | 1.0 s | as before tuning |" in every
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_named_trials_and_every_choice_build_a_model(name):
+    space = SPACES[name]
+    changes = [{key: value} for key, values in space.choices.items() for value in values[1:]]
+    for change in [{}, *space.first, *changes]:
+        settings = {**space.start, **change}
+        assert settings.keys() == space.start.keys()
+        assert all(settings[key] in space.choices[key] for key in settings)
+        assert METHODS[name].with_settings(settings).with_settings(settings) == METHODS[name].with_settings(settings)
+    last = {key: values[-1] for key, values in space.choices.items()}
+    baselines.make(name, ENV_ID, {}, seed=0, settings=last)
+
+
+def test_settings_of_the_training_environment_and_of_the_network():
+    model = baselines.make("trm_ppo", ENV_ID, {}, 0, settings={"env.violation_weight": 4.0, "network.unroll": 3})
+    assert model.env.get_attr("mdp")[0].task.violation_weight == 4.0
+    assert model.policy.features_extractor.network.unroll == 3
+    changed = METHODS["ppo"].with_settings({"env.violation_weight": 4.0, "ent_coef": 0.2})
+    assert changed.env_kwargs_for({}) == {} and changed.hyperparameters_for(ENV_ID)["ent_coef"] == 0.2
+    assert METHODS["ppo"].hyperparameters_for(ENV_ID)["ent_coef"] != 0.2
+
+
+def value_of(row, setting: str, default):
+    part, _, key = setting.rpartition(".")
+    return {"": row.hyperparameters, "env": row.training, "network": row.network}[part].get(key, default)
+
+
+def test_the_registry_uses_what_tuning_chose():
+    for one in trials(published.published(TuningRow)):
+        assert not one.row.dirty
+        if one.used:
+            # What a row does not say is the first choice: the algorithm's or the environment's own default.
+            start = SPACES[one.row.algo].start
+            used = {key: value_of(METHODS[one.row.algo], key, start[key]) for key in start}
+            assert used == json.loads(one.row.settings), one.row.algo

@@ -1,0 +1,12 @@
+"""Generated pages are what their sources say."""
+
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_environment_pages_are_up_to_date():
+    pages = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
+    written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "environments").glob("*.md")}
+    assert written == pages, "run: python docs/generate.py"

@@ -1,0 +1,1 @@
+"""What the algorithms share: the resumable loop, rollout, policy base, vector environments."""

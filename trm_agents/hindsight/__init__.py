@@ -1,0 +1,1 @@
+"""HindsightTRM: self-labelled expert iteration on plan-edit tasks."""

@@ -1,0 +1,227 @@
+"""Hindsight targets: what every edit would have been worth, once the checker has called a plan of one's own solved."""
+
+from __future__ import annotations
+
+import zlib
+from itertools import islice
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_agents.common.rollout import Rollout
+from trm_agents.solving import Proposer, search
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import states_of
+from trm_envs.plan_edit.task import Grids, PlanTask
+
+PLANS_OF_A_FAILURE = 25
+"""Plans of a failed episode that wait for its instance to be solved."""
+WAITING_INSTANCES = 4_000
+"""Failed instances whose plans wait; the longest waiting gives way."""
+WAITING_PLANS = 100
+"""Plans that wait for one instance."""
+GOALS_KEPT = 8
+"""Solved plans known of one instance."""
+UNSEARCHED_INSTANCES = 1_000
+"""Instances with one solved plan that a search for others may still take; the one solved longest ago gives way."""
+GOAL_INSTANCES = 4_000
+"""Instances of which solved plans are known; the one that was solved longest ago gives way."""
+
+
+def nearest(plans: Grids, goals: Grids) -> Grids:
+    """The goal that differs from each plan in the fewest cells, the first of equals, (B, n_cells).
+
+    Each goal bounds Q* from below by the return of repairing the plan to it, and the nearest one the most tightly: on
+    the first plan this is the solution of fewest edits, on a plan that is half way to one it is that one.
+
+    Args:
+        plans: shape (B, n_cells).
+        goals: solved plans of the same instance, shape (k, n_cells).
+    """
+    labels: Grids = goals[(plans[:, None] != goals).sum(axis=2).argmin(axis=1)]
+    return labels
+
+
+def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
+    """Which edits write what the goal has in their cell, (B, n_cells, n_symbols).
+
+    With m cells in which plan and goal differ, the plan that an edit leads to differs in m - 1, m or m + 1, and is
+    repaired in as many further edits. Transitions are known and deterministic, so that path's return is known of
+    every edit at every state of the instance, visited or not, without a label: the goal is a plan that the agent made
+    and the checker called solved. It is a lower bound on Q*, and equal to it where the instance has one solution.
+    This is expert iteration with the agent's own solutions as the expert (Anthony et al. 2017), relabelled in the
+    manner of hindsight (Andrychowicz et al. 2017).
+    """
+    hit: NDArray[np.bool_] = task.writes(plans) == goals[:, :, None]
+    return hit
+
+
+def between(plans: Grids, start: Grids, goals: Grids) -> NDArray[np.bool_]:
+    """Which plans have, for one of the goals, nothing but its symbols and those of the first plan, shape (B,).
+
+    Args:
+        plans: shape (B, n_cells).
+        start: the first plan of their instance, shape (1, n_cells).
+        goals: solved plans of it, shape (k, n_cells).
+    """
+    fitting: NDArray[np.bool_] = ((plans[:, None] == goals) | (plans[:, None] == start)).all(axis=2).any(axis=1)
+    return fitting
+
+
+class Sample(NamedTuple):
+    """States of solved instances, each with a solved plan of its instance."""
+
+    states: PlanStates
+    goals: Grids
+    """Shape (B, n_cells)."""
+
+
+class HindsightMemory:
+    """The newest states of instances that the agent has solved, each with the nearest of the plans known to solve it.
+
+    What is nearest is asked when a state is drawn: a plan found later may be nearer than that of the state's episode.
+
+    Fed with rollouts, it follows every episode. Plans visited in an episode that failed wait for a later success on
+    the same instance. All randomness comes from the generators handed over, and the whole of it pickles.
+
+    Args:
+        mdp: the model, which says what an episode's last edit led to.
+        envs: the environments of a rollout whose episodes are followed, shape (n,).
+        capacity: states kept.
+    """
+
+    def __init__(self, mdp: PlanEditMDP, envs: NDArray[np.int64], capacity: int) -> None:
+        self.mdp = mdp
+        self.capacity = capacity
+        self.size = self.next = 0
+        self.queries = 0
+        """Successors asked of the model, since this was last set to zero."""
+        cells = mdp.task.n_cells
+        self._kept = np.zeros((3, capacity, cells), np.int8)
+        self._waiting: dict[bytes, Grids] = {}
+        self._goals: dict[bytes, Grids] = {}
+        self._unsearched: dict[bytes, None] = {}
+        self.restart(envs)
+
+    def restart(self, envs: NDArray[np.int64]) -> None:
+        """Forget unfinished episodes, which will not be continued, and follow those of these environments."""
+        self.envs = envs
+        self._trails = np.zeros((len(envs), self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
+        self._lengths = np.zeros(len(envs), np.int64)
+
+    def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
+        """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
+        ends = (rollout.terminated | rollout.truncated)[:, self.envs]
+        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)[:, self.envs]
+        for t in range(rollout.n_steps):
+            self._trails[np.arange(len(self.envs)), self._lengths] = plans[t]
+            self._lengths += 1
+            ended = np.flatnonzero(ends[t])
+            if len(ended):
+                columns = self.envs[ended]
+                states = states_of({key: value[t, columns] for key, value in rollout.observations.items()})
+                self._finish(states, rollout.actions[t, columns], ended, rng)
+
+    def _finish(
+        self, states: PlanStates, actions: NDArray[np.int64], trails: NDArray[np.int64], rng: np.random.Generator
+    ) -> None:
+        """Take the last edits of episodes once more, and file what was visited."""
+        last = self.mdp.transition(states, actions)
+        self.queries += len(trails)
+        for i, trail in enumerate(trails):
+            instance, visited = states.instances[i], self._trails[trail, : self._lengths[trail]]
+            self._lengths[trail] = 0
+            if last.checks.solved[i]:
+                waited = self._waiting.pop(instance.tobytes(), None)
+                self.keep(instance, visited, last.successors.plans[i : i + 1])
+                if waited is not None:
+                    self.keep(instance, waited, last.successors.plans[i : i + 1])
+                self._unsearched[instance.tobytes()] = None
+                if len(self._unsearched) > UNSEARCHED_INSTANCES:
+                    del self._unsearched[next(iter(self._unsearched))]
+            else:
+                self._wait(instance, visited, rng)
+
+    def _wait(self, instance: NDArray[np.int8], visited: Grids, rng: np.random.Generator) -> None:
+        """Keep some plans of a failed episode for when its instance is solved."""
+        chosen = visited[rng.permutation(len(visited))[:PLANS_OF_A_FAILURE]]
+        earlier = self._waiting.pop(instance.tobytes(), chosen[:0])
+        self._waiting[instance.tobytes()] = np.concatenate([earlier, chosen])[-WAITING_PLANS:]
+        if len(self._waiting) > WAITING_INSTANCES:
+            del self._waiting[next(iter(self._waiting))]
+
+    def plan(self, proposer: Proposer, instances: int, budget: int, solutions: int = 1) -> float:
+        """Search the model for plans that solve failed instances, those waiting longest; return the share found.
+
+        Where several solved plans are asked for and too few instances wait, the latest that episodes solved are
+        searched for others: an episode shows one. No environment step is made: every plan looked at counts as a query
+        of the model. What the search visited on the way to a plan that it found is labelled with it. Its dead ends are
+        not: there are many, and the more plans with mistakes are trained on, the less a plan's symbols are trusted.
+
+        Args:
+            proposer: guides the search.
+            instances: how many are tried.
+            budget: network calls each.
+            solutions: how many solved plans of each it looks for.
+        """
+        keys = list(islice(self._waiting, instances))
+        while solutions > 1 and len(keys) < instances and self._unsearched:
+            keys.append(self._unsearched.popitem()[0])
+        chosen = [np.frombuffer(key, np.int8) for key in keys]
+        if not chosen:
+            return 0.0
+        found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True, solutions=solutions)
+        self.queries += int(found.queries.sum())
+        assert found.visits is not None
+        for instance, goals, visited in zip(chosen, found.found, found.visits, strict=True):
+            waited = self._waiting.pop(instance.tobytes(), visited[:0])
+            if len(goals):
+                start = self.mdp.task.initial_plans(instance[None])
+                self.keep(instance, np.concatenate([waited, visited[between(visited, start, goals)]]), goals)
+            elif len(waited):
+                # To the end of the line: others have their turn first.
+                self._waiting[instance.tobytes()] = waited
+        return float(found.solved.mean())
+
+    def keep(self, instance: NDArray[np.int8], plans: Grids, goals: Grids) -> None:
+        """Store plans of one instance, each with the nearest of these and earlier solved plans, over the oldest."""
+        slots = (self.next + np.arange(len(plans))) % self.capacity
+        labels = nearest(plans, self._known(instance, goals))
+        for kept, values in zip(self._kept, (instance, plans, labels), strict=True):
+            kept[slots] = values
+        self.next = int(self.next + len(plans)) % self.capacity
+        self.size = min(self.size + len(plans), self.capacity)
+
+    def _known(self, instance: NDArray[np.int8], goals: Grids) -> Grids:
+        """Remember solved plans of an instance, and return all that are known of it, newest first."""
+        earlier = self._goals.pop(instance.tobytes(), goals[:0])
+        fresh = goals[~(goals[:, None] == earlier).all(axis=2).any(axis=1)]
+        known = self._goals[instance.tobytes()] = np.concatenate([fresh, earlier])[:GOALS_KEPT]
+        if len(self._goals) > GOAL_INSTANCES:
+            del self._goals[next(iter(self._goals))]
+        return known
+
+    def sample(self, count: int, rng: np.random.Generator) -> Sample:
+        """States drawn uniformly, with replacement.
+
+        The label of a state holds for every number of edits left that suffices to repair it, so that number is drawn.
+        """
+        instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
+        for instance, plan, goal in zip(instances, plans, goals, strict=True):
+            known = self._goals.get(instance.tobytes())
+            if known is not None and len(known) > 1:
+                goal[:] = nearest(plan[None], known)[0]
+        least = np.maximum((plans != goals).sum(1), 1)
+        remaining = rng.integers(np.minimum(least, self.mdp.max_edits), self.mdp.max_edits + 1).astype(np.int32)
+        return Sample(PlanStates(instances, plans, remaining), goals)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self._kept[:, : self.size]
+        return {**self.__dict__, "_kept": (kept.shape, zlib.compress(kept.tobytes(), 1))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shape, packed = state["_kept"]
+        self.__dict__.update(state)
+        self._kept = np.zeros((3, self.capacity, shape[2]), np.int8)
+        self._kept[:, : shape[1]] = np.frombuffer(zlib.decompress(packed), np.int8).reshape(shape)

@@ -1,0 +1,1 @@
+"""Recursive cores: latent step functions and their unroll."""

@@ -1,7 +1,0 @@
-"""Best-first search in the known edit model, guided by a proposer and pruned by the rules."""
-
-from trm_agents.search.best_first import SearchResult, search
-from trm_agents.search.expansion import Guesser, Proposer
-from trm_agents.search.proposers import policy_guesser, policy_proposer, uniform_proposer
-
-__all__ = ["Guesser", "Proposer", "SearchResult", "policy_guesser", "policy_proposer", "search", "uniform_proposer"]

@@ -1,0 +1,32 @@
+"""The table of frozen pools: one row a pool. Changing a row changes what is built; then rebuild and verify."""
+
+from __future__ import annotations
+
+from trm_envs.maze.generator import BRAID
+from trm_envs.maze.pool import MazeOrbitPool, MazePool
+from trm_envs.pools.source import PoolSource
+from trm_envs.sudoku.pool import HardSudokuPool, SudokuOrbitPool, SudokuPool
+
+_ROWS: tuple[PoolSource, ...] = (
+    SudokuOrbitPool("sudoku-4x4-1-4", 4, (1, 4), train=4_000, seed=4_001),
+    SudokuOrbitPool("sudoku-4x4-6-8", 4, (6, 8), train=4_000, seed=4_006),
+    SudokuOrbitPool("sudoku-4x4-minimal", 4, (11, 12), train=4_000, seed=4_011, minimal=True),
+    SudokuPool("sudoku-9x9-20-30", 9, (20, 30), train=12_000, seed=9_020),
+    SudokuPool("sudoku-9x9-31-48", 9, (31, 48), train=12_000, seed=9_031),
+    SudokuPool("sudoku-9x9-49-56", 9, (49, 56), train=12_000, seed=9_049),
+    SudokuPool("sudoku-9x9-minimal", 9, (49, 64), train=12_000, seed=9_057, minimal=True),
+    HardSudokuPool("sudoku-9x9-hard", 9, (49, 64), train=24_000, seed=9_081, minimal=True),
+    SudokuPool("sudoku-16x16-20-40", 16, (20, 40), train=1_000, seed=16_020, held_out=128),
+    SudokuPool("sudoku-16x16-41-89", 16, (41, 89), train=1_000, seed=16_041, held_out=128),
+    SudokuPool("sudoku-16x16-90-120", 16, (90, 120), train=2_000, seed=16_090),
+    MazeOrbitPool("maze-5x5-perfect", 5, 0.0, train=4_000, seed=5_000),
+    MazeOrbitPool("maze-5x5-braided", 5, BRAID, train=4_000, seed=5_005),
+    MazePool("maze-9x9-perfect", 9, 0.0, train=4_000, seed=9_000),
+    MazePool("maze-9x9-braided", 9, BRAID, train=4_000, seed=9_005),
+    MazePool("maze-15x15-perfect", 15, 0.0, train=4_000, seed=15_000),
+    MazePool("maze-15x15-braided", 15, BRAID, train=4_000, seed=15_005),
+    MazePool("maze-31x31-perfect", 31, 0.0, train=1_000, seed=31_000),
+    MazePool("maze-31x31-braided", 31, BRAID, train=1_000, seed=31_005),
+)
+
+POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}
