@@ -1,10 +1,16 @@
 """Small agents and puzzles for tests."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 import torch
 from stable_baselines3.common.env_util import make_vec_env
 
-from trm_agents import UPITRM
+from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search
+from trm_agents.theory.clamped import ClampedExactCover
+from trm_envs.plan_edit.spaces import observe
 
 SOLVED = np.array([1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1], np.int8)
 
@@ -17,8 +23,30 @@ def puzzle(*blanks: int):
 
 ID = "trm_envs:SudokuPlanEdit-4x4-v0"
 EASY = {"blanks": (1, 4)}
-HINDSIGHT = {"target": "hindsight", "learning_starts": 1, "unroll": 3, "policy_kwargs": {"width": 8}}
-SMALL = {"n_steps": 8, "batch_size": 16, "n_epochs": 2, "seed": 3, "device": "cpu"}
+SMALL = {"n_steps": 8, "batch_size": 16, "seed": 3, "device": "cpu"}
+UPI_TRM = {**SMALL, "n_epochs": 2}
+HINDSIGHT = {**SMALL, "min_buffer_size": 1, "unroll": 3, "policy_kwargs": {"width": 8}}
+
+UPI_TRM_VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "readout": {"advantage": "readout"},
+    "readout-no-checker": {"advantage": "readout", "checker_weight": 0.0},
+    "exact": {"mixture": Exact(0.3, capacity=3)},
+    "safe": {"mixture": Exact(SafeStep(), capacity=3)},
+    "clamped": {"policy_kwargs": {"core": ClampedExactCover(), "radius": None}},
+    "certified": {"policy_kwargs": {"core": CertifiedExactCover(0.9)}},
+    "stage0": {"checker_weight": 1.0},
+    "last-step-loss": {"deep_supervision": False, "unroll": 3},
+}
+HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
+    "hindsight": {},
+    "hindsight-clamped": {"policy_kwargs": {"core": ClampedExactCover()}},
+    "hindsight-certified": {"policy_kwargs": {"core": CertifiedExactCover(0.9)}},
+    "hindsight-cells": {"policy_kwargs": {"tokens": "cells"}},
+    "hindsight-carried": {"unroll": 4, "carry_unroll": 2, "train_unroll": (1, 4, 2)},
+    "hindsight-search": {"search": Search(instances=2, calls=5, solutions=2), "train_unroll": (1, 3, 1)},
+}
+VARIANTS = {**UPI_TRM_VARIANTS, **HINDSIGHT_VARIANTS}
 
 
 def sudoku(n_envs=4, seed=0, **kwargs):
@@ -27,8 +55,23 @@ def sudoku(n_envs=4, seed=0, **kwargs):
     return env
 
 
-def agent(env=None, **kwargs):
-    return UPITRM("TRMPolicy", sudoku() if env is None else env, **{**SMALL, **kwargs})
+def upi_trm(env=None, **kwargs) -> UPITRM:
+    return UPITRM("TRMPolicy", sudoku() if env is None else env, **{**UPI_TRM, **kwargs})
+
+
+def hindsight_trm(env=None, **kwargs) -> HindsightTRM:
+    policy_kwargs = {"policy_kwargs": {**HINDSIGHT["policy_kwargs"], **kwargs.pop("policy_kwargs", {})}}
+    return HindsightTRM("TokenPolicy", sudoku() if env is None else env, **{**HINDSIGHT, **kwargs, **policy_kwargs})
+
+
+def agent(variant="default", env=None, **kwargs) -> UPITRM | HindsightTRM:
+    """A fresh agent of a variant, of one class or the other, in four environments of easy puzzles."""
+    make = hindsight_trm if variant in HINDSIGHT_VARIANTS else upi_trm
+    return make(env, **{**VARIANTS[variant], **kwargs})
+
+
+def tensors(states):
+    return {key: torch.as_tensor(value) for key, value in observe(states).items()}
 
 
 def weights(model):
