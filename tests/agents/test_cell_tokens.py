@@ -6,10 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trm_agents import UPITRM
+from trm_agents import CertifiedExactCover, ExactCover, HindsightTRM
+from trm_agents.hindsight import fitting
 from trm_agents.hindsight.fitting import turned
 from trm_agents.hindsight.memory import Sample, repairs
-from trm_agents.recursion import repair_network
+from trm_agents.recursion import plan_decoder
 from trm_envs.maze.env import maze_problem
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -72,56 +73,55 @@ def test_a_task_that_declares_nothing_draws_the_identity():
     assert np.array_equal(PlanTask.symmetries(task, 3, np.random.default_rng(0)).apply(grids), grids)
 
 
-def test_hits_of_a_turned_sample_are_turned():
+def test_labels_of_a_turned_sample_are_turned():
     rng = np.random.default_rng(1)
     mdp, source = PROBLEMS["4x4"]
     states = edited(mdp, source, rng)
     goals = solve(states.instances)[0]
     sample = turned(Sample(states, goals), mdp.task.symmetries(6, rng))
     assert mdp.task.check(sample.states.instances, sample.goals).solved.all()
-    hits = [repairs(mdp.task, s.states.plans, s.goals) for s in (Sample(states, goals), sample)]
-    assert np.array_equal(hits[0].sum((1, 2)), hits[1].sum((1, 2)))
+    labels = [repairs(mdp.task, s.states.plans, s.goals) for s in (Sample(states, goals), sample)]
+    assert np.array_equal(labels[0].sum((1, 2)), labels[1].sum((1, 2)))
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-@pytest.mark.parametrize("contraction", ["none", "certified"])
-def test_compiled_network_of_cells_is_that_of_pytorch(name, contraction):
+@pytest.mark.parametrize("core", [ExactCover(), CertifiedExactCover(0.9)], ids=["none", "certified"])
+def test_compiled_network_of_cells_is_that_of_pytorch(name, core):
     mdp, source = PROBLEMS[name]
     torch.manual_seed(0)
-    net = repair_network(mdp, width=8, unroll=3, tokens="cells", contraction=contraction)
+    net = plan_decoder(mdp, width=8, unroll=3, tokens="cells", core=core)
     for parameter in (net.weight, net.bias, net.encoder.remaining):
         torch.nn.init.normal_(parameter)
     seen = {k: torch.as_tensor(v) for k, v in observe(edited(mdp, source, np.random.default_rng(0))).items()}
-    logits, _ = net.hit_logits(seen, kept=2)
+    logits = net.logits(net.run(seen, kept=2).latents, seen)
     assert logits.shape == (2, 6, mdp.task.n_cells, mdp.task.n_symbols)
     weight = torch.randn_like(logits)
     (logits * weight).sum().backward()
     compiled = {key: parameter.grad.clone() for key, parameter in net.named_parameters()}
     net.zero_grad()
-    exact, _ = net.double().hit_logits(seen, kept=2)
+    exact = net.double().logits(net.run(seen, kept=2).latents, seen)
     (exact * weight.double()).sum().backward()
     assert torch.allclose(logits.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.detach().abs().max()))
     for key, parameter in net.named_parameters():
         assert (parameter.grad - compiled[key]).norm() < 1e-4 * parameter.grad.norm() + 1e-9, key
-    assert contraction == "none" or net.core.lipschitz_bound() <= 0.9
+    assert net.core.lipschitz_bound() <= 0.9 if net.core.certified else net.core.lipschitz_bound() == np.inf
 
 
 def test_more_categories_than_a_byte_would_hold():
     mdp = PlanEditMDP(SudokuTask(16))
-    net = repair_network(mdp, width=4, unroll=2, tokens="cells")
+    net = plan_decoder(mdp, width=4, unroll=2, tokens="cells")
     plans = torch.full((1, 256), 16, dtype=torch.int8)
     seen = {"instance": plans, "plan": plans, "remaining_edits": torch.tensor([[3]])}
     assert net.encoder(seen).types.unique().tolist() == [16 * 17 + 16]
-    assert torch.allclose(net.hits(seen)[0], torch.full((1, 256, 16), 1 / 16))
+    assert torch.allclose(net.probabilities(net.last(seen)[None], seen)[0], torch.full((1, 256, 16), 1 / 16))
 
 
 def model_of(**kwargs):
-    return UPITRM(
-        "TRMPolicy",
+    return HindsightTRM(
+        "TokenPolicy",
         "trm_envs:SudokuPlanEdit-4x4-v0",
-        target="hindsight",
         n_steps=64,
-        learning_starts=1,
+        min_buffer_size=1,
         unroll=3,
         seed=0,
         device="cpu",
@@ -131,18 +131,27 @@ def model_of(**kwargs):
 
 def test_policy_keyword_learns_saves_and_loads(tmp_path):
     model = model_of(tokens="cells").learn(128)
-    assert model.policy.augment and model.gradient_steps_done > 0
+    assert model.gradient_steps_done > 0
     model.save(tmp_path / "model.zip")
-    loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
+    loaded = HindsightTRM.load(tmp_path / "model.zip", device="cpu")
     observation = model.env.reset()
-    assert np.array_equal(loaded.predict(observation)[0].shape, model.predict(observation)[0].shape)
     seen = {key: torch.as_tensor(value) for key, value in observation.items()}
-    assert torch.equal(loaded.policy.hit_probabilities(seen), model.policy.hit_probabilities(seen))
+    assert torch.equal(loaded.policy.edit_probabilities(seen), model.policy.edit_probabilities(seen))
+    predicted = [one.predict(observation, deterministic=True)[0] for one in (loaded, model)]
+    assert np.array_equal(*predicted)
 
 
-def test_augmentation_is_a_switch_of_its_own():
-    assert not model_of().policy.augment
-    assert not model_of(tokens="cells", augment=False).policy.augment
-    assert model_of(augment=True).policy.augment
-    with pytest.raises(ValueError, match="tokens must be 'candidates' or 'cells'"):
+@pytest.mark.parametrize("tokens", ["cells", "candidates"])
+def test_states_are_turned_for_cell_tokens_alone(tokens, monkeypatch):
+    """Candidate tokens treat all symbols alike by themselves."""
+    calls = []
+    monkeypatch.setattr(
+        fitting, "turned", lambda sample, symmetries: calls.append(sample) or turned(sample, symmetries)
+    )
+    model = model_of(tokens=tokens).learn(128)
+    assert len(calls) == (model.gradient_steps_done if tokens == "cells" else 0)
+
+
+def test_unknown_tokens_are_refused():
+    with pytest.raises(ValueError, match="tokens must be 'candidates' or 'cells', got 'rows'"):
         model_of(tokens="rows")

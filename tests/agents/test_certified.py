@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trm_agents import UPITRM
-from trm_agents.hindsight.policies import RepairPolicy
-from trm_agents.recursion import ExactCoverCore, repair_network
+from trm_agents import CertifiedDense, CertifiedExactCover, ExactCover, HindsightTRM
+from trm_agents.recursion import ExactCoverCore, plan_decoder
+from trm_agents.recursion.cores import base
 from trm_agents.recursion.cores.norms import modes, operator_norm
+from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.task import SudokuTask
@@ -21,9 +22,9 @@ ROUNDING = 1000 * 2.0**-52
 """A thousand roundings of float64, in units of the latents: how wrong a measured difference of outputs may be."""
 
 
-def core_of(task, seed=0, lipschitz=0.9, scale=1.0, contraction="certified"):
+def core_of(task, seed=0, lipschitz=0.9, scale=1.0, kind=CertifiedExactCover):
     torch.manual_seed(seed)
-    made = ExactCoverCore(8, 12, task.groups, task.n_cells, task.n_symbols, contraction, lipschitz)
+    made = kind(lipschitz).build(8, task.groups, task.n_cells, task.n_symbols)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(scale)
@@ -47,13 +48,14 @@ class Attack:
         seen["remaining_edits"] = torch.from_numpy(rng.integers(1, 9, (self.batch, 1), np.int32))
         self.core = self.network.core
         # The effective weights are computed in float32, as in use, and only then taken to float64.
-        weights = [w.detach().double() if isinstance(w, torch.Tensor) else w for w in self.core.weights()]
+        maps = self.core.step_maps()
+        weights = type(maps)(*(w.detach().double() if isinstance(w, torch.Tensor) else w for w in maps))
         self.injection = self.network.encoder(seen)
         self.injection = self.injection._replace(
             table=self.injection.table.detach().double(), shift=self.injection.shift.detach().double()
         )
         self.network.double()
-        self.core.weights = lambda: weights
+        self.core.step_maps = lambda: weights
 
     def allowed(self, z, other, lipschitz):
         """L plus what rounding may add to the measured ratio: latents and injections lose their last digits."""
@@ -87,9 +89,7 @@ class Attack:
 
 def attack_on(task, **kwargs):
     torch.manual_seed(0)
-    network = repair_network(
-        PlanEditMDP(task), width=8, hidden=12, contraction="certified", lipschitz=kwargs.get("lipschitz", 0.9)
-    )
+    network = plan_decoder(PlanEditMDP(task), width=8, core=CertifiedExactCover(kwargs.get("lipschitz", 0.9)))
     network.core = core_of(task, **kwargs)
     network.task = task
     return Attack(network)
@@ -97,7 +97,7 @@ def attack_on(task, **kwargs):
 
 def dense(core, task):
     """A as a matrix, column by column."""
-    _, own, maps, _, _ = core.double().weights()
+    _, own, maps, _, _ = core.double().step_maps()
     size = own.shape[1] * task.n_cells * task.n_symbols
     basis = torch.eye(size, dtype=torch.float64).view(size, -1, own.shape[1])
     return core._mix(own, maps, basis).flatten(1).T.detach()
@@ -106,7 +106,7 @@ def dense(core, task):
 @pytest.mark.parametrize("scale", [0.02, 1.0])
 @pytest.mark.parametrize("task", [SudokuTask(4), MazeTask(3)], ids=["4x4", "maze"])
 def test_norm_by_modes_is_the_largest_singular_value(task, scale):
-    core = core_of(task, scale=scale, contraction="clamp").double()
+    core = core_of(task, scale=scale, kind=ClampedExactCover).double()
     norm = operator_norm(core.own, core.maps, core.modes)
     assert float(norm.detach()) == pytest.approx(float(torch.linalg.matrix_norm(dense(core, task), 2)), rel=1e-9)
 
@@ -128,8 +128,8 @@ def test_modes_of_a_maze_are_the_ends_of_one_kind():
 def test_groups_that_do_not_commute_are_refused():
     groups = {"one": np.array([[0, 1]]), "other": np.array([[1, 2]])}
     with pytest.raises(ValueError, match="'one' and 'other' do not commute"):
-        ExactCoverCore(4, 4, groups, 3, 2, "certified")
-    assert ExactCoverCore(4, 4, groups, 3, 2).lipschitz_bound() == np.inf
+        CertifiedExactCover(0.9).build(4, groups, 3, 2)
+    assert ExactCoverCore(4, groups, 3, 2).lipschitz_bound() == np.inf
 
 
 @settings(max_examples=25, deadline=None)
@@ -158,46 +158,47 @@ def test_gradient_ascent_finds_no_pair_above_l_but_comes_close(task):
 def test_the_attack_finds_what_is_not_a_contraction():
     """An attack that cannot succeed proves nothing: without the division by |A| it does."""
     attack = attack_on(SudokuTask(4), scale=3.0)
-    keep, own, maps, out, back = attack.core.weights()
-    attack.core.weights = lambda: (keep, 3 * own, 3 * maps, 3 * out, 3 * back)
+    maps = attack.core.step_maps()
+    tripled = {name: 3 * value for name, value in maps._asdict().items() if name != "keep"}
+    attack.core.step_maps = lambda: maps._replace(**tripled)
     assert attack.ascend(0) > 0.9
     assert attack.core.lipschitz_bound() > 0.9
 
 
-def test_the_constructor_proves_the_bound(monkeypatch):
-    monkeypatch.setattr("trm_agents.recursion.cores.dense.SLACK", -0.5)
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_constructor_proves_the_bound(dense, monkeypatch):
+    monkeypatch.setattr(base, "SLACK", -0.5)
     with pytest.raises(ValueError, match=r"certified lipschitz=0\.9, but the weights give"):
-        core_of(SudokuTask(4))
+        CertifiedDense(0.9).build(8) if dense else core_of(SudokuTask(4))
 
 
-@pytest.mark.parametrize("contraction", ["none", "clamp"])
-def test_other_cores_promise_less(contraction):
-    core = core_of(SudokuTask(4), contraction=contraction)
-    assert core.lipschitz_bound() > 1.0
-    core.clamp_()
-    assert core.lipschitz_bound() <= 0.9 * (1 + 1e-5) if contraction == "clamp" else core.lipschitz_bound() == np.inf
+def test_other_cores_promise_less():
+    free = ExactCover().build(8, SudokuTask(4).groups, 16, 4)
+    clamped = core_of(SudokuTask(4), kind=ClampedExactCover)
+    assert not free.certified and not clamped.certified and core_of(SudokuTask(4)).certified
+    assert clamped.lipschitz_bound() > 1.0
+    for core in (free, clamped):
+        core.clamp_()
+    assert free.lipschitz_bound() == np.inf and clamped.lipschitz_bound() <= 0.9 * (1 + 1e-5)
 
 
 def test_bound_holds_after_training_saving_and_loading(tmp_path):
-    model = UPITRM(
-        "TRMPolicy",
+    model = HindsightTRM(
+        "TokenPolicy",
         "trm_envs:SudokuPlanEdit-4x4-v0",
-        target="hindsight",
-        contraction="certified",
-        lipschitz=0.8,
         n_steps=64,
-        learning_starts=1,
+        min_buffer_size=1,
         learning_rate=0.1,
         unroll=3,
-        policy_kwargs={"width": 8},
+        policy_kwargs={"width": 8, "core": CertifiedExactCover(0.8)},
         seed=0,
         device="cpu",
     )
     before = model.policy.network.core.own.detach().clone()
     model.learn(192)
-    assert isinstance(model.policy, RepairPolicy) and not torch.equal(before, model.policy.network.core.own)
+    assert not torch.equal(before, model.policy.network.core.own)
     model.save(tmp_path / "model.zip")
-    loaded = UPITRM.load(tmp_path / "model.zip", device="cpu")
+    loaded = HindsightTRM.load(tmp_path / "model.zip", device="cpu")
     for policy in (model.policy, loaded.policy):
         assert policy.network.core.lipschitz_bound() <= 0.8
         assert policy.core.lipschitz_bound() <= 0.8

@@ -4,22 +4,36 @@ import numpy as np
 import pytest
 import torch
 
-from trm_agents.recursion import repair_network
+from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder
 from trm_agents.recursion.cores.kernels import layout
+from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
 from trm_envs.sudoku.task import SudokuTask
 
+CORES = {"none": ExactCover(), "clamped": ClampedExactCover(), "certified": CertifiedExactCover()}
+CONTRACTED_OR_NOT = pytest.mark.parametrize("core", [ExactCover(), CertifiedExactCover()], ids=["none", "certified"])
 TASKS = {"4x4": SudokuTask(4), "9x9": SudokuTask(9), "maze": MazeTask(5)}
 
 
 def network(task, seed=0, **kwargs):
     torch.manual_seed(seed)
-    made = repair_network(PlanEditMDP(task), width=8, hidden=12, **{"unroll": 4, **kwargs})
+    made = plan_decoder(PlanEditMDP(task), **{"width": 8, "unroll": 4, **kwargs})
     for parameter in (made.weight, made.bias, made.core.bias, made.encoder.remaining):
         torch.nn.init.normal_(parameter)
     return made
+
+
+def logits_of(net, seen, kept):
+    """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and where the projection was active."""
+    unrolled = net.run(seen, kept=kept)
+    return net.logits(unrolled.latents, seen), unrolled.projected
+
+
+def edits_of(net, seen):
+    """Edit probabilities of the last inner step, (B, n_cells, n_symbols)."""
+    return net.probabilities(net.last(seen)[None], seen)[0]
 
 
 def observation(task, batch=3, seed=0):
@@ -31,17 +45,17 @@ def observation(task, batch=3, seed=0):
     }
 
 
-@pytest.mark.parametrize("contraction", ["none", "clamp", "certified"])
+@pytest.mark.parametrize("core", CORES.values(), ids=CORES)
 @pytest.mark.parametrize("radius", [10.0, None])
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius, contraction):
-    net, seen = network(task, radius=radius, contraction=contraction), observation(task)
-    logits, projected = net.hit_logits(seen, kept=3)
+def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(task, radius, core):
+    net, seen = network(task, radius=radius, core=core), observation(task)
+    logits, projected = logits_of(net, seen, 3)
     weight = torch.randn_like(logits)
     (logits * weight).sum().backward()
     compiled = {name: parameter.grad.clone() for name, parameter in net.named_parameters()}
     net.zero_grad()
-    exact, exact_projected = net.double().hit_logits(seen, kept=3)
+    exact, exact_projected = logits_of(net.double(), seen, 3)
     (exact * weight.double()).sum().backward()
     assert torch.allclose(logits.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.abs().max().detach()))
     assert torch.equal(projected.double(), exact_projected.double())
@@ -50,23 +64,23 @@ def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precis
         assert error < 1e-4, name
 
 
-@pytest.mark.parametrize("contraction", ["none", "certified"])
-def test_gradients_are_right_by_finite_differences(contraction):
-    net = network(SudokuTask(4), unroll=3, contraction=contraction).double()
+@CONTRACTED_OR_NOT
+def test_gradients_are_right_by_finite_differences(core):
+    net = network(SudokuTask(4), width=3, unroll=3, core=core).double()
     seen = observation(SudokuTask(4), batch=2)
     names = list(dict(net.named_parameters()))
 
     def logits(*values):
         return torch.func.functional_call(net, dict(zip(names, values, strict=True)), (seen,))
 
-    net.forward = lambda given: net.hit_logits(given, kept=2)[0]
+    net.forward = lambda given: logits_of(net, given, 2)[0]
     values = tuple(parameter.detach().clone().requires_grad_() for parameter in net.parameters())
     assert torch.autograd.gradcheck(logits, values, atol=1e-5)
 
 
-@pytest.mark.parametrize("contraction", ["none", "certified"])
-def test_a_compiled_unroll_goes_on_from_any_latent(contraction):
-    net, seen = network(SudokuTask(4), contraction=contraction, radius=3.0), observation(SudokuTask(4))
+@CONTRACTED_OR_NOT
+def test_a_compiled_unroll_continues_from_any_latent(core):
+    net, seen = network(SudokuTask(4), core=core, radius=3.0), observation(SudokuTask(4))
     start = torch.randn(3, 64, 8)
     with torch.no_grad():
         whole = net.run(seen, unroll=5).latents
@@ -94,19 +108,19 @@ def test_one_inner_step_without_gradient_is_the_first_of_several():
 def test_inference_without_gradient_keeps_nothing_and_gives_the_same():
     net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
     with torch.no_grad():
-        last, _ = net.hit_logits(seen, kept=1)
-    assert torch.allclose(last, net.hit_logits(seen, kept=4)[0][-1:].detach(), rtol=1e-5, atol=1e-6)
+        last, _ = logits_of(net, seen, 1)
+    assert torch.allclose(last, logits_of(net, seen, 4)[0][-1:].detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_an_unroll_does_not_depend_on_the_rest_of_the_batch():
     net, seen = network(SudokuTask(9)), observation(SudokuTask(9), batch=5)
-    together = net.hits(seen)[0]
+    together = edits_of(net, seen)
     for row in range(5):
-        alone = net.hits({key: value[row : row + 1] for key, value in seen.items()})[0]
+        alone = edits_of(net, {key: value[row : row + 1] for key, value in seen.items()})
         assert torch.allclose(alone[0], together[row], rtol=1e-5, atol=1e-7)
 
 
-def test_hits_commute_with_the_symmetries_of_sudoku():
+def test_edit_probabilities_commute_with_the_symmetries_of_sudoku():
     task = SudokuTask(9)
     net, rng = network(task, unroll=5), np.random.default_rng(3)
     grids = rng.integers(0, 10, (1, 81), np.int8)
@@ -114,13 +128,14 @@ def test_hits_commute_with_the_symmetries_of_sudoku():
     moved = apply_symmetry(grids, *symmetry)
     # Where each (cell, digit) goes, found by sending marked grids through the same symmetry.
     given, sent = (
-        net.hits(
+        edits_of(
+            net,
             {
                 "instance": torch.zeros(1, 81, dtype=torch.int8),
                 "plan": torch.from_numpy(plan),
                 "remaining_edits": torch.tensor([[40]]),
-            }
-        )[0][0].detach()
+            },
+        )[0].detach()
         for plan in (grids, moved)
     )
     for cell, digit in [(0, 1), (13, 4), (50, 9), (80, 2)]:
@@ -134,21 +149,21 @@ def test_hits_commute_with_the_symmetries_of_sudoku():
 def test_the_weights_of_one_size_run_on_another():
     small, large = network(SudokuTask(4)), network(SudokuTask(9), seed=1)
     large.load_state_dict(small.state_dict())
-    hits = large.hits(observation(SudokuTask(9)))[0]
-    assert hits.shape == (3, 81, 9)
-    assert torch.allclose(hits.sum(2), torch.ones(3, 81))
+    found = edits_of(large, observation(SudokuTask(9)))
+    assert found.shape == (3, 81, 9)
+    assert torch.allclose(found.sum(2), torch.ones(3, 81))
 
 
 def test_a_single_edit_a_cell_has_a_probability_of_its_own():
-    hits = network(MazeTask(5)).hits(observation(MazeTask(5)))[0]
-    assert hits.shape == (3, 25, 1)
-    assert ((hits > 0) & (hits < 1)).all()
-    assert hits.std() > 0
+    found = edits_of(network(MazeTask(5)), observation(MazeTask(5)))
+    assert found.shape == (3, 25, 1)
+    assert ((found > 0) & (found < 1)).all()
+    assert found.std() > 0
 
 
 def test_a_fresh_network_is_undecided():
-    net = repair_network(PlanEditMDP(SudokuTask(4)))
-    assert torch.allclose(net.hits(observation(SudokuTask(4)))[0], torch.full((3, 16, 4), 0.25))
+    net = plan_decoder(PlanEditMDP(SudokuTask(4)))
+    assert torch.allclose(edits_of(net, observation(SudokuTask(4))), torch.full((3, 16, 4), 0.25))
 
 
 def test_the_layout_lists_every_group_of_every_cell():
@@ -185,9 +200,9 @@ def test_larger_groups_are_heard_by_their_members():
 def test_gradient_of_some_latents_only():
     """Keeping the last latents alone must give the gradient of a loss on these alone."""
     net, seen = network(SudokuTask(4)), observation(SudokuTask(4))
-    net.hit_logits(seen, kept=1)[0].sum().backward()
+    logits_of(net, seen, 1)[0].sum().backward()
     alone = {name: parameter.grad.clone() for name, parameter in net.named_parameters()}
     net.zero_grad()
-    net.hit_logits(seen, kept=4)[0][-1].sum().backward()
+    logits_of(net, seen, 4)[0][-1].sum().backward()
     for name, parameter in net.named_parameters():
         assert torch.allclose(parameter.grad, alone[name], rtol=1e-5, atol=1e-6), name

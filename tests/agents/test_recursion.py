@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from trm_agents.common.collection import as_tensors
-from trm_agents.recursion import project_ball, repair_network, token_network, vector_network
+from trm_agents.recursion import CertifiedDense, CertifiedExactCover, token_network, vector_network
+from trm_agents.recursion.cores.projection import project_ball
 from trm_agents.recursion.encoders import token_table
+from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.spaces import observe
 from trm_envs.sudoku.symmetry import random_symmetry
 from trm_envs.sudoku.task import SudokuTask
 
@@ -111,17 +111,22 @@ def test_unrolling_continues_from_a_latent():
     assert torch.allclose(whole, resumed, atol=1e-5)
 
 
-@pytest.mark.parametrize("contraction", ["clamp", "certified"])
-@pytest.mark.parametrize("kind", ["token", "vector"])
-def test_contracted_core_contracts(kind, contraction):
+CORES = {
+    "token-clamped": ClampedExactCover(0.7),
+    "token-certified": CertifiedExactCover(0.7),
+    "vector-certified": CertifiedDense(0.7),
+}
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_contracted_core_contracts(name):
     """Random weights, after clamping where clamping is what contracts."""
-    dials = {"contraction": contraction, "lipschitz": 0.7, "radius": None}
-    if kind == "token":
-        network = token_network(PlanEditMDP(SudokuTask(4)), **dials)
+    if name.startswith("token"):
+        network = token_network(PlanEditMDP(SudokuTask(4)), core=CORES[name], radius=None)
         inputs, shape = observation(PUZZLE, PUZZLE).items(), (200, 64, 16)
         inputs = {key: value.expand(200, -1) for key, value in inputs}
     else:
-        network = vector_network(3, 2, **dials)
+        network = vector_network(3, 2, core=CORES[name], radius=None)
         inputs, shape = torch.ones(200, 3), (200, 64)
     core = randomised(network).core
     core.clamp_()
@@ -139,11 +144,17 @@ def test_uncontracted_cores_promise_nothing():
     assert vector_network(3, 2).core.lipschitz_bound() == np.inf
 
 
-def test_bad_dials_are_named():
+def test_bad_settings_are_named():
     mdp = PlanEditMDP(SudokuTask(4))
-    for keyword, value in (("unroll", 0), ("radius", -1.0), ("contraction", "tight"), ("lipschitz", 1.5)):
-        with pytest.raises(ValueError, match=keyword):
-            token_network(mdp, **{keyword: value})
+    with pytest.raises(ValueError, match="unroll must be at least 1, got 0"):
+        token_network(mdp, unroll=0)
+    with pytest.raises(ValueError, match="radius must be positive or None, got -1.0"):
+        token_network(mdp, radius=-1.0)
+    for core in (CertifiedExactCover, ClampedExactCover):
+        with pytest.raises(ValueError, match=r"lipschitz must be .*got 1\.5"):
+            token_network(mdp, core=core(1.5))
+    with pytest.raises(ValueError, match=r"lipschitz must be .*got 0"):
+        vector_network(3, 2, core=CertifiedDense(0.0))
 
 
 def test_an_edit_is_read_from_its_token_and_the_mean_of_its_cell():
@@ -154,24 +165,17 @@ def test_an_edit_is_read_from_its_token_and_the_mean_of_its_cell():
         assert torch.allclose(network.policy_head(h), network.policy_head.edit(both).flatten(1), atol=1e-5)
 
 
-def test_a_carried_latent_takes_its_own_number_of_inner_steps():
-    mdp = PlanEditMDP(SudokuTask(4))
-    torch.manual_seed(0)
-    network = repair_network(mdp, width=8, hidden=8, unroll=5)
-    with torch.no_grad():
-        network.weight.normal_()
-    grid = np.zeros((3, 16), np.int8)
-    seen = as_tensors(observe(mdp.initial(grid)), torch.device("cpu"))
-    with torch.no_grad():
-        carried = network.run(seen, None, 2, 1).latents[-1]
-        carried[1] = 0.0
-        network.carried_unroll = 3
-        found = network.run(seen, carried, kept=2)
-        on, first = network.run(seen, carried, 3, kept=2), network.run(seen, None, 5, kept=2)
-    for row, expected in enumerate((on, first, on)):
-        assert torch.allclose(found.latents[:, row], expected.latents[:, row], atol=1e-6)
-        assert found.projected[row] == expected.projected[row]
-    with torch.no_grad():
-        # A depth that is asked for holds for all, as does n where nothing is carried.
-        assert torch.equal(network.run(seen, carried, 4, 1).latents, network.run(seen, carried, 4).latents[-1:])
-        assert torch.equal(network.run(seen, None, kept=1).latents, first.latents[-1:])
+@torch.no_grad()
+def test_settled_states_stop_one_by_one_where_a_step_moves_them_less():
+    """Against single steps by hand, state by state."""
+    network = randomised(token_network(PlanEditMDP(SudokuTask(4)), core=CertifiedExactCover(0.7)))
+    plans = edited_plans(np.random.default_rng(0), 6)
+    seen = observation(np.repeat(PUZZLE, 6, axis=0), plans)
+    path = network.run(seen, unroll=60).latents
+    first = path[0].flatten(1).norm(dim=1)
+    moved = torch.cat([first[None], (path[1:] - path[:-1]).flatten(2).norm(dim=2)])
+    settled = network.settle(seen, 0.05)
+    expected = (moved < 0.05).int().argmax(0) + 1
+    assert settled.steps.tolist() == expected.tolist() and settled.steps.min() > 1
+    for row, depth in enumerate(settled.steps):
+        assert torch.allclose(settled.latent[row], path[depth - 1, row], atol=1e-5)
