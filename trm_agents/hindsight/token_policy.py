@@ -111,9 +111,9 @@ class TokenPolicy(RecursivePolicy):
 
     def set_unroll(self, unroll: Any, tolerance: float = 0.01) -> None:
         """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
-        super().set_unroll(unroll, tolerance)
         if unroll == "auto" and self.carries:
             raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
+        super().set_unroll(unroll, tolerance)
 
     def edit_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> Tensor:
         """p(a|s) of the deployed network, (B, n_cells, n_symbols), from z_0 = 0 or read from a latent as it is."""
