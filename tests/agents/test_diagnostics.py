@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from agent_helpers import HINDSIGHT, agent, assert_same_weights, sudoku, weights
+from agent_helpers import agent, assert_same_weights, sudoku, weights
 from stable_baselines3.common.callbacks import BaseCallback
 
-from trm_agents import UPITRM
+from trm_agents import UPITRM, CertifiedExactCover
 from trm_agents.theory.diagnostics import TheoryDiagnostics
 from trm_envs.plan_edit.spaces import observe, states_of
 
-CERTIFIED = {"contraction": "certified", "lipschitz": 0.5}
+CERTIFIED = {"policy_kwargs": {"core": CertifiedExactCover(0.5)}}
 EVERYWHERE = {"residual_mean", "residual_max", "projection_active"}
 OF_MODEL = EVERYWHERE | {"centring_defect", "safe_alpha", "safe_bound"}
 VARIANTS = {
-    "k_step": ({}, OF_MODEL | {"lipschitz_value"}),
-    "hindsight": (HINDSIGHT, OF_MODEL | {"lipschitz_value"}),
-    "certified": ({**HINDSIGHT, **CERTIFIED}, OF_MODEL | {"lipschitz", "lipschitz_value"}),
-    "persistent": ({"latent": "persistent"}, OF_MODEL | {"lipschitz_value"}),
+    "default": ({}, OF_MODEL | {"lipschitz_value"}),
+    "exact": ({}, OF_MODEL | {"lipschitz_value"}),
+    "certified": (CERTIFIED, OF_MODEL | {"lipschitz", "lipschitz_value"}),
+    "hindsight": ({}, OF_MODEL | {"lipschitz_value"}),
+    "hindsight-carried": ({}, OF_MODEL | {"lipschitz_value"}),
+    "hindsight-certified": (CERTIFIED, OF_MODEL | {"lipschitz", "lipschitz_value"}),
 }
 
 
@@ -42,7 +44,7 @@ class Kept(BaseCallback):
 def test_what_is_logged_on_puzzles_and_that_training_does_not_notice(name):
     kwargs, expected = VARIANTS[name]
     kept = Kept()
-    watched = agent(**kwargs).learn(96, callback=[TheoryDiagnostics(), kept])
+    watched = agent(name, **kwargs).learn(96, callback=[TheoryDiagnostics(), kept])
     assert len(kept.logged) == 3
     for logged in kept.logged:
         assert set(logged) == expected and all(np.isfinite(value) for value in logged.values())
@@ -50,7 +52,7 @@ def test_what_is_logged_on_puzzles_and_that_training_does_not_notice(name):
         assert logged["residual_mean"] <= logged["residual_max"]
         if "lipschitz" in expected:
             assert 0.0 < logged["lipschitz"] <= 0.5
-    assert_same_weights(weights(watched), weights(agent(**kwargs).learn(96)))
+    assert_same_weights(weights(watched), weights(agent(name, **kwargs).learn(96)))
 
 
 def test_other_environments_log_the_residual_of_what_happened():
@@ -86,7 +88,7 @@ def test_the_residual_is_that_of_every_successor():
             seen = {key: torch.as_tensor(value) for key, value in observe(state).items()}
             phi = torch.as_tensor(model.mdp.check(state).score, dtype=torch.float32)
             with torch.no_grad():
-                return model.policy.action_probabilities(seen)[0][0].numpy(), float(model.policy.values(seen, phi)[0])
+                return model.policy.action_probabilities(seen)[0].numpy(), float(model.policy.values(seen, phi)[0])
 
     model.learn(64, callback=Look())
     assert found[2]["residual_max"] == pytest.approx(found[3], abs=1e-4)

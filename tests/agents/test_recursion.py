@@ -148,7 +148,7 @@ def test_bad_settings_are_named():
     mdp = PlanEditMDP(SudokuTask(4))
     with pytest.raises(ValueError, match="unroll must be at least 1, got 0"):
         token_network(mdp, unroll=0)
-    with pytest.raises(ValueError, match="radius must be positive or None, got -1.0"):
+    with pytest.raises(ValueError, match=r"radius must be positive or None, got -1\.0"):
         token_network(mdp, radius=-1.0)
     for core in (CertifiedExactCover, ClampedExactCover):
         with pytest.raises(ValueError, match=r"lipschitz must be .*got 1\.5"):

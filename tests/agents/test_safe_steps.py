@@ -9,22 +9,22 @@ import torch
 from agent_helpers import puzzle
 from stable_baselines3.common.env_util import make_vec_env
 
-from trm_agents import UPITRM
+from trm_agents import UPITRM, Distilled, Exact, SafeStep
 from trm_agents.theory.audit import ImprovementAudit
-from trm_agents.upi_trm import iterations
+from trm_agents.upi_trm import conservative
 from trm_agents.upi_trm.safe_step import SampledStep
 
 ID = "trm_envs:SudokuPlanEdit-4x4-v0"
 PUZZLES = np.stack([puzzle(0, 6), puzzle(3, 9)])
 SURELY = 1e-9
 """More than rounding."""
-EXACT = {"conservative": "exact", "n_steps": 12, "batch_size": 32, "n_epochs": 4, "seed": 1, "device": "cpu"}
+SMALL = {"n_steps": 12, "batch_size": 32, "n_epochs": 4, "seed": 1, "device": "cpu"}
 
 
 def agent(**kwargs):
     env = make_vec_env(ID, n_envs=8, seed=0, env_kwargs={"puzzles": PUZZLES, "max_edits": 4})
     env.seed(0)
-    return UPITRM("TRMPolicy", env, **{**EXACT, **kwargs})
+    return UPITRM("TRMPolicy", env, **{**SMALL, **kwargs})
 
 
 def audited(steps, **kwargs):
@@ -34,9 +34,9 @@ def audited(steps, **kwargs):
     return model, audit
 
 
-@pytest.mark.parametrize("alpha", ["safe", 0.3])
+@pytest.mark.parametrize("alpha", [SafeStep(), 0.3], ids=["safe", "constant"])
 def test_every_bound_holds_at_every_step_of_a_run(alpha):
-    _, audit = audited(7 * 96, mixture_alpha=alpha)
+    _, audit = audited(7 * 96, mixture=Exact(alpha))
     assert len(audit.steps) == 7
     for step in audit.steps:
         for name in ("published", "clocked", "one_deviation", "two_deviations", "exact", "exact_one"):
@@ -45,14 +45,14 @@ def test_every_bound_holds_at_every_step_of_a_run(alpha):
         assert step.exact_one <= SURELY or step.rise > 0.0
     assert np.mean([step.exact_one > SURELY for step in audit.steps]) > 0.5
     assert audit.steps[-1].eta > audit.steps[0].eta + 1.0
-    assert all(np.isnan(step.estimated) == (alpha != "safe") for step in audit.steps)
+    assert all(np.isnan(step.estimated) == (alpha == 0.3) for step in audit.steps)
 
 
 def test_the_audit_follows_the_deployed_mixture_and_sees_what_expires():
-    _, audit = audited(2 * 96, mixture_alpha=0.3)
+    _, audit = audited(2 * 96, mixture=Exact(0.3))
     distance, loss = audit.expiry_error()
     assert distance < 1e-6 and loss < 1e-5
-    model, audit = audited(3 * 96, mixture_alpha=0.3, mixture_capacity=2)
+    model, audit = audited(3 * 96, mixture=Exact(0.3, capacity=2))
     distance, loss = audit.expiry_error()
     # Of four snapshots two are left.
     assert 1e-6 < distance <= model.policy.mixture.expiry_bound + 1e-6 < 0.7**2 and loss > 0.0
@@ -72,8 +72,8 @@ def test_hand_computed_sampled_bound():
 
 def test_no_step_is_taken_where_none_is_certain(monkeypatch):
     none = SampledStep(np.array([0]), 1, np.array([-1.0]), 0.99)
-    monkeypatch.setattr(iterations, "sampled_step", lambda *_: (none, 7))
-    model = agent(mixture_alpha="safe", mixture_capacity=2)
+    monkeypatch.setattr(conservative, "sampled_step", lambda *_: (none, 7))
+    model = agent(mixture=Exact(SafeStep(), capacity=2))
     before = {name: value.clone() for name, value in model.policy.mixture.state_dict().items()}
     model.learn(3 * 96)
     assert model.step_size == 0.0 == model.step_bound
@@ -81,14 +81,6 @@ def test_no_step_is_taken_where_none_is_certain(monkeypatch):
         assert torch.equal(value, before[name]), name
 
 
-@pytest.mark.parametrize(
-    "kwargs", [{"conservative": "distill"}, {"advantage": "readout"}, {"mixture_alpha": "sure"}, {"mixture_alpha": 1.5}]
-)
-def test_what_safe_needs(kwargs):
-    with pytest.raises(ValueError, match="mixture_alpha"):
-        agent(**{"mixture_alpha": "safe", **kwargs})
-
-
 def test_an_audit_needs_an_exact_mixture():
-    with pytest.raises(ValueError, match="exact"):
-        audited(96, conservative="distill")
+    with pytest.raises(ValueError, match=r"an audit .* needs UPITRM with mixture=Exact\(\.\.\.\)"):
+        audited(96, mixture=Distilled(0.5))

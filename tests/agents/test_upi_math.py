@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
-from trm_agents.common.action_values import enumerated
+from trm_agents.common.checker_values import enumerated
 from trm_agents.recursion import token_network
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.mixture import SnapshotMixture
@@ -140,7 +140,7 @@ def test_enumeration_does_not_bootstrap_past_the_last_edit():
     assert np.array_equal(*values)
 
 
-def test_prior_blends_the_checker_with_the_value():
+def test_checker_weight_blends_the_checker_with_the_value():
     mdp = PlanEditMDP(SudokuTask(4))
     states = mdp.initial(PUZZLE)
     checks = mdp.check(states)

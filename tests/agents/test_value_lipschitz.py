@@ -5,8 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from trm_agents.hindsight.policies import RepairPolicy
-from trm_agents.upi_trm.policies import MlpPolicy, TRMPolicy
+from trm_agents import CertifiedDense, CertifiedExactCover, MlpPolicy, TokenPolicy, TRMPolicy
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.spaces import observation_space, observe
 from trm_envs.sudoku.env import sudoku_problem
@@ -19,9 +18,10 @@ ROUNDING = 1e-9
 def setting(kind, problem, **kwargs):
     """A policy with random weights, and states of it: some edits into an episode, so that cells are filled."""
     torch.manual_seed(1)
+    kwargs = {"unroll": 4, "width": 8, "mdp": None, **kwargs}
     if kind is MlpPolicy:
         space, actions = spaces.Box(-1, 1, (5,)), spaces.Discrete(3)
-        policy, seen, phi = kind(space, actions, lambda _: 1e-3, width=8, **kwargs), torch.randn(6, 5), torch.zeros(6)
+        policy, seen, phi = kind(space, actions, lambda _: 1e-3, **kwargs), torch.randn(6, 5), torch.zeros(6)
     else:
         mdp, source = PROBLEMS[problem]()
         rng = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def setting(kind, problem, **kwargs):
             actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in mdp.action_mask(states)])
             states = mdp.transition(states, actions).successors
         space, actions = observation_space(mdp), spaces.Discrete(mdp.n_actions)
-        policy = kind(space, actions, lambda _: 1e-3, mdp=mdp, width=8, **kwargs)
+        policy = kind(space, actions, lambda _: 1e-3, **{**kwargs, "mdp": mdp})
         seen = {key: torch.as_tensor(value) for key, value in observe(states).items()}
         phi = torch.as_tensor(mdp.check(states).score)
     with torch.no_grad():
@@ -43,30 +43,16 @@ def setting(kind, problem, **kwargs):
     return policy, seen, phi
 
 
-def value_of(policy, seen, latent):
-    if isinstance(policy, RepairPolicy):
-        hits = policy.averaged.probabilities(policy.averaged.logits(latent[None], seen))[0]
-        return policy._values_of(hits, policy._states(seen))
-    return policy.value_scale * policy.network.read_value(latent)
+CASES = [(TRMPolicy, "sudoku"), (TRMPolicy, "maze"), (TokenPolicy, "sudoku"), (TokenPolicy, "maze"), (MlpPolicy, "")]
+SETTINGS = [(*case, certified) for case in CASES for certified in (False, True)]
 
 
-CASES = [
-    (TRMPolicy, "sudoku", {}),
-    (TRMPolicy, "maze", {}),
-    (RepairPolicy, "sudoku", {}),
-    (RepairPolicy, "maze", {}),
-    (MlpPolicy, "", {}),
-]
-COMMITTEE = (RepairPolicy, "sudoku", {"members": 3})
-SETTINGS = [(*case, contraction) for case in CASES for contraction in ("none", "certified")] + [(*COMMITTEE, "none")]
-
-
-@pytest.mark.parametrize(("kind", "problem", "kwargs"), [*CASES, COMMITTEE])
-def test_no_pair_of_latents_is_valued_further_apart(kind, problem, kwargs):
+@pytest.mark.parametrize(("kind", "problem"), CASES)
+def test_no_pair_of_latents_is_valued_further_apart(kind, problem):
     """Random pairs, then gradient ascent on the ratio, which must come near enough to be an attack."""
-    policy, seen, _ = setting(kind, problem, **kwargs)
+    policy, seen, phi = setting(kind, problem)
     bound = policy.value_lipschitz()
-    shape = policy.network.run(policy.inputs(seen), unroll=1).latents[0].shape
+    shape = policy.evaluator.run(policy.inputs(seen), unroll=1).latents[0].shape
     best = 0.0
     for size in (0.1, 1.0, 10.0):
         z = (size * torch.randn(shape, dtype=torch.float64)).requires_grad_()
@@ -74,7 +60,8 @@ def test_no_pair_of_latents_is_valued_further_apart(kind, problem, kwargs):
         optimizer = torch.optim.Adam([z, other], 0.05 * size)
         for _ in range(60):
             apart = (z - other).flatten(1).norm(dim=1).clamp_min(1e-3)
-            ratios = (value_of(policy, seen, z) - value_of(policy, seen, other)).abs() / apart
+            value, beside = policy.values_of(torch.stack([z, other]), seen, phi)
+            ratios = (value - beside).abs() / apart
             best = max(best, float(ratios.detach().max()))
             optimizer.zero_grad()
             (-ratios.sum()).backward()
@@ -82,26 +69,26 @@ def test_no_pair_of_latents_is_valued_further_apart(kind, problem, kwargs):
     assert 0.02 * bound < best <= bound * (1 + ROUNDING)
 
 
-@pytest.mark.parametrize(("kind", "problem", "kwargs", "contraction"), SETTINGS)
-def test_values_of_two_depths_differ_by_no_more_than_the_path_between_them(kind, problem, kwargs, contraction):
-    policy, seen, phi = setting(kind, problem, contraction=contraction, **kwargs)
-    network = policy.averaged if isinstance(policy, RepairPolicy) else policy.network
+@pytest.mark.parametrize(("kind", "problem", "certified"), SETTINGS)
+def test_values_of_two_depths_differ_by_no_more_than_the_path_between_them(kind, problem, certified):
+    core = CertifiedDense(0.9) if kind is MlpPolicy else CertifiedExactCover(0.9)
+    policy, seen, phi = setting(kind, problem, **({"core": core} if certified else {}))
     with torch.no_grad():
         values = policy.values_by_depth(seen, phi, 12)
-        path = network.run(policy.inputs(seen), unroll=12).latents
+        path = policy.evaluator.run(policy.inputs(seen), unroll=12).latents
         lengths = (path[1:] - path[:-1]).flatten(2).norm(dim=2)
     bound = policy.value_lipschitz()
     for n in range(12):
         for m in range(n + 1, 12):
             assert ((values[n] - values[m]).abs() <= bound * lengths[n:m].sum(0) + ROUNDING).all()
-    if contraction == "certified":
+    if certified:
         # The geometric envelope of the paper: |z_{k+1} - z_k| <= L^k |z_1 - z_0|.
         ratio = policy.core.lipschitz_bound()
         assert (lengths[1:] <= ratio * lengths[:-1] + ROUNDING).all()
 
 
-def test_the_bound_of_a_repair_policy_by_hand():
-    policy, _, _ = setting(RepairPolicy, "sudoku")
+def test_the_bound_of_a_token_policy_by_hand():
+    policy, _, _ = setting(TokenPolicy, "sudoku")
     weight = policy.averaged.readout().detach().norm()
     expected = -np.log(0.99) * np.sqrt(2) / 4 * 4 * float(weight)
     assert policy.value_lipschitz() == pytest.approx(expected)
