@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
-from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search
+from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search, TokenPolicy
 from trm_agents.theory.clamped import ClampedExactCover
-from trm_envs.plan_edit.spaces import observe
+from trm_envs.plan_edit.spaces import observation_space, observe
 
 SOLVED = np.array([1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1], np.int8)
 
@@ -68,6 +69,17 @@ def agent(variant="default", env=None, **kwargs) -> UPITRM | HindsightTRM:
     """A fresh agent of a variant, of one class or the other, in four environments of easy puzzles."""
     make = hindsight_trm if variant in HINDSIGHT_VARIANTS else upi_trm
     return make(env, **{**VARIANTS[variant], **kwargs})
+
+
+def token_policy(mdp, seed=0, steep=True, **kwargs) -> TokenPolicy:
+    """A policy with random weights; `steep` ones read something of a state, fresh ones nothing."""
+    torch.manual_seed(seed)
+    kwargs = {"unroll": 4, "width": 8, **kwargs}
+    made = TokenPolicy(observation_space(mdp), spaces.Discrete(mdp.n_actions), lambda _: 1e-3, mdp=mdp, **kwargs)
+    if steep:
+        torch.nn.init.normal_(made.network.weight)
+        made.averaged.load_state_dict(made.network.state_dict())
+    return made
 
 
 def tensors(states):

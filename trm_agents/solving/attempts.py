@@ -143,10 +143,11 @@ class Attempts:
         for number in range(self.attempts + 1):
             promising = (best.uncertainty < MAX_UNCERTAINTY) | (number == 0)
             rows = np.flatnonzero(promising & ~best.accepted & (tally.calls < most))
+            if number == 1 and len(rows) and self.by.early_unroll is not None:
+                early = self._early(states, rows, tally, self.by.early_unroll)
+                rows = rows[tally.calls[rows] < most]
             if not len(rows):
                 break
-            if number == 1 and self.by.early_unroll is not None:
-                early = self._early(states, rows, tally, self.by.early_unroll)
             seen = states.at(rows)
             if number:
                 before = Before(seen, decoded[rows], None if early is None else early[torch.as_tensor(rows)])
