@@ -95,8 +95,7 @@ class Attempts:
         alive = np.flatnonzero(~solved & (tally.calls < most))
         states, latents = states.at(alive), best.latents[torch.as_tensor(alive)]
         while len(alive):
-            probabilities, latents = self._continue(states, latents, tally, alive)
-            policy = decoding.edit_policy(mdp, probabilities, states, self.policy.beta)
+            policy, latents = self._continue(states, latents, tally, alive)
             step = mdp.transition(states, decoding.greedy(policy, self.policy.beta).cpu().numpy())
             plans[alive], solved[alive] = step.successors.plans, step.checks.solved
             tally.checks[alive] += 1
@@ -129,8 +128,7 @@ class Attempts:
         latents = self._initial(0, count) if state is None else torch.as_tensor(state[0]).clone()
         if len(rows):
             latents[rows] = self._attempt(states.at(rows), Tally.of(len(rows)), inf).latents
-        probabilities, latents = self._continue(states, latents, tally, np.arange(count))
-        policy = decoding.edit_policy(self.mdp, probabilities, states, self.policy.beta)
+        policy, latents = self._continue(states, latents, tally, np.arange(count))
         chosen = decoding.greedy(policy, self.policy.beta) if deterministic else torch.multinomial(policy, 1)[:, 0]
         actions = chosen.cpu().numpy()
         return actions if batched else actions[0], (latents.cpu().numpy(),)
@@ -181,13 +179,16 @@ class Attempts:
         return early
 
     def _continue(self, states: PlanStates, latents: Tensor, tally: Tally, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Edit probabilities of these states, and their latents: those whose plan is refused take more inner steps.
+        """The policy in these states, (B, n_actions), and their latents.
 
-        `rows` are the states' places in the tally.
+        Where the decoded plan is accepted, nothing but its edits has a probability: among equally good edits the policy
+        may prefer another plan's. Where it is refused, the latent takes more inner steps. `rows` are the states' places
+        in the tally.
         """
         observation = tensors_of(states, self.policy.device)
         probabilities, latents = read(self.policy, latents, observation), latents.clone()
-        refused = np.flatnonzero(~self._decode(probabilities, states)[1])
+        plans, accepted = self._decode(probabilities, states)
+        refused = np.flatnonzero(~accepted)
         tally.checks[rows] += 1
         if len(refused):
             unroll, chosen = self.policy.carry_unroll or self.policy.unroll, torch.as_tensor(refused)
@@ -195,7 +196,10 @@ class Attempts:
             latents[chosen] = self.policy.decoder.last(part, latents[chosen], unroll)
             probabilities[chosen] = read(self.policy, latents[chosen], part)
             tally.call(rows[refused], unroll)
-        return probabilities, latents
+        policy = decoding.edit_policy(self.mdp, probabilities, states, self.policy.beta)
+        written = torch.from_numpy(decoding.repairing(self.mdp, states, plans) & accepted[:, None]).to(policy.device)
+        narrowed = torch.where(written, policy, 0.0)
+        return torch.where(narrowed.any(1, keepdim=True), narrowed, policy), latents
 
     def _decode(self, probabilities: Tensor, states: PlanStates) -> tuple[Grids, NDArray[np.bool_]]:
         """The likeliest plans, (B, n_cells), and whether the checker accepts them, (B,)."""

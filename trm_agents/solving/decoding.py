@@ -87,6 +87,13 @@ def choices(mdp: PlanEditMDP, states: PlanStates) -> NDArray[np.bool_]:
     return chosen
 
 
+def repairing(mdp: PlanEditMDP, states: PlanStates, plans: Grids) -> NDArray[np.bool_]:
+    """Which actions write what these plans, (B, n_cells), have in a cell that differs, (B, n_actions)."""
+    edits = (mdp.task.writes(states.plans) == plans[:, :, None]) & ~unchanged(mdp, states)
+    flat: NDArray[np.bool_] = edits.reshape(len(plans), -1)
+    return np.pad(flat, ((0, 0), (0, mdp.n_actions - flat.shape[1])))
+
+
 def softmax_policy(values: Tensor, allowed: Tensor, beta: float) -> Tensor:
     """pi(a|s) proportional to exp(beta A(s, a)) over allowed actions, zero elsewhere, (B, n_actions)."""
     # Finite where nothing is allowed: such rows are discarded.
