@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from agent_helpers import hindsight_trm, sudoku, tensors
+from agent_helpers import hindsight_trm, sudoku, tensors, token_policy
 from stable_baselines3.common.callbacks import BaseCallback
-from test_hindsight_policy import GOAL, PUZZLE, policy_of
 
 from trm_agents import HindsightTRM, Search
 from trm_agents.hindsight import fitting
@@ -14,9 +13,12 @@ from trm_agents.hindsight.memory import HindsightMemory, Sample, repairs
 from trm_agents.recursion import plan_decoder
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.sudoku.env import sudoku_problem
+from trm_envs.sudoku.solver import solve
 from trm_envs.sudoku.task import SudokuTask
 
 MDP = PlanEditMDP(SudokuTask(4))
+PUZZLE = np.array([1, 0, 0, 0, 0, 0, 3, 0, 0, 4, 0, 0, 0, 0, 0, 2], np.int8)
+GOAL = solve(PUZZLE[None])[0][0]
 
 
 def test_losses_by_hand():
@@ -79,7 +81,7 @@ def one_solved():
 
 @pytest.mark.parametrize(("gradient", "last"), [(5, {2, 3, 4, 5}), (2, {2})])
 def test_training_depths_are_drawn_from_their_range(monkeypatch, gradient, last):
-    policy = policy_of(MDP, unroll=3)
+    policy = token_policy(MDP, unroll=3)
     ran, run = [], policy.network.run
 
     def counting(observation, latent=None, unroll=None, kept=None):
@@ -99,7 +101,7 @@ def test_training_depths_are_drawn_from_their_range(monkeypatch, gradient, last)
 
 def test_gradients_flow_through_the_last_steps_alone():
     """Against the whole unroll with its latent cut off by hand where gradients are to begin."""
-    policy, by_hand = policy_of(MDP, unroll=5), policy_of(MDP, unroll=5)
+    policy, by_hand = token_policy(MDP, unroll=5), token_policy(MDP, unroll=5)
     by_hand.load_state_dict(policy.state_dict())
     for one in (policy, by_hand):
         one.optimizer = torch.optim.SGD(one.network.parameters(), 1.0)
@@ -118,7 +120,7 @@ def test_gradients_flow_through_the_last_steps_alone():
 
 
 def test_the_deployed_weights_are_a_plain_mean_at_first_and_then_decay(monkeypatch):
-    policy, decays = policy_of(MDP), []
+    policy, decays = token_policy(MDP), []
     monkeypatch.setattr(policy, "average", decays.append)
     fit(policy, one_solved(), 3, 0, settings(ema_decay=0.6), np.random.default_rng(0))
     fit(policy, one_solved(), 1, 3, settings(ema_decay=0.6), np.random.default_rng(0))
@@ -146,7 +148,7 @@ def test_carried_latents_come_from_earlier_plans():
 
 @pytest.mark.parametrize("carry_unroll", [None, 2])
 def test_training_states_of_a_policy_that_carries_start_from_another_plans_latent(carry_unroll, monkeypatch):
-    policy = policy_of(MDP, unroll=3, carry_unroll=carry_unroll)
+    policy = token_policy(MDP, unroll=3, carry_unroll=carry_unroll)
     seen, run = [], policy.network.run
 
     def watching(observation, latent=None, unroll=None, kept=None):

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from agent_helpers import tensors
+from agent_helpers import tensors, token_policy
 from gymnasium import spaces
 
 from trm_agents import TokenPolicy
@@ -14,7 +14,7 @@ from trm_agents.solving.decoding import TIE
 from trm_agents.upi_trm import improvement
 from trm_envs.maze.env import maze_problem
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import observation_space, observe
+from trm_envs.plan_edit.spaces import observe
 from trm_envs.sudoku.env import sudoku_problem
 from trm_envs.sudoku.solver import solve
 from trm_envs.sudoku.task import SudokuTask
@@ -27,16 +27,6 @@ PROBLEMS = {
     "consistent": lambda: sudoku_problem(4, legal_actions="consistent"),
     "maze": lambda: maze_problem(5),
 }
-
-
-def policy_of(mdp, seed=0, **kwargs):
-    """A policy with random weights that depend on the state."""
-    torch.manual_seed(seed)
-    kwargs = {"unroll": 4, "width": 8, **kwargs}
-    made = TokenPolicy(observation_space(mdp), spaces.Discrete(mdp.n_actions), lambda _: 1e-3, mdp=mdp, **kwargs)
-    torch.nn.init.normal_(made.network.weight)
-    made.averaged.load_state_dict(made.network.state_dict())
-    return made
 
 
 def states_on(plans, remaining=9):
@@ -61,7 +51,7 @@ def some_states(name, count=6):
 @torch.no_grad()
 def test_policy_is_the_candidate_of_its_exactly_centred_gains(name):
     mdp, states = some_states(name)
-    policy, seen = policy_of(mdp), tensors(states)
+    policy, seen = token_policy(mdp), tensors(states)
     probabilities = policy.action_probabilities(seen)
     gains = decoding.gains(mdp, policy.edit_probabilities(seen), states)
     mask, chosen = torch.from_numpy(mdp.action_mask(states)), probabilities > 0
@@ -80,7 +70,7 @@ def test_gain_of_an_edit_is_its_probability_minus_that_of_leaving_the_cell():
     """Action by action, with erasing and stopping, from the probabilities alone."""
     task = SudokuTask(4, can_erase=True)
     mdp, plans = PlanEditMDP(task, stop_action="noop"), some_plans(5)
-    policy, states = policy_of(mdp), states_on(plans)
+    policy, states = token_policy(mdp), states_on(plans)
     p = policy.edit_probabilities(tensors(states))
     gains, likely = decoding.gains(mdp, p, states).numpy(), p.numpy()
     for row, plan in enumerate(plans):
@@ -95,7 +85,7 @@ def test_gain_of_an_edit_is_its_probability_minus_that_of_leaving_the_cell():
 @torch.no_grad()
 def test_edits_that_change_nothing_have_no_probability():
     mdp = PlanEditMDP(SudokuTask(4))
-    policy, plans = policy_of(mdp), some_plans(20)
+    policy, plans = token_policy(mdp), some_plans(20)
     probabilities = policy.action_probabilities(tensors(states_on(plans))).view(20, 16, 4)
     rows, cells = np.nonzero((plans > 0) & (PUZZLE == 0))
     assert len(rows) and (probabilities[rows, cells, plans[rows, cells] - 1] == 0).all()
@@ -103,21 +93,21 @@ def test_edits_that_change_nothing_have_no_probability():
 
 def test_the_first_of_equally_good_edits_is_taken():
     mdp = PlanEditMDP(SudokuTask(4))
-    policy = policy_of(mdp)
+    policy = token_policy(mdp)
     near, far = np.exp(policy.beta * TIE * np.array([0.9, 1.1]))
     rows = [[0.2, 0.2 * near, 0.1], [0.2, 0.2 * far, 0.1], [0.0, 0.3, 0.3 * near]]
     assert policy.greedy(torch.tensor(rows, dtype=torch.float64)).tolist() == [0, 1, 1]
     # All edits of an empty grid are the same but for symmetries, whatever rounding makes of them at a depth.
     empty = observe(mdp.initial(np.zeros((1, 16), np.int8)))
     for seed, unroll in product(range(4), (1, 2, 5, 16)):
-        other = policy_of(mdp, seed, unroll=unroll)
+        other = token_policy(mdp, seed, unroll=unroll)
         assert other.predict(dict(empty), deterministic=True)[0].tolist() == [0]
 
 
 @torch.no_grad()
 def test_value_counts_the_cells_that_are_not_right():
     mdp = PlanEditMDP(SudokuTask(4))
-    policy = policy_of(mdp)
+    policy = token_policy(mdp)
     policy.averaged.weight.zero_()
     # Twelve blanks, none of them right.
     assert float(policy.values(tensors(mdp.initial(PUZZLE[None])), torch.tensor([3.5]))) == pytest.approx(
@@ -128,7 +118,7 @@ def test_value_counts_the_cells_that_are_not_right():
 @torch.no_grad()
 def test_value_is_that_of_the_expected_edits_by_hand():
     mdp, states = PlanEditMDP(SudokuTask(4)), states_on(some_plans(6))
-    policy, seen = policy_of(mdp), tensors(states)
+    policy, seen = token_policy(mdp), tensors(states)
     likely, values = policy.edit_probabilities(seen).numpy(), policy.values(seen, torch.zeros(6)).numpy()
     for row, plan in enumerate(states.plans):
         wrong = sum(1.0 - (likely[row, c, plan[c] - 1] if plan[c] else 0.0) for c in np.flatnonzero(PUZZLE == 0))
@@ -138,7 +128,7 @@ def test_value_is_that_of_the_expected_edits_by_hand():
 @torch.no_grad()
 def test_behaviour_leans_on_the_checker_and_counts_its_queries():
     mdp = PlanEditMDP(SudokuTask(4))
-    policy, states = policy_of(mdp), mdp.initial(PUZZLE[None])
+    policy, states = token_policy(mdp), mdp.initial(PUZZLE[None])
     seen = tensors(states)
     # The averaged weights are deployed and collect, not the latest.
     policy.network.weight.fill_(3.0)
@@ -158,7 +148,7 @@ def test_behaviour_leans_on_the_checker_and_counts_its_queries():
 def test_behaviour_in_between_mixes_gains_with_the_checkers_values():
     """By the MDP itself: pi ~ exp(beta ((1 - rho)(p - q) + rho Q)), Q = r - gamma C_max where the episode continues."""
     mdp, states = PlanEditMDP(SudokuTask(4)), states_on(some_plans(3), remaining=5)
-    policy, seen = policy_of(mdp), tensors(states)
+    policy, seen = token_policy(mdp), tensors(states)
     gains = decoding.gains(mdp, policy.edit_probabilities(seen), states).numpy()
     found, rho = policy.behaviour(seen, 0.3).probabilities.numpy(), 0.3
     for row in range(3):
@@ -174,7 +164,7 @@ def test_behaviour_in_between_mixes_gains_with_the_checkers_values():
 
 @torch.no_grad()
 def test_deployed_weights_are_an_average():
-    policy = policy_of(PlanEditMDP(SudokuTask(4)))
+    policy = token_policy(PlanEditMDP(SudokuTask(4)))
     policy.averaged.weight.fill_(1.0)
     policy.network.weight.fill_(3.0)
     policy.average(0.75)
@@ -186,7 +176,7 @@ def test_deployed_weights_are_an_average():
 def test_a_carried_latent_takes_its_own_number_of_inner_steps():
     """First states take n from zero, others `carry_unroll` from the latent that is handed in; both by the network."""
     mdp, states = PlanEditMDP(SudokuTask(4)), states_on(some_plans(4))
-    policy, seen = policy_of(mdp, unroll=5, carry_unroll=3), tensors(states)
+    policy, seen = token_policy(mdp, unroll=5, carry_unroll=3), tensors(states)
     first = np.array([True, False, False, True])
     _, before = policy.predict(observe(states_on(some_plans(4, seed=8))))
     actions, after = policy.predict(observe(states), before, first, deterministic=True)
@@ -206,7 +196,7 @@ def test_a_carried_latent_takes_its_own_number_of_inner_steps():
 
 def test_one_observation_at_a_time_carries_too():
     mdp, states = PlanEditMDP(SudokuTask(4)), states_on(some_plans(1))
-    policy = policy_of(mdp, carry_unroll=2)
+    policy = token_policy(mdp, carry_unroll=2)
     batch, single = observe(states), {key: value[0] for key, value in observe(states).items()}
     actions, state = policy.predict(batch, deterministic=True)
     action, alone = policy.predict(single, deterministic=True)
@@ -218,7 +208,7 @@ def test_one_observation_at_a_time_carries_too():
 @torch.no_grad()
 def test_collecting_and_values_start_from_zero_even_where_latents_are_carried():
     mdp, states = PlanEditMDP(SudokuTask(4)), states_on(some_plans(4))
-    carries, plain = policy_of(mdp, carry_unroll=2), policy_of(mdp)
+    carries, plain = token_policy(mdp, carry_unroll=2), token_policy(mdp)
     seen = tensors(states)
     carries.predict(observe(states))
     assert torch.equal(carries.behaviour(seen, 0.0).probabilities, plain.behaviour(seen, 0.0).probabilities)

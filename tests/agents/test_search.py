@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
-import torch
 from search_helpers import maze_solutions, mazes, sudokus
 
-from trm_agents.solving import policy_proposer, search, uniform_proposer
+from trm_agents.solving import search, uniform_proposer
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.solver import solve
@@ -33,13 +30,13 @@ class Guide:
         self.asked += [x.tobytes() for x in states.instances]
         self.remaining += states.remaining_edits.tolist()
         goal = np.stack([self.plans[x.tobytes()] for x in states.instances])
-        hit = self.task.writes(states.plans) == goal[:, :, None]
-        symbols = hit.shape[2]
+        label = self.task.writes(states.plans) == goal[:, :, None]
+        symbols = label.shape[2]
         wrong = (1 - self.right) / max(1, symbols - 1)
-        out = np.where(hit, self.right, wrong)
+        out = np.where(label, self.right, wrong)
         for row, plan in enumerate(states.plans):
             # The noise is a function of the state alone.
-            noise = np.random.default_rng(plan.view(np.uint8).astype(np.uint32)).random(hit.shape[1:])
+            noise = np.random.default_rng(plan.view(np.uint8).astype(np.uint32)).random(label.shape[1:])
             out[row] = (1 - self.noise) * out[row] + self.noise * noise / symbols
         return out
 
@@ -360,36 +357,6 @@ def test_guesses_out_of_reach_do_not_count():
 def test_guesses_that_are_no_plans_are_refused(guess, message):
     with pytest.raises(ValueError, match=message):
         search(SMALL, sudokus(4, 2), uniform_proposer(SMALL), guesser=guess)
-
-
-class Policy:
-    """What `policy_proposer` asks of a policy."""
-
-    training = True
-
-    def set_training_mode(self, mode):
-        self.training = mode
-
-    def obs_to_tensor(self, observation):
-        return {key: torch.as_tensor(value) for key, value in observation.items()}, True
-
-    def hit_probabilities(self, observation):
-        assert not self.training and not torch.is_grad_enabled()
-        # Knows how many edits are left: with all of them, no cell is right as it is.
-        return torch.full((len(observation["plan"]), 16, 4), 0.25) * (observation["remaining_edits"][:, :, None] > 0)
-
-
-def test_a_policy_guides_through_its_hit_probabilities():
-    instances = sudokus(4, 5)
-    found = search(SMALL, instances, policy_proposer(Policy()), 50)
-    expected = search(SMALL, instances, uniform_proposer(SMALL), 50)
-    assert found.solved.all() and found.calls.tolist() == expected.calls.tolist()
-
-
-@pytest.mark.parametrize("policy", [SimpleNamespace(), SimpleNamespace(hit_probabilities=None)])
-def test_a_policy_without_them_is_refused(policy):
-    with pytest.raises(ValueError, match=r"has no hit_probabilities .* hindsight"):
-        policy_proposer(policy)
 
 
 def test_a_search_for_all_solutions_finds_all_solutions():
