@@ -1,0 +1,91 @@
+"""All shipped agents choose the actions that version 0.1 chose with the same weights.
+
+`data/zoo_old_actions.npz` holds, for some test puzzles of each agent (NAME/rows), the greedy actions of its policy with
+the attempts that it made by itself then (NAME/attempts/actions, -1 after an episode's end) and without them
+(NAME/policy/actions), and which puzzles they solved.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from benchmarks.protocol.suites import pool, suite
+from trm_agents import Attempts, HindsightTRM, presets, zoo
+from trm_envs.plan_edit.spaces import observe
+
+RECORDED = np.load(Path(__file__).parent / "data" / "zoo_old_actions.npz")
+AGENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "upi-trm-maze-15x15": ("maze-15x15", {}),
+    "upi-trm-sudoku-16x16": ("sudoku-16x16", {}),
+    "upi-trm-sudoku-4x4": ("sudoku-4x4-minimal", {}),
+    "upi-trm-sudoku-9x9": ("sudoku-9x9-hard", {}),
+}
+"""Suite and keywords of the attempts that the agent made by itself, as JSON; none: it made none."""
+
+
+class Shipped(NamedTuple):
+    """An agent and the puzzles that it was recorded on."""
+
+    model: HindsightTRM
+    mdp: Any
+    instances: Any
+    solver: Any
+    """With the attempts that it made by itself, or None."""
+
+
+@pytest.fixture(name="shipped", scope="module", params=AGENTS)
+def loaded(request) -> tuple[str, Shipped]:
+    name = request.param
+    suite_name, keywords = AGENTS[name]
+    about = suite(suite_name)
+    test = pool(about.env_id, about.env_kwargs, "test")
+    env = gym.make(f"trm_envs:{about.env_id}", **about.env_kwargs)
+    model = HindsightTRM.load(zoo.AGENTS / f"{name}.zip", env=env, device="cpu")
+    solver = Attempts(model, **presets.solver_keywords(keywords)) if keywords else None
+    return name, Shipped(model, test.mdp, test.instances[RECORDED[f"{name}/rows"]], solver)
+
+
+def differing(agent, shipped: Shipped, actions) -> tuple[int, Any]:
+    """How many actions differ where the recorded ones are played, and which puzzles those solve."""
+    states, alive, state, wrong = shipped.mdp.initial(shipped.instances), np.arange(len(actions)), None, 0
+    solved = np.zeros(len(actions), np.bool_)
+    for step in range(actions.shape[1]):
+        if not len(alive):
+            break
+        chosen, state = agent.predict(observe(states), state, deterministic=True)
+        recorded = actions[alive, step].astype(np.int64)
+        wrong += int((chosen != recorded).sum())
+        move = shipped.mdp.transition(states, recorded)
+        solved[alive] = move.checks.solved
+        on = np.flatnonzero(~move.terminated)
+        alive, states = alive[on], move.successors.at(on)
+        state = None if state is None else tuple(part[on] for part in state)
+    assert not len(alive)
+    return wrong, solved
+
+
+def test_every_shipped_agent_was_recorded():
+    assert set(AGENTS) == {key.partition("/")[0] for key in RECORDED} == set(zoo.names())
+
+
+def test_the_policy_alone_acts_as_the_old_policy_without_attempts(shipped):
+    name, agent = shipped
+    actions = RECORDED[f"{name}/policy/actions"]
+    wrong, solved = differing(agent.model, agent, actions)
+    assert wrong == 0 < (actions >= 0).sum()
+    assert np.array_equal(solved, RECORDED[f"{name}/policy/solved"])
+
+
+def test_attempts_act_and_solve_as_the_old_policy_with_attempts(shipped):
+    name, agent = shipped
+    actions, expected = RECORDED[f"{name}/attempts/actions"], RECORDED[f"{name}/attempts/solved"]
+    wrong, solved = differing(agent.solver or agent.model, agent, actions)
+    assert wrong == 0 < (actions >= 0).sum()
+    assert np.array_equal(solved, expected)
+    if agent.solver is not None:
+        assert np.array_equal(agent.solver.solve(agent.instances).solved, expected)
