@@ -19,6 +19,7 @@ from benchmarks.protocol.published import PUBLISHED, ablations, published
 from benchmarks.protocol.rows import UNIFORM, ComputeRow, CurveRow, ResultRow, TuningRow
 from benchmarks.protocol.stats import LEVEL
 from benchmarks.protocol.suites import SUITES, suite
+from benchmarks.protocol.trials import trials
 from benchmarks.reporting import overview, tables
 from benchmarks.reporting.ablations import compared
 from benchmarks.reporting.parts import PARTS, parts, shipped_pool
@@ -26,7 +27,6 @@ from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.summary import Summary, against, lasting, success_on, summarise
 from benchmarks.reporting.tables import COLUMNS, Column
 from benchmarks.reporting.targets import TARGETS, Target, Verdict, greedy, judge, searched
-from benchmarks.running.tuning import trials
 from trm_envs.plan_edit.task import Grids
 
 TRIED = ROOT / "docs" / "tried.md"
