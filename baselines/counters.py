@@ -12,7 +12,7 @@ COUNTS = ("num_timesteps", "gradient_steps_done", "model_queries")
 
 
 def count_gradient_steps(model: BaseAlgorithm) -> None:
-    """Count every optimiser step of a model of SB3's from now on, in `model.gradient_steps_done`; ours count by themselves.
+    """Count every optimiser step of an SB3 model from now on, in `model.gradient_steps_done`; ours count themselves.
 
     The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
     `load` (`Method.load` does). SB3's own `_n_updates` counts epochs for PPO.
@@ -33,7 +33,9 @@ def gradient_steps(model: BaseAlgorithm) -> int:
         ValueError: the model was not made or loaded by a row of `baselines`.
     """
     if not hasattr(model, "gradient_steps_done"):
-        raise ValueError("this model does not count its gradient steps: make or load it by its row of baselines.METHODS")
+        raise ValueError(
+            "this model does not count its gradient steps: make or load it by its row of baselines.METHODS"
+        )
     return int(model.gradient_steps_done)
 
 

@@ -225,9 +225,7 @@ class Method:
             raise ValueError(f"unroll must be at least 1, got {unroll}")
         if unroll is not None and not recursive_networks(model):
             raise ValueError(f"unroll={unroll} needs a recursive network, which {self.name!r} lacks; leave it out")
-        return ModelAgent(
-            model, mdp, rng, unroll, tolerance, one_hot=self.observation == "one_hot", masks=self.masks
-        )
+        return ModelAgent(model, mdp, rng, unroll, tolerance, one_hot=self.observation == "one_hot", masks=self.masks)
 
     @property
     def has_solvers(self) -> bool:
@@ -250,8 +248,8 @@ class Method:
         """
         if not self.has_solvers:
             raise ValueError(
-                f"models of {self.name!r} cannot be solved with: only those of HindsightTRM tell the probabilities that "
-                f"{kind} needs; leave out {kind}"
+                f"models of {self.name!r} cannot be solved with: only those of HindsightTRM tell the probabilities "
+                f"that {kind} needs; leave out {kind}"
             )
         return ModelSolver(model, mdp, env_id, kind, budget, unroll)
 

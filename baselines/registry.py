@@ -40,8 +40,17 @@ def _maskable(
     """A row of MaskablePPO with an MLP at a legal-action level."""
     algorithm = "sb3_contrib:MaskablePPO"
     return Method(
-        name, algorithm, "MlpPolicy", "one_hot", 16, hyperparameters, masks=True, legal_actions=legal_actions,
-        colour=colour, knows=("masks",), **more,
+        name,
+        algorithm,
+        "MlpPolicy",
+        "one_hot",
+        16,
+        hyperparameters,
+        masks=True,
+        legal_actions=legal_actions,
+        colour=colour,
+        knows=("masks",),
+        **more,
     )
 
 
@@ -50,14 +59,26 @@ def _recursive(
 ) -> Method:
     """A row of SB3's or of sb3-contrib's with our recursive network."""
     return Method(
-        name, algorithm, policy, "dict", n_envs, hyperparameters,
+        name,
+        algorithm,
+        policy,
+        "dict",
+        n_envs,
+        hyperparameters,
         **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, **more},
     )
 
 
 def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> Method:
     return _recursive(
-        name, "sb3_contrib:MaskablePPO", _MASKABLE, 16, colour, tuned.TRM_PPO, masks=True, legal_actions=legal_actions,
+        name,
+        "sb3_contrib:MaskablePPO",
+        _MASKABLE,
+        16,
+        colour,
+        tuned.TRM_PPO,
+        masks=True,
+        legal_actions=legal_actions,
         knows=("masks", "groups"),
     )
 
@@ -131,9 +152,7 @@ LINES: dict[str, Line] = {
         Line("random", "baselines.lines:RandomLegal", 0, knows=("masks",)),
         Line("random_consistent", "baselines.lines:RandomConsistent", 1, knows=("masks",)),
         Line("checker_greedy", "baselines.lines:CheckerGreedy", 2, knows=("model", "checker"), compared=True),
-        Line(
-            "singles", "baselines.logic:singles_line", 4, ("SudokuPlanEdit",), drawn_once=True, knows=("puzzle",)
-        ),
+        Line("singles", "baselines.logic:singles_line", 4, ("SudokuPlanEdit",), drawn_once=True, knows=("puzzle",)),
         Line(
             "solver",
             "baselines.logic:solver_line",

@@ -36,9 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=float, default=TOLERANCE, metavar="X", help="auto: how much a value may still change"
     )
     solver = parser.add_mutually_exclusive_group()
-    for name, what in (("attempts", "make N attempts at each puzzle"), ("search", "search with N network calls a puzzle")):
+    for name, what in (
+        ("attempts", "make N attempts at each puzzle"),
+        ("search", "search with N network calls a puzzle"),
+    ):
         solver.add_argument(
-            f"--{name}", type=arguments.not_negative, default=0, metavar="N", help=f"{what} (default: 0, the policy alone)"
+            f"--{name}",
+            type=arguments.not_negative,
+            default=0,
+            metavar="N",
+            help=f"{what} (default: 0, the policy alone)",
         )
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
@@ -49,9 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    method, trained_with = models.trained(
-        options.model, arguments.contestants(options.contestants), options.algo
-    )
+    method, trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)
     level = options.legal_actions or trained_with.get("legal_actions", "givens")
     if not options.puzzles.is_file():
         raise ValueError(f"there is no puzzle file {options.puzzles}")

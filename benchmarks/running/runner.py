@@ -161,7 +161,9 @@ class Runner:
 
     def _start(self, job: Job, progress: Progress) -> None:
         first = job[0]
-        seeds, algos = (",".join(dict.fromkeys(values)) for values in zip(*((str(c.seed), c.algo) for c in job), strict=True))
+        seeds, algos = (
+            ",".join(dict.fromkeys(values)) for values in zip(*((str(c.seed), c.algo) for c in job), strict=True)
+        )
         words = ["--out", str(self.folder.root), "--suite", first.suite, "--algos", algos, "--kind", first.kind]
         words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
         task = progress.add_task(f"{first.suite} {algos} seed {seeds}", total=_cost(job))

@@ -189,9 +189,7 @@ def train(
     def save(name: str, seconds: float) -> None:
         models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
 
-    checkpoint = (
-        (lambda seconds: save("checkpoint.zip", seconds)) if method.resumes_exactly else None
-    )
+    checkpoint = (lambda seconds: save("checkpoint.zip", seconds)) if method.resumes_exactly else None
     callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:

@@ -138,4 +138,3 @@ def _row(suite: Suite, puzzles: Pool, guide: Guide, plan: Plan, threads: int, co
         command=command,
         **provenance()._asdict(),
     )
-

@@ -110,7 +110,7 @@ def generator_rate(count: int = PUZZLES) -> Rate:
 
 
 def training_rate(suite_name: str, warm_up: int = WARM_UP_STEPS, steps: int = TRAINING_STEPS) -> Rate:
-    """Environment steps a second of training `hindsight_trm` end to end, once its memory holds something to learn from."""
+    """Environment steps a second of training `hindsight_trm` whole, once its memory holds something to learn from."""
     import torch
 
     import baselines
