@@ -205,7 +205,7 @@ class ModelAgent(Agent):
         if not networks:
             return Cost.of(n, 1)
         if self.unroll == "auto":
-            return Cost.of(n, 1)._replace(inner_steps=policy.settled.cpu().numpy())
+            return Cost.of(n, 1)._replace(inner_steps=policy.last_depths.cpu().numpy())
         mixture = getattr(policy, "mixture", None)
         passes = 1 if mixture is None else int((mixture.weights > 0).sum())
         steps = policy.carry_unroll if carried else networks[0].unroll
