@@ -1,7 +1,7 @@
 """Tables of the README and of pages like it, from published rows and from the zoo's cards.
 
-A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`, a suite's
-name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
+A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`, `headline`
+(a sentence), a suite's name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow, SpeedRow
 from benchmarks.reporting import overview, tables
+from benchmarks.reporting.sentences import WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
-RESULTS = "docs/results.md"
-"""The page that has a section for each suite, seen from the README."""
+RESULTS = {"overview": "docs/results/", "overview:site": "results/"}
+"""Where the suites' pages are, seen from the README and from the site's first page."""
 BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
@@ -50,8 +51,10 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         from benchmarks.studies import theory_tables
 
         content = theory_tables.table(name, folder / "theory")
-    elif name == "overview":
-        content = overview.table(published(ResultRow, folder), RESULTS)
+    elif name in RESULTS:
+        content = overview.table(published(ResultRow, folder), RESULTS[name], overview.HEADLINES)
+    elif name == "headline":
+        content = sentences(WORDS, Numbers(published(ResultRow, folder)), only=name)[name]
     else:
         rows = [row for row in published(ResultRow, folder) if row.suite == name]
         content = tables.markdown_summaries(summarise(rows)) if rows else ""
