@@ -48,6 +48,14 @@ def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES
     return tables.markdown(_heads(), shown) if shown else ""
 
 
+def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
+    """Every line of a method's row, its solver lines included and variants left out; empty where there is none."""
+    lines = [line for line in summarise(rows) if line.algo.partition("+")[0] == method]
+    ordered = sorted(lines, key=lambda line: (list(SUITES).index(line.suite), line.steps, is_solver(line.algo)))
+    shown = [_line(Glance(line.suite, line.steps, [line], []), line, page)[:-1] for line in ordered]
+    return tables.markdown(_heads()[:-1], shown) if shown else ""
+
+
 def glance(suite: str, lines: list[Summary]) -> Glance | None:
     """A suite's overview; None where our methods have no rows. Of budgets with as many methods it takes the largest."""
     contestants = [line for line in lines if not line.is_reference]
