@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmarks.protocol.provenance import pool_hash
+from benchmarks.protocol.rows import Renamed
 from benchmarks.protocol.suites import Pool
 from trm_agents import UPITRM
 from trm_agents.theory.certificate import Certificate, certify
@@ -22,7 +23,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class CertificateRow(Certificate):
+class CertificateRow(Renamed, Certificate):
     """One instance of one model."""
 
     model: str
@@ -34,7 +35,7 @@ class CertificateRow(Certificate):
     float32_error: float
     """sup |U_n in float32 - U_n in float64|: what the bounds, which are checked on the latter, leave out."""
     commit: str
-    schema: str = "certificate/1"
+    schema: str = "certificate/2"
 
     @property
     def key(self) -> tuple[str, str, int]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from baselines import agent_of
 from baselines.agents import facing, unrolled
 from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.rows import Renamed
 from benchmarks.protocol.suites import Pool
 from trm_agents import UPITRM
 from trm_agents.common.collection import as_tensors
@@ -47,7 +48,7 @@ CHUNK = 256
 
 
 @dataclass(frozen=True)
-class DepthRow:
+class DepthRow(Renamed):
     """One model at one depth m, against the depth n that it was trained at, on one set of states."""
 
     suite: str
@@ -85,7 +86,7 @@ class DepthRow:
     envelope: float
     """L_V C_z L_z^n (1 - L_z^(m-n)) / (1 - L_z), with the smaller depth as n."""
     commit: str
-    schema: str = "depth/2"
+    schema: str = "depth/3"
 
     @property
     def key(self) -> tuple[str, str, int, int, str, int]:
