@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting import tables
@@ -23,15 +24,12 @@ class Glance(NamedTuple):
 
     suite: str
     steps: int
-    ours: list[Summary]
-    """The best of our policies, then the best of our solvers; whichever has rows."""
+    policy: Summary | None
+    """The best of our methods, its policy alone."""
+    solver: Summary | None
+    """The best solver with the same method's model."""
     others: list[Summary]
     """The other trained policies, from best to worst."""
-
-
-def is_solver(algo: str) -> bool:
-    """Whether the line spends test-time compute beyond one network pass an edit (`ROW+attempts=127`)."""
-    return "+" in algo
 
 
 def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES) -> str:
@@ -44,15 +42,15 @@ def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES
     """
     lines = summarise(rows)
     found = [glance(name, [line for line in lines if line.suite == name]) for name in suites]
-    shown = [_line(one, line, page) for one in found if one is not None for line in one.ours]
+    shown = [row for one in found if one is not None for row in _lines(one, page)]
     return tables.markdown(_heads(), shown) if shown else ""
 
 
 def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
     """Every line of a method's row, its solver lines included and variants left out; empty where there is none."""
-    lines = [line for line in summarise(rows) if line.algo.partition("+")[0] == method]
-    ordered = sorted(lines, key=lambda line: (list(SUITES).index(line.suite), line.steps, is_solver(line.algo)))
-    shown = [_line(Glance(line.suite, line.steps, [line], []), line, page)[:-1] for line in ordered]
+    lines = [line for line in summarise(rows) if named(line.algo).method == method]
+    ordered = sorted(lines, key=lambda line: (list(SUITES).index(line.suite), line.steps, named(line.algo).budget))
+    shown = [[f"[{line.suite}]({page}{line.suite}.md)", tables.count(line.steps), *_cells(line)] for line in ordered]
     return tables.markdown(_heads()[:-1], shown) if shown else ""
 
 
@@ -64,11 +62,16 @@ def glance(suite: str, lines: list[Summary]) -> Glance | None:
         return None
     steps = max(budgets, key=lambda steps: (sum(line.steps == steps for line in contestants), steps))
     here = [line for line in contestants if line.steps == steps]
-    ours = [line for line in here if line.algo.startswith(OURS)]
-    policies = [line for line in ours if not is_solver(line.algo)]
-    solvers = [line for line in ours if is_solver(line.algo)]
-    others = [line for line in here if not line.algo.startswith(OURS) and not is_solver(line.algo)]
-    return Glance(suite, steps, [*policies[:1], *solvers[:1]], others)
+    best = next(line for line in here if line.algo.startswith(OURS))
+    trained = [line for line in here if named(line.algo).method == named(best.algo).method]
+    others = [line for line in here if not line.algo.startswith(OURS) and not named(line.algo).solver]
+    return Glance(
+        suite,
+        steps,
+        policy=next((line for line in trained if not named(line.algo).solver), None),
+        solver=next((line for line in trained if named(line.algo).solver), None),
+        others=others,
+    )
 
 
 def _columns() -> list[tables.Column]:
@@ -79,12 +82,20 @@ def _heads() -> list[str]:
     return ["suite", "env steps", "method", *(column.head for column in _columns()), "best other method"]
 
 
-def _line(one: Glance, line: Summary, page: str) -> list[str]:
-    """One row; what is true of the whole suite stands in its first row only."""
-    first = line is one.ours[0]
-    cells = [tables.rate(line.success) if column.head == "success" else column.cell(line) for column in _columns()]
-    suite = [f"[{one.suite}]({page}{one.suite}.md)", tables.count(one.steps)] if first else ["", ""]
-    return [*suite, line.algo, *cells, _best_other(one) if first else ""]
+def _lines(one: Glance, page: str) -> list[list[str]]:
+    """One row a line; what is true of the whole suite stands in the first only."""
+    shared = [f"[{one.suite}]({page}{one.suite}.md)", tables.count(one.steps)]
+    rows = [_cells(line) for line in (one.policy, one.solver) if line is not None]
+    if one.policy is None and one.solver is not None:
+        rows.insert(0, [named(one.solver.algo).method, "not measured", *[""] * (len(_columns()) - 1)])
+    ends = [_best_other(one), *[""] * (len(rows) - 1)]
+    return [[*(["", ""] if i else shared), *cells, end] for i, (cells, end) in enumerate(zip(rows, ends, strict=True))]
+
+
+def _cells(line: Summary) -> list[str]:
+    """Name of a line, and what the columns say of it."""
+    said = [tables.rate(line.success) if column.head == "success" else column.cell(line) for column in _columns()]
+    return [line.algo, *said]
 
 
 def _best_other(one: Glance) -> str:

@@ -60,12 +60,12 @@ class Numbers:
             raise LookupError(f"no other method has rows on {suite}")
         return f"*{found.others[0].algo}*, {tables.rate(found.others[0].success)}"
 
-    def ablation(self, suite: str, label: str) -> str:
-        """Success of a variant."""
-        for one in self._ablations:
-            if (one.variant.suite, one.label) == (suite, label):
-                return tables.percent(one.variant.success.mean)
-        raise LookupError(f"no ablation {label!r} has rows on {suite}")
+    def ablation(self, suite: str, algo: str) -> str:
+        """Success of a variant, or of the method that variants change."""
+        for line in (line for one in self._ablations for line in (one.variant, one.reference)):
+            if (line.suite, line.algo) == (suite, algo):
+                return tables.percent(line.success.mean)
+        raise LookupError(f"a sentence asks for the ablation {algo} on {suite}: there are no published rows")
 
     def _line(self, suite: str, algo: str, steps: int) -> Summary:
         for line in self._lines:

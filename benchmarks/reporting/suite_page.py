@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import CurveRow, ResultRow
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import tables
@@ -26,7 +27,18 @@ AGAINST = ("checker_greedy", "stage0")
 """References that the best method is compared with."""
 LEARNED_VALUE = ("upi_trm-exact", "upi_trm", "upi_trm-k_step")
 """Methods that are compared with them wherever they have rows: they show what a learned value is worth."""
-SUCCESS = ("method", "knows", "success", "95% interval", "sampled", "network calls", "inner steps", "checks", "seeds", "n")
+SUCCESS = (
+    "method",
+    "knows",
+    "success",
+    "95% interval",
+    "sampled",
+    "network calls",
+    "inner steps",
+    "checks",
+    "seeds",
+    "n",
+)
 """Heads of the columns of what is solved, and at which cost at test time."""
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
 """Heads of the columns of what a method may do and what its training cost."""
@@ -84,7 +96,7 @@ def _budget(
         "steps": f"{steps:,}",
         "lasting": tables.lasting_line(best, curves) if best and curves and curves.times >= LONG else "",
         "success": tables.markdown_summaries(here, success),
-        "cost": tables.markdown_summaries([line for line in here if line.steps and "+" not in line.algo], cost),
+        "cost": tables.markdown_summaries([line for line in here if line.steps and not named(line.algo).solver], cost),
         "paired": [tables.paired_line(*found) for found in paired],
     }
 

@@ -122,7 +122,7 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
 
 ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
-    "variant": lambda one: one.label,
+    "variant": lambda one: one.variant.algo,
     "suite": lambda one: one.variant.suite,
     "budget": lambda one: count(one.variant.steps),
     "success": lambda one: percent(one.variant.success.mean),

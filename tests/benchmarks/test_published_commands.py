@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from baselines import method
 from benchmarks import cli
 from benchmarks.commands import arguments
 from benchmarks.protocol import records
+from benchmarks.protocol.names import named
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
-from baselines import method
 
 SCRIPTS = sorted(PUBLISHED.rglob("*.sh"))
 STUB = '#!/bin/sh\nfor word in "$@"; do printf "%s\\037" "$word"; done >> "$ASKED"\nprintf "\\036" >> "$ASKED"\n'
@@ -48,7 +49,7 @@ def test_the_commands_parse_and_their_suites_and_methods_exist(script, tmp_path)
             assert name in SUITES
         if options.command == "run":
             assert set(options.suite) <= SUITES.keys()
-            assert all(method(algo.partition("+")[0]).name for algo in options.algos)
+            assert all(method(named(algo).method).name for algo in options.algos)
 
 
 @pytest.mark.parametrize("script", [path for path in SCRIPTS if path.parent == PUBLISHED], ids=lambda path: path.stem)

@@ -159,26 +159,31 @@ def test_every_claim_has_a_number_and_a_link():
     assert all(re.search(r"\]\(\S+\.md\)", claim) for claim in found)
 
 
-def test_the_overview_has_a_line_for_the_policy_and_one_for_the_solver(suite_page):
+def test_the_overview_has_a_line_for_the_policy_and_one_for_the_solver_of_the_same_model(suite_page):
     policy = [row(s, solved, steps=steps) for s in (0, 1) for steps, solved in ((200, [1, 1, 1, 0]), (900, [1] * 4))]
     solver = [row(s, [1, 1, 1, 1], "upi_trm+attempts=8") for s in (0, 1)]
-    rows = [*policy, *solver]
+    rows = [*policy, *solver, row(0, [1, 1, 1, 0], "hindsight_trm", steps=200)]
 
-    def glance(**keywords):
-        text = suite_page(rows, "index.md", **keywords)
-        lines = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if "| upi_trm" in line]
-        return [[line[0], line[1], line[2], line[3], line[-1]] for line in lines]
+    def glance():
+        lines = [line for line in suite_page(rows, "index.md").splitlines() if "| upi_trm" in line]
+        table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+        return [[*line[:4], line[-1]] for line in table]
 
-    link = f"[{SUITE}]({PAGE})"
+    link, whole = f"[{SUITE}]({PAGE})", "100.0 % [100.0, 100.0]"
     # No other method: of the budgets with most lines the largest.
     assert glance() == [
         [link, "200", "upi_trm", "75.0 % [75.0, 75.0]", "none run"],
-        ["", "", "upi_trm+attempts=8", "100.0 % [100.0, 100.0]", ""],
+        ["", "", "upi_trm+attempts=8", whole, ""],
     ]
-    rows += [row(0, [0, 0, 0, 0], algo, steps=900) for algo in ("a2c", "ppo")]
-    assert glance() == [[link, "900", "upi_trm", "100.0 % [100.0, 100.0]", "none of 2: 0.0 %"]]
-    rows += [row(0, [1, 0, 0, 0], "dqn", steps=900)]
-    assert glance()[0][-1] == f"dqn: {tables.rate(wilson_interval(1, 4))}"
+    rows += [row(0, [0, 0, 0, 0], algo, steps=900) for algo in ("a2c", "ppo", "dqn")]
+    assert glance() == [[link, "900", "upi_trm", whole, "none of 3: 0.0 %"]]
+    rows += [row(0, [1, 0, 0, 0], "trm_dqn", steps=900)]
+    assert glance()[0][-1] == f"trm_dqn: {tables.rate(wilson_interval(1, 4))}"
+    rows[:] = solver
+    assert glance() == [
+        [link, "200", "upi_trm", "not measured", "none run"],
+        ["", "", "upi_trm+attempts=8", whole, ""],
+    ]
     rows[:] = [row(0, [1, 0, 0, 0], "dqn")]
     assert "At a glance" not in suite_page(rows, "index.md")
 
