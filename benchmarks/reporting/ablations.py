@@ -24,8 +24,8 @@ class Ablation(NamedTuple):
 def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:
     """Every variant of the ablation runs, in the order of the suites.
 
-    The reference of `ROW@SETTING=VALUE+attempts=8` is `ROW+attempts=8` of the same run, or of `others` where the run has
-    none. Only the variant's seeds of it count.
+    The reference of `ROW@SETTING=VALUE+attempts=8` is `ROW+attempts=8` of the same run, or of `others` where the run
+    has none. Only those of its seeds count that the variant has.
 
     Args:
         runs: rows by the run's name.
