@@ -135,14 +135,19 @@ def test_methods_that_show_a_learned_value_are_compared_with_the_references_too(
     assert said == [("hindsight_trm", "stage0", "+50.0"), ("upi_trm", "stage0", "-25.0")]
 
 
+def asked(number: str, algo: str) -> str:
+    """What a sentence says where a number is to stand."""
+    return f'{{{{ {number}("{SUITE}", "{algo}", 200) }}}}'
+
+
 def test_sentences_stand_on_the_page_of_their_suite_with_numbers_from_rows(hand_made, words):
     folder = hand_made([row(0, [1, 1, 1, 0]), row(1, [1, 1, 0, 0])])
-    (words / f"{SUITE}.md").write_text('Half: {{ success("%s", "upi_trm", 200) }}\n\n### lines.\n' % SUITE)
-    (words / "claims.md").write_text('{{ rate("%s", "upi_trm", 200) }} is a claim.' % SUITE)
+    (words / f"{SUITE}.md").write_text(f"Half: {asked('success', 'upi_trm')}\n\n### lines.\n")
+    (words / "claims.md").write_text(f"{asked('rate', 'upi_trm')} is a claim.")
     texts = results.pages(folder, words).texts
     assert "\n\nHalf: 62.5 %\n\n### lines.\n\n" in texts[PAGE]
     assert f"{tables.rate(t_interval([0.75, 0.5]).within(0, 1))} is a claim." in texts["index.md"]
-    (words / f"{SUITE}.md").write_text('{{ success("%s", "ppo", 200) }}' % SUITE)
+    (words / f"{SUITE}.md").write_text(asked("success", "ppo"))
     with pytest.raises(LookupError, match=f"asks for ppo on {SUITE} at 200 steps"):
         results.pages(folder, words)
     (words / f"{SUITE}.md").rename(words / "sudoku-5x5.md")
