@@ -43,8 +43,8 @@ def pages() -> dict[str, str]:
     """File name -> text, the index included."""
     puzzles = {name: list(rows) for name, rows in groupby(trm_envs.ENVIRONMENTS, key=lambda row: row.puzzle)}
     words = (
-        "An episode starts on an instance with its first plan: the givens, or start and goal. An action edits one cell\n"
-        "of the plan. The reward is what a cheap checker says about the change.\n"
+        "An episode starts on an instance with its first plan: the givens, or start and goal. An action edits one\n"
+        "cell of the plan. The reward is what a cheap checker says about the change.\n"
         "[Your own problem](../own_problem.md) shows how to add a puzzle."
     )
     tables = [f"## [{name.capitalize()}]({name}.md)\n\n{ids(rows)}" for name, rows in puzzles.items()]

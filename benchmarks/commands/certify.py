@@ -68,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
     contestants = arguments.contestants(options.contestants)
     if not 0.0 <= options.alpha <= 1.0 or not options.beta > 0.0:
         raise ValueError(f"alpha must be within [0, 1] and beta positive, got {options.alpha} and {options.beta}")
-    algo, trained_with = models.trained(options.model, contestants)
+    method, trained_with = models.trained(options.model, contestants)
     env_id, puzzles = _puzzles(options, trained_with.get("legal_actions", "givens"))
     from benchmarks.studies.certificates import CertificateRow, certificates
 
-    task = _task(options, contestants.load(algo, str(options.model), env_id, {}), algo, env_id)
+    task = _task(options, method.load(str(options.model), env_id, {}), method.name, env_id)
     console = Console(stderr=True, quiet=options.json)
     total = min(options.instances, len(puzzles.instances))
     found = list(track(certificates(task, puzzles, total), "certifying", total, console=console))

@@ -73,7 +73,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
             continue
         row = suite(cell.suite)
         puzzles = pool(row.env_id, row.env_kwargs, "test")
-        model = baselines.load(cell.algo, str(path), row.env_id, row.env_kwargs)
+        model = baselines.method(cell.algo).load(str(path), row.env_id, row.env_kwargs)
         assert isinstance(model, UPITRM)
         commit = origin.commit + ("+" if origin.dirty else "")
         depths = depths_for(model.training_unroll)

@@ -47,8 +47,7 @@ def seconds(text: str) -> float:
 
 def run(options: argparse.Namespace) -> int:
     """Play the episode, then show it or write its page."""
-    contestants = arguments.contestants(options.contestants)
-    algo, trained_with = models.trained(options.model, contestants)
+    method, trained_with = models.trained(options.model, arguments.contestants(options.contestants))
     label = models.label_of(options.model)
     env_id = options.env or (label.env_id if label is not None else None)
     if env_id is None:
@@ -58,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     # Loads torch: no mistake above should wait for it.
     from trm_agents.replay.episode import play
 
-    model: Any = contestants.load(algo, str(options.model), env_id, trained_with)
+    model: Any = method.load(str(options.model), env_id, trained_with)
     episode = play(model, puzzles.mdp, puzzles.instances[index])
     facts = {"env": env_id, "index": index, "solved": episode.solved, "edits": episode.edits}
     title = f"{options.model.stem} · {env_id} · puzzle {index}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, cast
+from typing import NamedTuple, cast
 
-Solver = Literal["attempts", "search"]
+from baselines import SolverKind
+
 SUFFIX = re.compile(r"\+(attempts|search)=([1-9]\d*)$")
 
 
@@ -14,7 +15,7 @@ class Name(NamedTuple):
 
     method: str
     """The trained method, with its settings: whose model is scored."""
-    solver: Solver | None = None
+    solver: SolverKind | None = None
     """What solves with the model; None for the policy alone."""
     budget: int = 0
     """Attempts, or network calls of a search; 0 for the policy alone."""
@@ -41,4 +42,4 @@ class Name(NamedTuple):
 def named(algo: str) -> Name:
     """The parts of a line's name; what is no solver belongs to the method."""
     found = SUFFIX.search(algo)
-    return Name(algo) if found is None else Name(algo[: found.start()], cast(Solver, found[1]), int(found[2]))
+    return Name(algo) if found is None else Name(algo[: found.start()], cast(SolverKind, found[1]), int(found[2]))

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.protocol.names import Solver
+from baselines import SolverKind
 
 Kind = Literal["method", "line"]
 CellKey = tuple[str, str, int, int]
@@ -132,7 +132,7 @@ class ComputeRow(Renamed, Origin):
     """The model's method; empty for `uniform`."""
     unroll: int | None
     """Inner steps of a recursive network, where they were not its own."""
-    solver: Solver | None
+    solver: SolverKind | None
     """None for the policy alone: one pass an edit."""
     budget: int
     """Most network calls of a search, attempts of `attempts`, 0 for the policy alone."""

@@ -16,7 +16,7 @@ OURS = ("hindsight_trm", "upi_trm")
 HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9")
 """Suites of the README."""
 HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
-"""Heads of the columns that describe a line, as in `tables.COLUMNS`; those that exist are shown."""
+"""Heads of the columns that describe a line, see `tables.COLUMNS`."""
 
 
 class Glance(NamedTuple):

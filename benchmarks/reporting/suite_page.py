@@ -28,18 +28,11 @@ AGAINST = ("checker_greedy", "stage0")
 LEARNED_VALUE = ("upi_trm-exact", "upi_trm", "upi_trm-k_step")
 """Methods that are compared with them wherever they have rows: they show what a learned value is worth."""
 SUCCESS = (
-    "method",
-    "knows",
-    "success",
-    "95% interval",
-    "sampled",
-    "network calls",
-    "inner steps",
-    "checks",
-    "seeds",
-    "n",
+    ("method", "knows", "success", "95% interval", "sampled")
+    + ("network calls", "inner steps", "checks")
+    + ("seeds", "n")
 )
-"""Heads of the columns of what is solved, and at which cost at test time."""
+"""Heads of the columns of what is solved, and of what that cost at test time."""
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
 """Heads of the columns of what a method may do and what its training cost."""
 
@@ -84,8 +77,9 @@ def _budget(
 ) -> dict[str, Any]:
     """The tables of one training budget with all references, and the paired differences."""
     here = [line for line in lines if line.steps in (0, steps)]
-    success, cost = ([column for column in COLUMNS if column.head in heads] for heads in (SUCCESS, COST))
-    place = 1 + [column.head for column in success].index("95% interval")
+    columns = {column.head: column for column in COLUMNS}
+    success, cost = ([columns[head] for head in heads] for heads in (SUCCESS, COST))
+    place = 1 + SUCCESS.index("95% interval")
     shown = [(part, mask) for part, mask in masks.items() if mask.any() and not mask.all()]
     success[place:place] = [_part_column(rows, part, mask) for part, mask in shown]
     best = next((line.algo for line in here if not line.is_reference), None)

@@ -11,11 +11,11 @@ from rich.text import Text
 
 from benchmarks.protocol.rows import ComputeRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
+from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import Lasting, Summary
 
 if TYPE_CHECKING:
     from benchmarks.reporting.ablations import Ablation
-    from benchmarks.running.tuning import Trial
     from trm_agents.zoo import Card
 
 
@@ -58,6 +58,11 @@ def count(value: float) -> str:
     return f"{value / 1e3:.1f}k" if value < 1e6 else f"{value / 1e6:.2f}M"
 
 
+def _counted(value: float | None) -> str:
+    """A number of test-time compute; empty where nobody counted."""
+    return "" if value is None else f"{value:.1f}" if value < 100 else count(value)
+
+
 def _seconds(value: float) -> str:
     return "" if value == 0 else f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
 
@@ -66,7 +71,8 @@ COLUMNS = (
     Column("method", "Name in the registry; reference lines (floors, ceilings) come last.", lambda s: s.algo),
     Column(
         "success",
-        "Test puzzles solved by the final checkpoint: each exactly once, greedy actions. Mean over training seeds.",
+        "Test puzzles solved by the final checkpoint: each exactly once, by greedy actions, one pass an edit, or by "
+        "the solver that the name ends in. Mean over training seeds.",
         lambda s: percent(s.success.mean),
     ),
     Column(
@@ -84,6 +90,23 @@ COLUMNS = (
     Column("n", "Test puzzles that each seed was scored on.", lambda s: str(s.n)),
     Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
     Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
+    Column(
+        "network calls",
+        "Test-time compute: mean network passes on a puzzle; empty where nobody counted, here and in the next two.",
+        lambda s: _counted(s.network_calls),
+    ),
+    Column("inner steps", "Mean inner steps of recursive networks on a puzzle.", lambda s: _counted(s.inner_steps)),
+    Column(
+        "checks",
+        "Mean plans on a puzzle that the checker or the rules judged before an edit was chosen.",
+        lambda s: _counted(s.checks),
+    ),
+    Column(
+        "knows",
+        "What the method is given beside observations and rewards: masks of legal actions, the groups of the "
+        "constraint graph, the model (successors of any state), the checker (scores of any plan), how such puzzles are solved.",
+        lambda s: s.knows,
+    ),
     Column(
         "env steps",
         "Calls of env.step to train, the unit of cost; the last rollout is finished.",
@@ -112,11 +135,13 @@ CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
 
 COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
     "guide": lambda row: row.guided_by,
-    "calls at most": lambda row: str(row.budget) if row.budget else "greedy",
+    "solver": lambda row: "policy" if row.solver is None else f"{row.solver}={row.budget}",
     "solved": lambda row: percent(row.success),
     "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),
     "mean calls": lambda row: f"{row.network_calls:.1f}",
     "median when solved": lambda row: "" if row.network_calls_solved is None else f"{row.network_calls_solved:g}",
+    "inner steps": lambda row: _counted(row.inner_steps),
+    "checks": lambda row: _counted(row.checks),
     "edits": lambda row: f"{row.edits:.1f}",
 }
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
@@ -156,7 +181,7 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
 }
 """Columns of the table of tuning trials: head -> what it says of one."""
 
-TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
+TERMINAL = ("method", "success", "95% interval", "seeds", "n", "network calls", "checks", "env steps", "train time")
 """Heads of the columns that a terminal shows."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.protocol.rows import TuningRow
 from benchmarks.reporting import tables
-from benchmarks.running.tuning import trials
+from benchmarks.protocol.trials import trials
 
 
 def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:

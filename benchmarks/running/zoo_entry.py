@@ -53,7 +53,7 @@ def source_of(model: Path, suite_name: str | None = None, commit: str | None = N
         about = run.about()
         commit = str(about["commit"]) + ("+" if about["dirty"] else "")
     assert commit is not None
-    label = label or Label(models.detect_algo(model), row.env_id, row.env_kwargs)
+    label = label or Label(models.row_of_file(model), row.env_id, row.env_kwargs)
     return Source(model, label, row, commit, label.algo)
 
 
@@ -71,7 +71,7 @@ def make_entry(source: Source, name: str, contestants: Contestants, to: Path, al
     Args:
         source: the model.
         name: of the agent.
-        contestants: whose `load` and `agent_of` measure it.
+        contestants: whose rows measure it.
         to: the zoo's folder.
         allow_dirty: accept code that differs from its commit, then or now; the card marks such commits with `+`.
 
@@ -99,21 +99,21 @@ def _slim(source: Source, contestants: Contestants) -> bytes:
     label, row = source.label, source.suite
     if (source.settings, row.env_id) == (label.algo, label.env_id):
         return zoo.slim(source.model)
-    model = contestants.load(label.algo, str(source.model), label.env_id, label.env_kwargs)
+    model = contestants.METHODS[label.algo].load(str(source.model), label.env_id, label.env_kwargs)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
-        contestants.carry_over(source.settings, model, row.env_id, row.env_kwargs).save(file)
+        contestants.METHODS[source.settings].carry_over(model, row.env_id, row.env_kwargs).save(file)
         return zoo.slim(file)
 
 
 def measure(content: bytes, source: Source, test: Pool, contestants: Contestants) -> Result:
     """Greedy outcomes of a slim model on a test pool: what is measured is what is shipped."""
-    algo, row = source.label.algo, source.suite
+    method, row = contestants.METHODS[source.label.algo], source.suite
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
         file.write_bytes(content)
-        model = contestants.load(algo, str(file), row.env_id, row.env_kwargs)
-    return evaluate(contestants.agent_of(algo, model, test.mdp, np.random.default_rng(0)), *test)
+        model = method.load(str(file), row.env_id, row.env_kwargs)
+    return evaluate(method.agent(model, test.mdp, np.random.default_rng(0)), *test)
 
 
 def describe(source: Source, name: str, origin: Provenance, test: Pool, result: Result, sha256: str) -> Card:

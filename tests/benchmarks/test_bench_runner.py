@@ -129,7 +129,7 @@ def test_a_killed_cell_goes_on_from_its_checkpoint_or_starts_again(finished, tmp
     whole = next(r for r in finished.results() if r.key == cell.key)
     assert without_clock(dataclasses.asdict(row)) == without_clock(dataclasses.asdict(whole))
     models_of = [f.of_cell(cell) / "model.zip" for f in (folder, finished)]
-    resumed, uninterrupted = (bench_fakes.load(algo, path, "", {}) for path in models_of)
+    resumed, uninterrupted = (bench_fakes.METHODS[algo].load(path, "", {}) for path in models_of)
     assert (resumed.trace, resumed.num_timesteps) == (uninterrupted.trace, uninterrupted.num_timesteps)
     curves = [[(p.env_steps, p.success) for p in f.curves() if p.key[:3] == cell.key[:3]] for f in (folder, finished)]
     assert curves[0] == curves[1]
@@ -143,12 +143,11 @@ def test_a_suite_may_be_trained_on_another(tmp_path, monkeypatch, trained_before
     folder, home, cell = Folder(tmp_path), Cell("sudoku-4x4-hard", "mine", 3, 60), Cell("elsewhere", "mine", 3, 60)
     folder.save_plan([home, cell], {"command": "python -m benchmarks run"})
     made, carried = [], []
-    make, agent_of = bench_fakes.make, bench_fakes.agent_of
-    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    kind = bench_fakes.FakeMethod
+    make, agent = kind.make, kind.agent
+    monkeypatch.setattr(kind, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
     monkeypatch.setattr(
-        bench_fakes,
-        "agent_of",
-        lambda name, model, *rest: carried.append(model.carried_to) or agent_of(name, model, *rest),
+        kind, "agent", lambda row, model, *rest: carried.append(model.carried_to) or agent(row, model, *rest)
     )
     if trained_before:
         monkeypatch.setattr(bench_fakes.FakeModel, "carried_to", "nowhere", raising=False)
@@ -169,8 +168,8 @@ def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
     folder, cell = Folder(tmp_path), Cell("begun", "mine", 3, 200)
     folder.save_plan([cell], {"command": "python -m benchmarks run"})
     made, learned = [], []
-    make, learn = bench_fakes.make, bench_fakes.FakeModel.learn
-    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
     monkeypatch.setattr(
         bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
     )
@@ -228,7 +227,7 @@ def test_a_failed_cell_keeps_its_traceback_and_is_tried_again(tmp_path, monkeypa
     assert cli.main(["report", str(out)]) == 1
     assert cli.main(["status", str(out)]) == 1
     assert "failed" in capsys.readouterr().out
-    monkeypatch.setattr(bench_fakes, "make", lambda *a: bench_fakes.FakeModel("repaired", a[-1]))
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda *a: bench_fakes.FakeModel("repaired", a[-1]))
     assert cli.main(run_words(out, "ppo,broken", "0", "--resume")) == 0
     assert folder.failures() == []
     assert cli.main(["status", str(out)]) == 0
@@ -284,7 +283,13 @@ def test_methods_come_whole_and_in_order_and_stage_0_can_be_left_for_later():
 
 
 @pytest.mark.parametrize(
-    ("algos", "steps", "message"), [(["pqo"], 1, r"unknown algorithms \['pqo'\]"), (["ppo"], 0, "at least 1")]
+    ("algos", "steps", "message"),
+    [
+        (["pqo"], 1, r"unknown algorithms \['pqo'\]"),
+        (["ppo"], 0, "at least 1"),
+        (["mine+attempts=0"], 1, r"unknown algorithms \['mine\+attempts=0'\].*ROW\+attempts=127"),
+        (["ppo+search=5"], 1, "models of 'ppo' have no solvers"),
+    ],
 )
 def test_a_plan_names_what_is_wrong(algos, steps, message):
     with pytest.raises(ValueError, match=message):
@@ -327,3 +332,51 @@ def test_two_runs_do_not_share_a_folder(tmp_path, capsys):
     # Whoever held it has gone.
     with folder.lock():
         pass
+
+
+def test_a_model_is_trained_once_and_scored_as_often_as_asked(tmp_path, monkeypatch):
+    """The policy alone and its solvers, in one process; the model, its curve and its cost are the policy's."""
+    trained, learn = [], bench_fakes.FakeModel.learn
+    monkeypatch.setattr(
+        bench_fakes.FakeModel,
+        "learn",
+        lambda self, *rest, **more: trained.append(self.name) or learn(self, *rest, **more),
+    )
+    folder, cells = new_folder(tmp_path / "solvers", ["mine+attempts=7", "ppo", "mine", "mine+search=9"], (0, 1))
+    launcher = HereLauncher()
+    assert Runner(folder, launcher, FAKES, quiet()).run(cells, 2) == 0
+    assert sorted(trained) == ["mine"] * 2 + ["ppo"] * 2
+    assert len(launcher.started) == len(jobs(cells)) == 4 + len({cell.algo for cell in cells if cell.kind == "line"})
+    rows = {(row.algo, row.seed): row for row in folder.results() if row.kind == "method"}
+    alone, attempts, search = (rows[name, 1] for name in ("mine", "mine+attempts=7", "mine+search=9"))
+    assert (attempts.solved, search.solved) == (7, 9) and attempts.success_sampled is None
+    assert (attempts.network_calls, attempts.inner_steps, attempts.checks) == (1.0, 120.0, 2.0)
+    # An unsolved puzzle counts with its whole budget of edits.
+    assert search.edits > 15.8 and alone.success_sampled is not None
+    for name in ("env_steps", "model_queries", "gradient_steps", "parameters", "wall_s", "pool_sha256"):
+        assert getattr(alone, name) == getattr(attempts, name) == getattr(search, name)
+    assert {point.algo for point in folder.curves()} == {"mine", "ppo"}
+    assert not (folder.of_cell(Cell(*search.key)) / "model.zip").exists()
+
+
+def test_a_solver_alone_trains_its_model_under_the_name_of_the_policy(tmp_path):
+    folder, cells = new_folder(tmp_path / "alone", ["mine+search=9"], (0,))
+    assert Runner(folder, HereLauncher(), FAKES, quiet()).run(cells, 1) == 0
+    (cell,) = [cell for cell in cells if cell.steps]
+    assert models.label_of(folder.of_cell(cell.trained) / "model.zip").algo == "mine"
+    assert {point.algo for point in folder.curves()} == {"mine"}
+
+
+def test_the_compute_of_a_line_is_its_checks():
+    """A greedy line judges every successor of every state that it acts in, and asks no network."""
+    import baselines
+    from benchmarks.protocol.evaluation import evaluate
+
+    row = suite("sudoku-4x4-hard")
+    mdp, instances = cell_module.pool(row.env_id, row.env_kwargs, "test")
+    greedy = evaluate(baselines.line("checker_greedy").agent(mdp, np.random.default_rng(0)), mdp, instances[:20])
+    blanks = (instances[:20] == 0).sum(1)
+    assert greedy.checks.tolist() == (greedy.edits * blanks * 4).tolist()
+    assert not greedy.network_calls.any() and not greedy.inner_steps.any()
+    random = evaluate(baselines.line("random").agent(mdp, np.random.default_rng(0)), mdp, instances[:20])
+    assert not any(random.mean_compute.values())

@@ -11,14 +11,14 @@ from bench_fakes import without_clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-import baselines
 from baselines import METHODS, SPACES, Space
 from benchmarks import cli
 from benchmarks.commands import tune
 from benchmarks.protocol import published, records
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.trials import best, trials
 from benchmarks.reporting import results
-from benchmarks.running.tuning import best, objective, suggest, trials
+from benchmarks.running.tuning import objective, suggest
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
 
@@ -177,11 +177,11 @@ def test_named_trials_and_every_choice_build_a_model(name):
         assert all(settings[key] in space.choices[key] for key in settings)
         assert METHODS[name].with_settings(settings).with_settings(settings) == METHODS[name].with_settings(settings)
     last = {key: values[-1] for key, values in space.choices.items()}
-    baselines.make(name, ENV_ID, {}, seed=0, settings=last)
+    METHODS[name].make(ENV_ID, {}, seed=0, settings=last)
 
 
 def test_settings_of_the_training_environment_and_of_the_network():
-    model = baselines.make("trm_ppo", ENV_ID, {}, 0, settings={"env.violation_weight": 4.0, "network.unroll": 3})
+    model = METHODS["trm_ppo"].make(ENV_ID, {}, 0, settings={"env.violation_weight": 4.0, "network.unroll": 3})
     assert model.env.get_attr("mdp")[0].task.violation_weight == 4.0
     assert model.policy.features_extractor.network.unroll == 3
     changed = METHODS["ppo"].with_settings({"env.violation_weight": 4.0, "ent_coef": 0.2})

@@ -31,10 +31,10 @@ def compute(budget: int, solved: list[int], guide: str = "agent.zip", **changes)
     mask = np.array(solved, np.bool_)
     made = ComputeRow(
         suite=SUITE, env_id="SudokuPlanEdit-4x4-v0", guide=guide, algo="" if guide == UNIFORM else "upi_trm",
-        unroll=None, budget=budget, n=len(mask), solved=int(mask.sum()), success=float(mask.mean()), network_calls=3.5,
-        network_calls_solved=2.0, edits=7.0, judged_per_call=9.0, wall_s=1.0, threads=1,
-        pool_sha256=pool_hash(HAND_MADE[: len(mask)]), solved_bits=pack_bits(mask), commit="c0ffee", dirty=False,
-        cpu="a", versions="x", command="python -m benchmarks compute",
+        unroll=None, solver="search" if budget else None, budget=budget, n=len(mask), solved=int(mask.sum()),
+        success=float(mask.mean()), network_calls=3.5, network_calls_solved=2.0, inner_steps=70.0, checks=9.0,
+        edits=7.0, wall_s=1.0, threads=1, pool_sha256=pool_hash(HAND_MADE[: len(mask)]), solved_bits=pack_bits(mask),
+        commit="c0ffee", dirty=False, cpu="a", versions="x", command="python -m benchmarks compute",
     )  # fmt: skip
     return replace(made, **changes)
 
