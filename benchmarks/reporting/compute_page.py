@@ -31,9 +31,10 @@ def content(rows: Sequence[ComputeRow], figures: dict[str, Draw]) -> list[dict[s
     return out
 
 
-def _place(row: ComputeRow) -> tuple[int, int, bool, str, int, int]:
-    """Suites in their order, large sets first, the search without a network last."""
-    return list(SUITES).index(row.suite), -row.n, row.guide == UNIFORM, row.guide, row.unroll or 0, row.budget
+def _place(row: ComputeRow) -> tuple[int, int, bool, str, int, str, int]:
+    """Suites in their order, large sets first; the policy, attempts, searches; the search without a network last."""
+    guide = row.guide == UNIFORM, row.guide, row.unroll or 0
+    return list(SUITES).index(row.suite), -row.n, *guide, row.solver or "", row.budget
 
 
 def _curves(rows: Sequence[ComputeRow]) -> bytes:

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from benchmarks.protocol.rows import TuningRow
-from benchmarks.reporting import tables
 from benchmarks.protocol.trials import trials
+from benchmarks.reporting import tables
 
 
 def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:

@@ -212,7 +212,7 @@ def test_searches_have_a_figure_and_a_table(hand_made, words):
     assert f"({path})" in text
     assert pages.figures[path]().startswith(b"\x89PNG")
     rows = [line for line in text.splitlines() if line.startswith(("| agent.zip |", f"| {UNIFORM} |"))]
-    assert [line.split("|")[2].strip() for line in rows] == ["greedy", "5", "50", "5"]
+    assert [line.split("|")[2].strip() for line in rows] == ["policy", "search=5", "search=50", "search=5"]
     assert cells(text, "agent.zip")[2:4] == ["50.0 %", tables.span(wilson_interval(2, 4))]
     changed = results.pages(hand_made([*found[:3], replace(found[3], wall_s=2.0)]), words)
     assert changed.texts["compute.md"] != text, "a figure that was drawn from other rows is not announced"
