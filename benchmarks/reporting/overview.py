@@ -75,7 +75,8 @@ def glance(suite: str, lines: list[Summary]) -> Glance | None:
 
 
 def _columns() -> list[tables.Column]:
-    return [column for column in tables.COLUMNS if column.head in HEADS]
+    by_head = {column.head: column for column in tables.COLUMNS}
+    return [by_head[head] for head in HEADS]
 
 
 def _heads() -> list[str]:

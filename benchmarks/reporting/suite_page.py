@@ -27,7 +27,18 @@ AGAINST = ("checker_greedy", "stage0")
 """References that the best method is compared with."""
 LEARNED_VALUE = ("upi_trm-exact", "upi_trm", "upi_trm-k_step")
 """Methods that are compared with them wherever they have rows: they show what a learned value is worth."""
-SUCCESS = tuple("method,knows,success,95% interval,sampled,network calls,inner steps,checks,seeds,n".split(","))
+SUCCESS = (
+    "method",
+    "knows",
+    "success",
+    "95% interval",
+    "sampled",
+    "network calls",
+    "inner steps",
+    "checks",
+    "seeds",
+    "n",
+)
 """Heads of the columns of what is solved, and of what that cost at test time."""
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
 """Heads of the columns of what a method may do and what its training cost."""
