@@ -70,29 +70,32 @@ class Agent(Protocol):
 
 @contextmanager
 def unrolled(model: BaseAlgorithm, unroll: Unroll | None, tolerance: float = TOLERANCE) -> Iterator[None]:
-    """Let the model's recursive networks take `unroll` inner steps, and put their own number back afterwards.
+    """Let passes from z_0 = 0 of the model's recursive networks take `unroll` inner steps, and go back afterwards.
 
     Raises:
-        ValueError: `unroll` is `auto`, and the model is no UPI-TRM with a certified contraction.
+        ValueError: `unroll` is `auto`, and the model's core is no certified contraction.
     """
     if unroll is None:
         yield
         return
+    policy: Any = model.policy
     networks = recursive_networks(model)
-    trained = [(network.unroll, network.stop_below, network.settled, network.carried_unroll) for network in networks]
+    own = [network.unroll for network in networks]
+    depth = getattr(policy, "depth", None)
     try:
-        if unroll == "auto":
-            policy: Any = model.policy
-            if not hasattr(policy, "set_unroll"):
-                raise ValueError("unroll='auto' needs contraction='certified': use a UPI-TRM that has it")
-            policy.set_unroll("auto", tolerance)
+        if hasattr(policy, "set_unroll"):
+            policy.set_unroll(unroll, tolerance)
+        elif unroll == "auto":
+            raise ValueError("unroll='auto' needs a certified contraction: use a model of hindsight_trm-certified")
         else:
             for network in networks:
-                network.unroll, network.stop_below, network.carried_unroll = unroll, None, None
+                network.unroll = unroll
         yield
     finally:
-        for network, own in zip(networks, trained, strict=True):
-            network.unroll, network.stop_below, network.settled, network.carried_unroll = own
+        for network, steps in zip(networks, own, strict=True):
+            network.unroll = steps
+        if depth is not None:
+            policy.depth = depth
 
 
 def recursive_networks(model: BaseAlgorithm) -> list[Recursion]:
@@ -194,3 +197,16 @@ class ModelAgent(Agent):
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Carry the latents of these episodes on, where the model carries any."""
         self._state = None if self._state is None else tuple(part[rows] for part in self._state)
+
+    def _spent(self, n: int, carried: bool) -> Cost:
+        """What one act in n states has cost, where these are not the first of their episodes (`carried`) or are."""
+        policy: Any = self.model.policy
+        networks = recursive_networks(self.model)
+        if not networks:
+            return Cost.of(n, 1)
+        if self.unroll == "auto":
+            return Cost.of(n, 1)._replace(inner_steps=policy.last_depths.cpu().numpy())
+        mixture = getattr(policy, "mixture", None)
+        passes = 1 if mixture is None else int((mixture.weights > 0).sum())
+        steps = policy.carry_unroll if carried else networks[0].unroll
+        return Cost.of(n, passes, passes * steps)

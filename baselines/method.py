@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from types import MappingProxyType
@@ -16,6 +15,7 @@ import numpy as np
 from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomness, recursive_networks
 from baselines.counters import COUNTS, count_gradient_steps
 from baselines.solvers import ModelSolver, Solver, SolverKind
+from trm_agents import presets
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import LegalActions
 
@@ -78,11 +78,8 @@ class Method:
     """Settings that replace those above on every environment; dots lead into a keyword that is a mapping itself."""
 
     def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
-        """Keywords of the algorithm on this environment."""
-        merged = deepcopy(dict(self.hyperparameters))
-        for prefix, keywords in self.overrides.items():
-            if env_id.rpartition(":")[2].startswith(prefix):
-                merged.update(deepcopy(dict(keywords)))
+        """Keywords of the algorithm on this environment, as JSON; see `trm_agents.presets.built`."""
+        merged = presets.overridden(self.hyperparameters, self.overrides, env_id)
         for setting, value in self.changes.items():
             *parents, key = setting.split(".")
             inner = merged
@@ -144,7 +141,7 @@ class Method:
         """
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
-        keywords = {"gamma": mdp.gamma, **row._keywords(env_id)}
+        keywords = {"gamma": mdp.gamma, **presets.built(row.hyperparameters_for(env_id))}
         if row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
         policy = resolve_name(row.policy) if ":" in row.policy else row.policy
@@ -252,16 +249,6 @@ class Method:
                 f"that {kind} needs; leave out {kind}"
             )
         return ModelSolver(model, mdp, env_id, kind, budget, unroll)
-
-    def _keywords(self, env_id: str) -> dict[str, Any]:
-        """Keywords of the algorithm, its learning rate as a schedule where it is a pair."""
-        from stable_baselines3.common.utils import LinearSchedule
-
-        keywords = self.hyperparameters_for(env_id)
-        if isinstance(keywords.get("learning_rate"), list):
-            first, last = keywords["learning_rate"]
-            keywords["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
-        return keywords
 
     def _vec_env(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, PlanEditMDP]:
         """The row's training environment, n_envs episodes at once, and its MDP."""

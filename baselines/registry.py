@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from baselines import hyperparameters as tuned
-from baselines.method import Family, Line, Method
+from baselines.method import Line, Method
+from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
@@ -17,21 +18,15 @@ _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 
 
-def _ours(name: str, family: Family, n_envs: int, colour: str, **more: Any) -> Method:
-    """A row of HindsightTRM or of UPITRM."""
-    algorithm, policy = {
-        "hindsight": ("trm_agents:HindsightTRM", "TokenPolicy"),
-        "upi": ("trm_agents:UPITRM", "TRMPolicy"),
-    }[family]
-    return Method(name, algorithm, policy, "dict", n_envs, family=family, colour=colour, resumes_exactly=True, **more)
-
-
-def _hindsight(name: str, colour: str, **more: Any) -> Method:
-    return _ours(name, "hindsight", 50, colour, knows=("groups", "model", "checker"), **more)
-
-
-def _upi(name: str, colour: str, **more: Any) -> Method:
-    return _ours(name, "upi", 16, colour, knows=("groups", "model"), **more)
+def _ours(name: str, colour: str, **more: Any) -> Method:
+    """A row of HindsightTRM or of UPITRM, with its preset."""
+    settings = presets.PRESETS[name]
+    about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, **more}
+    if name.startswith("hindsight_trm"):
+        about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
+        return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
+    about |= {"family": "upi", "knows": ("groups", "model")}
+    return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)
 
 
 def _maskable(
@@ -115,24 +110,11 @@ def _setting(text: str) -> tuple[str, Any]:
 METHODS = Methods(
     (row.name, row)
     for row in (
-        _hindsight("hindsight_trm", "#0b6e4f", hyperparameters=tuned.UPI_TRM, overrides=tuned.UPI_TRM_OVERRIDES),
-        _hindsight(
-            "hindsight_trm-certified",
-            "#6a4c93",
-            hyperparameters=tuned.UPI_TRM_CERTIFIED,
-            overrides=tuned.UPI_TRM_CERTIFIED_OVERRIDES,
-        ),
-        _upi("upi_trm", "#2f9e6e", hyperparameters=tuned.K_STEP, overrides=tuned.K_STEP_OVERRIDES),
-        _upi("upi_trm-exact", "#7cc9a3", hyperparameters=tuned.K_STEP_EXACT, overrides=tuned.K_STEP_OVERRIDES),
-        _upi(
-            "stage0",
-            "#777777",
-            hyperparameters=tuned.STAGE_0,
-            overrides=tuned.K_STEP_OVERRIDES,
-            role="reference",
-            order=3,
-            compared=True,
-        ),
+        _ours("hindsight_trm", "#0b6e4f"),
+        _ours("hindsight_trm-certified", "#6a4c93"),
+        _ours("upi_trm", "#2f9e6e"),
+        _ours("upi_trm-exact", "#7cc9a3"),
+        _ours("stage0", "#777777", role="reference", order=3, compared=True),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES, colour="#30638e"),

@@ -34,7 +34,10 @@ CHECKED = (0.0, 0.01, 0.1, 0.3, 1.0)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "model", type=arguments.model_file, metavar="MODEL", help="a saved UPI-TRM, zoo:NAME, or synthetic"
+        "model",
+        type=arguments.model_file,
+        metavar="MODEL",
+        help="a saved UPITRM or HindsightTRM, zoo:NAME, or synthetic",
     )
     parser.add_argument("--instances", type=arguments.positive, default=20, metavar="K", help="how many (default: 20)")
     parser.add_argument(
@@ -108,7 +111,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from benchmarks.studies.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
-    unroll, horizon = getattr(model, "training_unroll", 1), getattr(model, "bootstrap_horizon", 1)
+    unroll, horizon = getattr(model, "unroll", 1), getattr(model, "bootstrap_horizon", 1)
     origin = provenance()
     return Task(
         model,

@@ -92,7 +92,7 @@ def _facts(result: Result) -> dict[str, Any]:
         "success": interval.mean,
         "interval": [interval.lo, interval.hi],
         "edits": result.mean_edits,
-        **result.mean_compute,
+        **result.mean_compute._asdict(),
         "network_calls_solved": float(np.median(result.network_calls[solved])) if solved.any() else None,
     }
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved UPI-TRM, or zoo:NAME")
+    parser.add_argument(
+        "model", type=arguments.model_file, metavar="MODEL", help="a saved HindsightTRM or UPITRM, or zoo:NAME"
+    )
     parser.add_argument("--env", metavar="ID", help="environment id (default: the one that the file names)")
     parser.add_argument("--puzzles", type=Path, metavar="FILE", help="puzzles of your own (default: the test pool)")
     chosen = parser.add_mutually_exclusive_group()

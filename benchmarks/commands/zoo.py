@@ -20,7 +20,7 @@ from benchmarks.reporting import tables
 if TYPE_CHECKING:
     from trm_agents.zoo import Card
 
-SHOWN = ("agent", "success", "95% interval", "n", "edits", "parameters", "env steps")
+SHOWN = ("agent", "line", "success", "95% interval", "n", "network calls", "checks", "edits", "env steps")
 """Heads of the columns that a terminal shows."""
 
 
@@ -29,11 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="show the agents")
     adding = actions.add_parser("add", help="make a trained model an agent: slim it, measure it, write its card")
-    adding.add_argument("model", type=Path, metavar="RUN_MODEL.zip", help="a UPI-TRM, best in the folder of its run")
+    adding.add_argument(
+        "model", type=Path, metavar="RUN_MODEL.zip", help="a HindsightTRM, best in the folder of its run"
+    )
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
     adding.add_argument("--suite", help="suite whose test pool measures it (default: that of its run)")
     adding.add_argument(
         "--settings", metavar="ALGO", help="row or variant whose settings the agent gets (default: it keeps its own)"
+    )
+    adding.add_argument(
+        "--attempts", type=arguments.not_negative, default=0, metavar="N", help="measure it with N attempts as well"
     )
     adding.add_argument("--commit", help="code that trained it (default: what its run says)")
     adding.add_argument("--allow-dirty", action="store_true", help="accept uncommitted changes; the card tells of them")
@@ -77,7 +82,9 @@ def _added(options: argparse.Namespace) -> Card:
     if options.settings is not None and options.settings not in contestants.METHODS:
         raise ValueError(f"unknown method {options.settings!r}; known methods: {', '.join(contestants.METHODS)}")
     source = source._replace(settings=options.settings or source.settings)
-    return make_entry(source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty)
+    return make_entry(
+        source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty, options.attempts
+    )
 
 
 def _table(cards: list[Card]) -> Table:
@@ -86,6 +93,6 @@ def _table(cards: list[Card]) -> Table:
     out.padding = (0, 1, 0, 0)
     for head in SHOWN:
         out.add_column(head.replace(" ", "\n"), justify="left" if head == "agent" else "right", vertical="bottom")
-    for card in cards:
-        out.add_row(*(Text(tables.CARD_COLUMNS[head](card)) for head in SHOWN))
+    for one in tables.measured(cards):
+        out.add_row(*(Text(tables.CARD_COLUMNS[head](one)) for head in SHOWN))
     return out

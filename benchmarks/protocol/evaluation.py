@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ class Contestants(Protocol):
     @property
     def SPACES(self) -> Mapping[str, Space]:  # noqa: N802
         """What methods are tuned over."""
+
+
+class MeanCompute(NamedTuple):
+    """Test-time compute, the mean over instances; what rows say of it."""
+
+    network_calls: float
+    inner_steps: float
+    checks: float
 
 
 @dataclass(frozen=True)
@@ -74,9 +82,9 @@ class Result:
         return float(self.edits.mean())
 
     @property
-    def mean_compute(self) -> dict[str, float]:
-        """Test-time compute an instance: `network_calls`, `inner_steps` and `checks`."""
-        return {name: float(getattr(self, name).mean()) for name in Cost._fields}
+    def mean_compute(self) -> MeanCompute:
+        """Test-time compute an instance."""
+        return MeanCompute(*(float(getattr(self, name).mean()) for name in MeanCompute._fields))
 
 
 def evaluate(agent: Agent, mdp: PlanEditMDP, instances: Grids, *, deterministic: bool = True) -> Result:

@@ -69,7 +69,7 @@ def to_csv(records: Sequence[Any], kind: type[Any]) -> str:
     """Records as CSV with a header, what classes share last; None is an empty field."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    names = [field.name for field in sorted(dataclasses.fields(kind), key=lambda field: field.kw_only)]
+    names = [field.name for field in sorted(dataclasses.fields(kind), key=lambda field: field.kw_only is True)]
     writer.writerow(names)
     for record in records:
         writer.writerow(["" if getattr(record, name) is None else getattr(record, name) for name in names])

@@ -76,4 +76,4 @@ def _zoo() -> str:
     # Loads torch, which the other tables do not need.
     from trm_agents import zoo
 
-    return tables.markdown_columns(tables.CARD_COLUMNS, [zoo.card(name) for name in zoo.names()])
+    return tables.markdown_columns(tables.CARD_COLUMNS, tables.measured(map(zoo.card, zoo.names())))

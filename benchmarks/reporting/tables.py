@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -16,7 +16,7 @@ from benchmarks.reporting.summary import Lasting, Summary
 
 if TYPE_CHECKING:
     from benchmarks.reporting.ablations import Ablation
-    from trm_agents.zoo import Card
+    from trm_agents.zoo import Card, Score
 
 
 T = TypeVar("T")
@@ -104,7 +104,8 @@ COLUMNS = (
     Column(
         "knows",
         "What the method is given beside observations and rewards: masks of legal actions, the groups of the "
-        "constraint graph, the model (successors of any state), the checker (scores of any plan), how such puzzles are solved.",
+        "constraint graph, the model (successors of any state), the checker (scores of any plan), how such puzzles are "
+        "solved.",
         lambda s: s.knows,
     ),
     Column(
@@ -119,19 +120,35 @@ COLUMNS = (
 )
 
 
-CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
-    "agent": lambda card: card.name,
-    "suite": lambda card: card.suite,
-    "success": lambda card: percent(card.success),
-    "95% interval": lambda card: span(Interval(card.success, *card.interval, card.n, "wilson")),
-    "n": lambda card: str(card.n),
-    "edits": lambda card: f"{card.edits:.1f}",
-    "parameters": lambda card: count(card.parameters),
-    "env steps": lambda card: count(card.env_steps),
-    "seed": lambda card: str(card.seed),
-    "trained by": lambda card: card.trained_commit[:7],
+class Measured(NamedTuple):
+    """One line of an agent's card."""
+
+    card: Card
+    score: Score
+
+
+def measured(cards: Iterable[Card]) -> list[Measured]:
+    """The policy of every agent, followed by its solver where it was measured with one."""
+    return [Measured(card, score) for card in cards for score in (card.policy, card.solver) if score is not None]
+
+
+CARD_COLUMNS: dict[str, Callable[[Measured], str]] = {
+    "agent": lambda one: one.card.name,
+    "line": lambda one: one.score.line,
+    "suite": lambda one: one.card.suite,
+    "success": lambda one: percent(one.score.success),
+    "95% interval": lambda one: span(Interval(one.score.success, *one.score.interval, one.card.n, "wilson")),
+    "n": lambda one: str(one.card.n),
+    "network calls": lambda one: _counted(one.score.network_calls),
+    "inner steps": lambda one: _counted(one.score.inner_steps),
+    "checks": lambda one: _counted(one.score.checks),
+    "edits": lambda one: f"{one.score.edits:.1f}",
+    "parameters": lambda one: count(one.card.parameters),
+    "env steps": lambda one: count(one.card.env_steps),
+    "seed": lambda one: str(one.card.seed),
+    "trained by": lambda one: one.card.trained_commit[:7],
 }
-"""Columns of a table of the zoo's agents: head -> what it says of a card."""
+"""Columns of a table of the zoo's agents: head -> what it says of one line of a card."""
 
 COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
     "guide": lambda row: row.guided_by,

@@ -151,7 +151,7 @@ def _row(
         success=greedy.success,
         success_sampled=None if sampled is None else sampled.success,
         edits=greedy.mean_edits,
-        **greedy.mean_compute,
+        **greedy.mean_compute._asdict(),
         env_steps=cost.env_steps,
         model_queries=cost.model_queries,
         gradient_steps=cost.gradient_steps,

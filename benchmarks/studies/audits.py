@@ -21,7 +21,7 @@ class AuditRow:
 
     suite: str
     setting: str
-    """`mixture_alpha`: a number, or `safe`."""
+    """`mixture.alpha`: a number, or `safe`."""
     capacity: int
     """Snapshots that the mixture keeps."""
     seed: int

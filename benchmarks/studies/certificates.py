@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import Renamed
 from benchmarks.protocol.suites import Pool
-from trm_agents import UPITRM
+from trm_agents import UPITRM, HindsightTRM
 from trm_agents.theory.certificate import Certificate, certify
 from trm_agents.theory.closure import TooManyStatesError, enumerate_closure
 from trm_agents.theory.improvement_checks import Improvement
@@ -46,7 +46,7 @@ class CertificateRow(Renamed, Certificate):
 class Task(NamedTuple):
     """What is certified."""
 
-    model: UPITRM
+    model: UPITRM | HindsightTRM
     name: str
     algo: str
     env_id: str
@@ -68,8 +68,8 @@ def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[Ce
     Raises:
         ValueError: the model has no policy over plan-edit tokens.
     """
-    if not isinstance(task.model, UPITRM):
-        raise ValueError(f"certify takes a UPI-TRM, not a {type(task.model).__name__}")
+    if not isinstance(task.model, UPITRM | HindsightTRM):
+        raise ValueError(f"certify takes a UPITRM or a HindsightTRM, not a {type(task.model).__name__}")
     reader = Reader(task.model.policy, puzzles.mdp)
     digest = pool_hash(puzzles.instances)
     left = instances

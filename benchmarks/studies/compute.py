@@ -128,7 +128,7 @@ def _row(suite: Suite, puzzles: Pool, guide: Guide, plan: Plan, threads: int, co
         solved=result.n_solved,
         success=result.success,
         network_calls_solved=float(np.median(result.network_calls[solved])) if solved.any() else None,
-        **result.mean_compute,
+        **result.mean_compute._asdict(),
         edits=result.mean_edits,
         wall_s=round(wall, 3),
         pool_sha256=pool_hash(puzzles.instances),

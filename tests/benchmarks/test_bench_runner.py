@@ -379,4 +379,4 @@ def test_the_compute_of_a_line_is_its_checks():
     assert greedy.checks.tolist() == (greedy.edits * blanks * 4).tolist()
     assert not greedy.network_calls.any() and not greedy.inner_steps.any()
     random = evaluate(baselines.line("random").agent(mdp, np.random.default_rng(0)), mdp, instances[:20])
-    assert not any(random.mean_compute.values())
+    assert not any(random.mean_compute)
