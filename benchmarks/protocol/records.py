@@ -122,6 +122,8 @@ def _value(value: Any, hint: Any) -> Any:
         return value == "True"
     if hint in (int, float):
         return hint(value)
+    if not value and type(None) in get_args(hint):
+        return None
     if hint in (int | None, float | None):
-        return get_args(hint)[0](value) if value else None
+        return get_args(hint)[0](value)
     return value

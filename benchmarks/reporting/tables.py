@@ -16,7 +16,6 @@ from benchmarks.reporting.summary import Lasting, Summary
 
 if TYPE_CHECKING:
     from benchmarks.reporting.ablations import Ablation
-    from benchmarks.reporting.targets import Verdict
     from trm_agents.zoo import Card, Score
 
 
@@ -165,7 +164,7 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
 
 ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
-    "variant": lambda one: one.label,
+    "variant": lambda one: one.variant.algo,
     "suite": lambda one: one.variant.suite,
     "budget": lambda one: count(one.variant.steps),
     "success": lambda one: percent(one.variant.success.mean),
@@ -198,18 +197,6 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
     "settings": lambda one: ", ".join(f"{key}={value}" for key, value in one.changes.items()) or "as before tuning",
 }
 """Columns of the table of tuning trials: head -> what it says of one."""
-
-TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
-    "method": lambda one: one.target.algo,
-    "suite": lambda one: one.target.suite,
-    "play": lambda one: one.target.what,
-    "env steps": lambda one: f"{one.target.steps:,}",
-    "target": lambda one: percent(one.target.success),
-    "measured": lambda one: "" if one.measured is None else rate(one.measured.success),
-    "by": lambda one: "" if one.measured is None else f"{one.measured.by} at {count(one.measured.steps)}",
-    "verdict": lambda one: one.status,
-}
-"""Columns of the table of targets: head -> what it says of a verdict."""
 
 TERMINAL = ("method", "success", "95% interval", "seeds", "n", "network calls", "checks", "env steps", "train time")
 """Heads of the columns that a terminal shows."""
