@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,7 +19,7 @@ from benchmarks.reporting import tables
 if TYPE_CHECKING:
     from trm_agents.zoo import Card
 
-SHOWN = ("agent", "line", "success", "95% interval", "n", "network calls", "checks", "edits", "env steps")
+SHOWN = ("agent", "line", "success", "95% interval", "n", "network calls", "checks", "env steps")
 """Heads of the columns that a terminal shows."""
 
 
@@ -88,11 +87,7 @@ def _added(options: argparse.Namespace) -> Card:
 
 
 def _table(cards: list[Card]) -> Table:
-    """As narrow as it can be: `--json` tells the rest."""
-    out = Table(title="Agents", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
-    out.padding = (0, 1, 0, 0)
-    for head in SHOWN:
-        out.add_column(head.replace(" ", "\n"), justify="left" if head == "agent" else "right", vertical="bottom")
+    out = tables.narrow("Agents", SHOWN)
     for one in tables.measured(cards):
         out.add_row(*(Text(tables.CARD_COLUMNS[head](one)) for head in SHOWN))
     return out
