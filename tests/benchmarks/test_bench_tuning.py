@@ -190,8 +190,14 @@ def test_settings_of_the_training_environment_and_of_the_network():
 
 
 def value_of(row, setting: str, default):
-    part, _, key = setting.rpartition(".")
-    return {"": row.hyperparameters, "env": row.training, "network": row.network}[part].get(key, default)
+    first, _, rest = setting.partition(".")
+    parts = {"env": row.training, "network": row.network}
+    found, keys = (parts[first], [rest]) if first in parts else (row.hyperparameters, setting.split("."))
+    for key in keys:
+        if key not in found:
+            return default
+        found = found[key]
+    return found
 
 
 def test_the_registry_uses_what_tuning_chose():

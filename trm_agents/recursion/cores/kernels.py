@@ -106,15 +106,15 @@ def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, told: Floats, out: Floats) -> None:
+def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, sent: Floats, out: Floats) -> None:
     """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
 
-    maps are (kinds, K, J), the cell sums' last; sums (M, K) and told (M, J) are scratch, and afterwards hold the sums
+    maps are (kinds, K, J), the cell sums' last; sums (M, K) and sent (M, J) are scratch, and afterwards hold the sums
     and the mapped sums.
     """
     gather(x, cells.members, n_symbols, sums)
-    map_sums(sums, maps, cells.ends, told)
-    scatter(told, cells.groups_of, n_symbols, out)
+    map_sums(sums, maps, cells.ends, sent)
+    scatter(sent, cells.groups_of, n_symbols, out)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -221,7 +221,7 @@ def forward(
     own, out = weights.own.T.copy(), weights.out.T.copy()
     maps, back = weights.maps.transpose(0, 2, 1).copy(), weights.back.transpose(0, 2, 1).copy()
     z, new = np.empty((tokens, width), np.float32), np.empty((tokens, width), np.float32)
-    sums, told = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    sums, sent = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     first_kept, saved, scale = steps - len(latents), hidden.shape[:2] == (steps, batch), np.float32(keep)
     for b in range(batch):
         z[:] = 0.0
@@ -233,12 +233,12 @@ def forward(
                 h[:] = 0.0
             else:
                 np.dot(z, own, h)
-                send(z, maps, cells, n_symbols, sums, told, h)
+                send(z, maps, cells, n_symbols, sums, sent, h)
             add_categories(weights.table[b], types[b], h)
             rectify(h)
             np.dot(h, out, new)
             if len(back):
-                send(h, back, cells, n_symbols, told, sums, new)
+                send(h, back, cells, n_symbols, sent, sums, new)
             add_categories(weights.shift[b], types[b], new)
             z *= scale
             z += new
@@ -269,7 +269,7 @@ def backward(
     g_own = np.empty((tokens, width), np.float32)
     gh, gh_total = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
     sums, back_sums = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], width), np.float32)
-    told, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    sent, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     scale = np.float32(keep)
     for b in range(batch):
         g[:] = 0.0
@@ -282,7 +282,7 @@ def backward(
             add_outer(g, h, grads.out)
             np.dot(g, weights.out, gh)
             if len(weights.back):
-                send(g, weights.back, heard, n_symbols, sums, told, gh)
+                send(g, weights.back, heard, n_symbols, sums, sent, gh)
                 gather(h, cells.members, n_symbols, more)
                 add_outers(sums, more, cells.ends, grads.back)
             mask(gh, h)
@@ -294,9 +294,9 @@ def backward(
             np.dot(gh, weights.own, g_own)
             g *= scale
             g += g_own
-            send(gh, weights.maps, heard, n_symbols, told, sums, g)
+            send(gh, weights.maps, heard, n_symbols, sent, sums, g)
             gather(before, cells.members, n_symbols, back_sums)
-            add_outers(told, back_sums, cells.ends, grads.maps)
+            add_outers(sent, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
             grads.shift[b, types[b, t]] += g_total[t]
             grads.table[b, types[b, t]] += gh_total[t]
