@@ -76,9 +76,10 @@ def _grids(task: PlanTask, grids: NDArray[np.integer] | Grids, name: str) -> Gri
 def _check_pickle(task: PlanTask, instances: Grids) -> None:
     """Environments in other processes, and saved agents, hold a pickled task."""
     plans = task.initial_plans(instances)
+    remedy = "define the class at the top of a module and keep constants only: no lambdas, files or generators"
     try:
         copy = pickle.loads(pickle.dumps(task))
     except Exception as error:
-        fail("pickle", f"the task cannot be pickled ({error})", "keep constants only: no lambdas, files or generators")
+        fail("pickle", f"the task cannot be pickled ({error})", remedy)
     if not np.array_equal(copy.check(instances, plans).score, task.check(instances, plans).score):
         fail("pickle", "a pickled copy scores plans differently", "set all that `check` needs in __init__")
