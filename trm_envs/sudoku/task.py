@@ -14,6 +14,7 @@ from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
 from trm_envs.plan_edit.view import PlanView
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
+from trm_envs.sudoku.solver_kernels import bit_count
 from trm_envs.sudoku.symmetry import random_symmetry
 from trm_envs.sudoku.text import SYMBOLS
 
@@ -22,15 +23,6 @@ Grid = NDArray[np.int8]
 
 # Digits are bits and units (rows, columns, boxes) are masks. The kernels fill arrays of the caller's: boxing a result
 # would cost more than checking a small board does.
-
-
-@njit(cache=True)
-def _count_bits(mask: int) -> int:
-    """How many of the lowest 16 bits are set."""
-    mask -= (mask >> 1) & 0x5555
-    mask = (mask & 0x3333) + ((mask >> 2) & 0x3333)
-    mask = (mask + (mask >> 4)) & 0x0F0F
-    return (mask + (mask >> 8)) & 0x1F
 
 
 @njit(cache=True)
@@ -58,7 +50,7 @@ def _check(
             for kind in range(3):
                 seen[units[cell, kind]] |= bit
         for unit in range(3 * size):
-            n_distinct += _count_bits(seen[unit])
+            n_distinct += bit_count(seen[unit])
         for cell in range(n_cells):
             taken = seen[units[cell, 0]] | seen[units[cell, 1]] | seen[units[cell, 2]]
             n_dead_ends += (plans[b, cell] == 0) & (taken == every_digit)
