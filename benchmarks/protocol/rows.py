@@ -24,7 +24,7 @@ class Renamed:
     """A row whose method may have another name today than when the row was published."""
 
     published_as: str = ""
-    """The name then, see `benchmarks.protocol.renamed`; empty for rows that were published under today's name."""
+    """The name then, see `benchmarks.protocol.renamed`; empty for rows that were published since."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,6 @@ from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting import tables
 from benchmarks.reporting.summary import Summary, summarise
 
-OURS = ("hindsight_trm", "upi_trm")
-"""What the names of our methods begin with."""
 HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9")
 """Suites of the README."""
 HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
@@ -57,14 +55,14 @@ def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
 def glance(suite: str, lines: list[Summary]) -> Glance | None:
     """A suite's overview; None where our methods have no rows. Of budgets with as many methods it takes the largest."""
     contestants = [line for line in lines if not line.is_reference]
-    budgets = {line.steps for line in contestants if line.algo.startswith(OURS)}
+    budgets = {line.steps for line in contestants if line.ours}
     if not budgets:
         return None
     steps = max(budgets, key=lambda steps: (sum(line.steps == steps for line in contestants), steps))
     here = [line for line in contestants if line.steps == steps]
-    best = next(line for line in here if line.algo.startswith(OURS))
+    best = next(line for line in here if line.ours)
     trained = [line for line in here if named(line.algo).method == named(best.algo).method]
-    others = [line for line in here if not line.algo.startswith(OURS) and not named(line.algo).solver]
+    others = [line for line in here if not line.ours and not named(line.algo).solver]
     return Glance(
         suite,
         steps,

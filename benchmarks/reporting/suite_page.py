@@ -23,10 +23,6 @@ FIGURES = "../images/results"
 """Folder of the figures, seen from a page of results."""
 LONG = 2.0
 """How many times longer than its first maximum a learning curve has to be for the page to say how long that lasts."""
-AGAINST = ("checker_greedy", "stage0")
-"""References that the best method is compared with."""
-LEARNED_VALUE = ("upi_trm-exact", "upi_trm", "upi_trm-k_step")
-"""Methods that are compared with them wherever they have rows: they show what a learned value is worth."""
 SUCCESS = (
     "method",
     "knows",
@@ -90,8 +86,9 @@ def _budget(
     shown = [(part, mask) for part, mask in masks.items() if mask.any() and not mask.all()]
     success[place:place] = [_part_column(rows, part, mask) for part, mask in shown]
     best = next((line.algo for line in here if not line.is_reference), None)
-    compared = [line for line in here if line.algo in (best, *LEARNED_VALUE)]
-    paired = [found for line in compared for found in against(rows, here, line) if found[1].algo in AGAINST]
+    # Rows that show what a learned value is worth are compared wherever they stand.
+    compared = [line for line in here if line.algo == best or line.learns_values]
+    paired = [found for line in compared for found in against(rows, here, line) if found[1].is_compared]
     curves = lasting(point for point in points if (point.algo, point.steps) == (best, steps))
     return {
         "steps": f"{steps:,}",

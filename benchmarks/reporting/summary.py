@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import row_of
+from baselines import Method, row_of
 from benchmarks.protocol.rows import CurveRow, Kind, ResultRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
 
@@ -45,6 +45,24 @@ class Summary:
     def is_reference(self) -> bool:
         """Whether it is a floor or ceiling, not a contestant."""
         return self.kind == "line" or is_reference(self.algo)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of the project's own methods, its references included."""
+        row = row_of(self.algo)
+        return isinstance(row, Method) and row.family != "baseline"
+
+    @property
+    def learns_values(self) -> bool:
+        """Whether it is a row of the published method as it is: what it learns beside is a value."""
+        row = row_of(self.algo)
+        return isinstance(row, Method) and row.family == "upi" and row.name == self.algo and not self.is_reference
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it is a reference that tables show the best contestant's difference to."""
+        row = row_of(self.algo)
+        return row is not None and row.compared
 
     @property
     def knows(self) -> str:
