@@ -67,7 +67,7 @@ def main() -> None:
     """Play and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--agent", default="upi-trm-sudoku-9x9", help="name of an agent of the zoo")
-    parser.add_argument("--seed", type=int, default=3, help="chooses the puzzle")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the puzzle")
     parser.add_argument("--out", type=Path, default=TARGET)
     options = parser.parse_args()
     gym.register_envs(trm_envs)

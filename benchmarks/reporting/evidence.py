@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.protocol import records
 from benchmarks.protocol.published import PUBLISHED, ablations, published
-from benchmarks.protocol.rows import ComputeRow, CurveRow, ResultRow, TuningRow
+from benchmarks.protocol.rows import ComputeRow, CurveRow, ResultRow, SpeedRow, TuningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
 from trm_envs.plan_edit.task import Grids
@@ -22,6 +22,7 @@ class Evidence(NamedTuple):
     curves: list[CurveRow]
     compute: list[ComputeRow]
     tuning: list[TuningRow]
+    speed: list[SpeedRow]
     ablations: dict[str, list[ResultRow]]
     """Results by the run's name."""
     pools: dict[str, Grids]
@@ -45,7 +46,15 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         name: shipped_pool(name, (row for row in scored if row.suite == name))
         for name in dict.fromkeys(row.suite for row in scored)
     }
-    return Evidence(results, published(CurveRow, folder), compute, published(TuningRow, folder), varied, pools)
+    return Evidence(
+        results,
+        published(CurveRow, folder),
+        compute,
+        published(TuningRow, folder),
+        published(SpeedRow, folder),
+        varied,
+        pools,
+    )
 
 
 def digest(rows: Sequence[Any], kind: type[Any]) -> str:

@@ -1,7 +1,7 @@
 """Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
-`headline` (a sentence), `method:ROW`, a suite's name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
+`headline` (a sentence), `method:ROW`, a suite's name, `zoo`, or `theory:NAME` for those of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
-from benchmarks.protocol.rows import ResultRow, SpeedRow
+from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting import overview, tables
 from benchmarks.reporting.sentences import WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
@@ -48,10 +48,7 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     Raises:
         ValueError: there are no published rows for it.
     """
-    if name == "speed":
-        measured = published(SpeedRow, folder)
-        content = tables.markdown_columns(tables.SPEED_COLUMNS, measured) if measured else ""
-    elif name == "zoo":
+    if name == "zoo":
         content = _zoo()
     elif name.startswith("theory:"):
         # Loads torch.

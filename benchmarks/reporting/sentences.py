@@ -54,11 +54,11 @@ class Numbers:
         return tables.paired_text(difference(self._rows, a, b))
 
     def best_other(self, suite: str) -> str:
-        """Name and success of the best method that is not ours, at the budget of the overview."""
+        """Success and name of the best method that is not ours, at the budget of the overview."""
         found = glance(suite, [line for line in self._lines if line.suite == suite])
         if found is None or not found.others:
             raise LookupError(f"no other method has rows on {suite}")
-        return f"*{found.others[0].algo}*, {tables.rate(found.others[0].success)}"
+        return f"{tables.rate(found.others[0].success)} (*{found.others[0].algo}*)"
 
     def ablation(self, suite: str, algo: str) -> str:
         """Success of a variant, or of the method that variants change."""
