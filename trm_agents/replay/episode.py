@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.agents import facing
 from trm_agents import UPITRM
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
@@ -77,7 +76,7 @@ def recall(
     """What a model makes of one state, and the latent that the next one starts from (None: from zero)."""
     policy, network = model.policy, model.policy.network
     carried_unroll = network.unroll if network.carried_unroll is None else network.carried_unroll
-    with torch.no_grad(), facing(model, mdp):
+    with torch.no_grad():
         observation, _ = policy.obs_to_tensor(observe(states))
         probabilities, carried = policy.action_probabilities(observation, latent)
         potential = torch.tensor([float(checks.score[0]) if mdp.shaping else 0.0], device=policy.device)
