@@ -1,4 +1,5 @@
-# Two commands for everybody: `make test` and `make bench`; `make wheel-test` tries what is published. All set up a virtual environment of their own first.
+# Two commands for everybody: `make test` and `make bench`. Each sets up a virtual environment of its own first.
+# `make wheel-test` tries what is published.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2

@@ -56,7 +56,7 @@ def _facts(puzzles: Puzzles, found: Solutions, row: int) -> dict[str, Any]:
     task, instance, solved = puzzles.mdp.task, puzzles.instances[row], bool(found.solved[row])
     first = task.initial_plans(instance[None])[0]
     plan = reading.line(task.view(instance, found.plans[row])) if solved else None
-    costs = {name: int(getattr(found, name)[row]) for name in spending.COSTS}
+    costs = {name: int(getattr(found, field)[row]) for field, name in spending.COSTS.items()}
     return {"puzzle": reading.line(task.view(instance, first)), "solved": solved, "plan": plan, **costs}
 
 
