@@ -22,7 +22,7 @@ ENV = "SudokuPlanEdit-4x4-v0"
 AGENT = "zoo:upi-trm-sudoku-4x4"
 EASY, EASY_SOLVED = "123.341221434321", "1234341221434321"
 MAZE = "MazePlanEdit-15x15-v0"
-# Row 2 asks for a 3 and a 4 in its last cells, and column 4 has both already: no plan solves it.
+# Row 3 needs a 3 or a 4 in its last cell, and column 4 has both already: no plan solves it.
 UNSOLVABLE = "...3...412......"
 
 
@@ -299,7 +299,7 @@ def test_erasing_and_stopping_have_words(capsys, monkeypatch, file_of_two) -> No
         (["evaluate", AGENT, "--env-kwargs", '{"split": "other"}'], "split must be"),
         (["watch", AGENT, "--index", "512"], "--index must be within 0..511, got 512"),
         (["play", "--env", "gymnasium:CartPole-v1"], "CartPole-v1"),
-        (["play", "--env", ENV, "--env-kwargs", '{"split": null, "generate": true}'], "name a file of puzzles"),
+        (["play", "--env", ENV, "--env-kwargs", '{"generate": true}'], "several are asked for"),
     ],
 )
 def test_an_error_is_one_line(capsys, words, message) -> None:

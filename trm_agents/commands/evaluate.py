@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     agent = agents.about(options.model, options.env)
-    puzzles = reading.read(agent.env_id, options.puzzles, {**agent.keywords, **options.env_kwargs})
+    puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
     found = spending.spend(agents.load(agent, puzzles.env), puzzles, agent.env_id, options)
     facts = spending.summary(found)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}

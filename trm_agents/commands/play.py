@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Let a person play one episode; 1 where the puzzle is not solved."""
-    puzzles = reading.read(options.env, options.puzzles, options.env_kwargs)
+    puzzles = reading.read(options.env, options.puzzles, asked=options.env_kwargs)
     index = reading.pick(len(puzzles.instances), options.index, options.seed)
     env, console = puzzles.env, Console(highlight=False)
     console.print(f"puzzle {index} of {len(puzzles.instances)}; {_prompt(env)}, or quit", soft_wrap=True)

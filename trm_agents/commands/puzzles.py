@@ -37,20 +37,27 @@ def full_id(env_id: str) -> str:
     return env_id if ":" in env_id else f"trm_envs:{env_id}"
 
 
-def read(env_id: str, puzzles: str | None = None, keywords: Mapping[str, Any] | None = None) -> Puzzles:
+def read(
+    env_id: str,
+    puzzles: str | None = None,
+    learned_with: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
+) -> Puzzles:
     """Puzzles of an environment.
 
     Args:
         env_id: id of a plan-editing environment.
         puzzles: a file, or one puzzle as a line of text; None is the test split.
-        keywords: of the environment; those of training are left out, and with `puzzles` those that choose instances.
+        learned_with: the environment's keywords when the agent learned. Those of training are left out, and with
+            `puzzles` those that choose among shipped instances.
+        asked: keywords that the user asks for; they go first.
 
     Raises:
         ValueError: no such environment, one of another kind, a keyword that it refuses, or a bad puzzle.
     """
-    asked = {key: value for key, value in (keywords or {}).items() if key not in TRAINING_OPTIONS}
-    chosen = {"split": "test", **asked} if puzzles is None else {**mdp_options(asked), "puzzles": _source(puzzles)}
-    env = _make(env_id, chosen)
+    rules = {key: value for key, value in (learned_with or {}).items() if key not in TRAINING_OPTIONS}
+    chosen = {**rules, "split": "test"} if puzzles is None else {**mdp_options(rules), "puzzles": _source(puzzles)}
+    env = _make(env_id, {**chosen, **(asked or {})})
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} makes its puzzles as it goes: name a file of puzzles")
     return Puzzles(env, env.source.instances)

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     if options.attempts is None and options.search is None:
         options.attempts = ATTEMPTS
     agent = agents.about(options.model, options.env) if options.model else agents.default(options.env)
-    puzzles = reading.read(agent.env_id, options.puzzle, {**agent.keywords, **options.env_kwargs})
+    puzzles = reading.read(agent.env_id, options.puzzle, agent.keywords, options.env_kwargs)
     found = spending.spend(agents.load(agent, puzzles.env), puzzles, agent.env_id, options)
     console = Console(highlight=False)
     for row in range(len(puzzles.instances)):

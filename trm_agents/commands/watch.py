@@ -37,7 +37,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Play the episode, then show it or write its files."""
     agent = agents.about(options.model, options.env)
-    puzzles = reading.read(agent.env_id, options.puzzles, {**agent.keywords, **options.env_kwargs})
+    puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
     index = reading.pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
     from trm_agents.replay.episode import play
