@@ -17,9 +17,9 @@ def count_gradient_steps(model: BaseAlgorithm) -> None:
     The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
     `load` (`baselines.load` does). SB3's own `_n_updates` counts epochs for PPO.
     """
-    from trm_agents import UPITRM
+    from trm_agents.common.algorithm import ResumableAlgorithm
 
-    if isinstance(model, UPITRM):
+    if isinstance(model, ResumableAlgorithm):
         return  # It counts by itself, under the same name.
     counted: Any = model
     counted.gradient_steps_done = getattr(model, "gradient_steps_done", 0)

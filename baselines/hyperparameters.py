@@ -1,8 +1,7 @@
-"""Hyperparameters of the rows, as data: the settings that are used.
+"""Hyperparameters of the baselines, as data: the settings that are used. Those of our own methods are presets.
 
 Of the methods in benchmarks/published/tuning.csv those named in `baselines.spaces` were chosen by `python -m benchmarks
-tune`, with as many trials for each; a test holds them against the rows, and docs/results.md shows all trials. The other
-methods' were tried by hand, as docs/tried.md says; the rest are defaults.
+tune`, with as many trials for each; a test holds them against the rows. The others are defaults.
 """
 
 from __future__ import annotations
@@ -10,97 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 Keywords = dict[str, Any]
-"""Keywords of an algorithm; a list of two learning rates stands for a linear fall from one to the other."""
-
-# 5 steps of 50 environments divide round budgets: an iteration never overshoots them.
-UPI_TRM: Keywords = {
-    "target": "hindsight",
-    "learning_rate": [4e-3, 2e-4],
-    "n_steps": 5,
-    "batch_size": 32,
-    "unroll": 4,
-    "prior_steps": 8_000,
-}
-# Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
-# the length of a way, so states are deep, and gradients flow through the end of them. Other starts lead to other ways.
-_MAZE: Keywords = {
-    "policy_kwargs": {"restarts": 32, "restart_unroll": 144},
-    "learning_rate": [8e-3, 1e-4],
-    "batch_size": 16,
-    "replay_ratio": 1.25,
-    "right_weight": 1.0,
-    "unroll": 48,
-    "min_unroll": 8,
-    "max_unroll": 56,
-    "backprop_steps": 14,
-    "prior_steps": 40_000,
-    "search_instances": 8,
-    "search_budget": 100,
-    "search_solutions": 4,
-    "ema_decay": 0.998,
-}
-# 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
-_REGULARISED: Keywords = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
-# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
-# agent fails at would never be learned from: the search solves them, though with the shaped reward no gain has shown.
-_DEEP: Keywords = {
-    "unroll": 20,
-    "min_unroll": 6,
-    "max_unroll": 24,
-    "backprop_steps": 12,
-    "prior_steps": 40_000,
-    "search_instances": 4,
-    "search_budget": 100,
-}
-# The latent of the state before remembers what has been tried, and has done most of the work already. What it settles
-# on may be wrong, as the checker tells, and other starts and guesses lead elsewhere.
-_LARGE_SUDOKU: Keywords = {
-    **_DEEP,
-    "latent": "persistent",
-    "carried_unroll": 12,
-    "policy_kwargs": {"restarts": 127, "restart_unroll": 120, "guess_unroll": 20},
-}
-UPI_TRM_OVERRIDES: dict[str, Keywords] = {
-    "SudokuPlanEdit-4x4": _REGULARISED,
-    "SudokuPlanEdit-9x9": _LARGE_SUDOKU,
-    # Their 90 to 120 blanks of 256 take no long chains of logic.
-    "SudokuPlanEdit-16x16": {"unroll": 10, "min_unroll": 6, "prior_steps": 20_000},
-    "MazePlanEdit": _MAZE,
-    "MazePlanEdit-15x15": {
-        "policy_kwargs": {"restarts": 511, "restart_unroll": 100, "refinements": 7},
-        "unroll": 72,
-        "min_unroll": 12,
-        "max_unroll": 96,
-    },
-}
-
-# A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.
-UPI_TRM_CERTIFIED: Keywords = {
-    **UPI_TRM,
-    "contraction": "certified",
-    "lipschitz": 0.9,
-    "unroll": 8,
-    "min_unroll": 4,
-    "prior_steps": 16_000,
-}
-UPI_TRM_CERTIFIED_OVERRIDES: dict[str, Keywords] = {
-    # It learns little from each gradient step: smaller batches make more of them.
-    "SudokuPlanEdit-9x9": {**_DEEP, "batch_size": 16},
-    "SudokuPlanEdit-16x16": _DEEP,
-    "MazePlanEdit": {"unroll": 24, "min_unroll": 16, "prior_steps": 80_000, "search_instances": 4},
-}
-
-# 25 steps of 16 environments divide them too.
-K_STEP: Keywords = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
-K_STEP_EXACT: Keywords = {**K_STEP, "conservative": "exact", "mixture_alpha": 0.3}
-STAGE_0: Keywords = {**K_STEP, "prior": 1.0}
-# Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
-_LARGE: Keywords = {"advantage": "readout", "n_epochs": 2}
-K_STEP_OVERRIDES: dict[str, Keywords] = {
-    "SudokuPlanEdit-9x9": _LARGE,
-    "SudokuPlanEdit-16x16": _LARGE,
-    "MazePlanEdit-31x31": _LARGE,
-}
+"""Keywords of an algorithm, as JSON; a list of two learning rates stands for a linear fall from one to the other."""
 
 PPO: Keywords = {
     "learning_rate": 1e-3,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from baselines.counters import count_gradient_steps
-from baselines.registry import UPI_TRM, Method, method
+from baselines.registry import HINDSIGHT_TRM, UPI_TRM, Method, method
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 if TYPE_CHECKING:
@@ -75,18 +75,15 @@ def build(
         seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
         device: torch device.
     """
-    from stable_baselines3.common.utils import LinearSchedule
+    from trm_agents.presets import built
 
     env, mdp = make_vec_env(row, env_id, env_kwargs)
-    keywords = {"gamma": mdp.gamma, **row.hyperparameters_for(env_id)}
-    if isinstance(keywords.get("learning_rate"), list):
-        first, last = keywords["learning_rate"]
-        keywords["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
+    keywords = {"gamma": mdp.gamma, **built(row.hyperparameters_for(env_id))}
     if row.network is not None:
         keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
     policy = resolve_name(row.policy) if ":" in row.policy else row.policy
     model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
-    if row.algorithm != UPI_TRM:
+    if row.algorithm not in (UPI_TRM, HINDSIGHT_TRM):
         _fuse(model)
     count_gradient_steps(model)
     return model

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import Any, Literal
 
 from baselines import hyperparameters as tuned
+from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
 ObservationKind = Literal["dict", "one_hot"]
@@ -48,10 +48,7 @@ class Method:
 
     def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
         """Keywords of the algorithm on this environment."""
-        merged = deepcopy(dict(self.hyperparameters))
-        for prefix, keywords in self.overrides.items():
-            if env_id.rpartition(":")[2].startswith(prefix):
-                merged.update(deepcopy(dict(keywords)))
+        merged = presets.overridden(self.hyperparameters, self.overrides, env_id)
         for setting, value in self.changes.items():
             *parents, key = setting.split(".")
             inner = merged
@@ -113,13 +110,15 @@ class Line:
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 _MASKABLE = "baselines.maskable_backbone:RecursiveMaskableActorCriticPolicy"
-UPI_TRM = "trm_agents:UPITRM"
-"""Import path of UPI-TRM."""
+UPI_TRM, HINDSIGHT_TRM = "trm_agents:UPITRM", "trm_agents:HindsightTRM"
+"""Import paths of our algorithms."""
 
 
-def _k_step(name: str, hyperparameters: Mapping[str, Any]) -> Method:
-    """A row of UPI-TRM with the K-step target."""
-    return Method(name, UPI_TRM, "TRMPolicy", "dict", 16, hyperparameters, tuned.K_STEP_OVERRIDES, resumes_exactly=True)
+def _ours(name: str) -> Method:
+    """A row of one of our algorithms, with its preset."""
+    hindsight = name.startswith("hindsight_trm")
+    algorithm, policy, n_envs = (HINDSIGHT_TRM, "TokenPolicy", 50) if hindsight else (UPI_TRM, "TRMPolicy", 16)
+    return Method(name, algorithm, policy, "dict", n_envs, *presets.PRESETS[name], resumes_exactly=True)
 
 
 def _maskable(
@@ -165,22 +164,11 @@ def _setting(text: str) -> tuple[str, Any]:
 METHODS = Methods(
     (row.name, row)
     for row in (
-        Method(
-            "upi_trm", UPI_TRM, "TRMPolicy", "dict", 50, tuned.UPI_TRM, tuned.UPI_TRM_OVERRIDES, resumes_exactly=True
-        ),
-        _k_step("upi_trm-k_step", tuned.K_STEP),
-        _k_step("upi_trm-exact", tuned.K_STEP_EXACT),
-        _k_step("stage0", tuned.STAGE_0),
-        Method(
-            "upi_trm-certified",
-            UPI_TRM,
-            "TRMPolicy",
-            "dict",
-            50,
-            tuned.UPI_TRM_CERTIFIED,
-            tuned.UPI_TRM_CERTIFIED_OVERRIDES,
-            resumes_exactly=True,
-        ),
+        _ours("hindsight_trm"),
+        _ours("upi_trm"),
+        _ours("upi_trm-exact"),
+        _ours("stage0"),
+        _ours("hindsight_trm-certified"),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),

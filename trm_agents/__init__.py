@@ -1,5 +1,55 @@
-"""Agents built on tiny recursive networks."""
+"""Agents built on tiny recursive networks: algorithms that learn from a checker alone, solvers, trained agents.
 
-from trm_agents.upi_trm import UPITRM, MlpPolicy, MultiInputPolicy, RepairPolicy, TRMPolicy
+Names are imported when they are first used, so that `trm_agents.presets` and the command line need no torch.
+"""
 
-__all__ = ["UPITRM", "MlpPolicy", "MultiInputPolicy", "RepairPolicy", "TRMPolicy"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trm_agents import presets as presets
+    from trm_agents import zoo as zoo
+    from trm_agents.hindsight import HindsightTRM as HindsightTRM
+    from trm_agents.hindsight import Search as Search
+    from trm_agents.hindsight import TokenPolicy as TokenPolicy
+    from trm_agents.recursion import CertifiedDense as CertifiedDense
+    from trm_agents.recursion import CertifiedExactCover as CertifiedExactCover
+    from trm_agents.recursion import Dense as Dense
+    from trm_agents.recursion import ExactCover as ExactCover
+    from trm_agents.solving import Attempts as Attempts
+    from trm_agents.solving import BestFirst as BestFirst
+    from trm_agents.solving import Guesses as Guesses
+    from trm_agents.solving import Refinements as Refinements
+    from trm_agents.solving import Restarts as Restarts
+    from trm_agents.upi_trm import UPITRM as UPITRM
+    from trm_agents.upi_trm import Distilled as Distilled
+    from trm_agents.upi_trm import Exact as Exact
+    from trm_agents.upi_trm import MlpPolicy as MlpPolicy
+    from trm_agents.upi_trm import MultiInputPolicy as MultiInputPolicy
+    from trm_agents.upi_trm import SafeStep as SafeStep
+    from trm_agents.upi_trm import TRMPolicy as TRMPolicy
+
+_ROOMS = {
+    "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
+    "recursion": ("CertifiedDense", "CertifiedExactCover", "Dense", "ExactCover"),
+    "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts"),
+    "upi_trm": ("UPITRM", "Distilled", "Exact", "MlpPolicy", "MultiInputPolicy", "SafeStep", "TRMPolicy"),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_MODULES = ("presets", "zoo")
+
+__all__ = sorted([*_ROOM_OF, *_MODULES])
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"trm_agents.{name}")
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'trm_agents' has no attribute {name!r}")
+    return getattr(import_module(f"trm_agents.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""The loop of an SB3 algorithm that collects and learns in turn, and that a saved run goes on with exactly."""
+"""The loop of an SB3 algorithm that collects and learns in turn, and that a saved run resumes exactly."""
 
 from __future__ import annotations
 
@@ -10,45 +10,131 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
+import numpy as np
+import torch
+from gymnasium import spaces
 from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from torch import Tensor, nn
 
+from trm_agents.common.files import refuse_old_files
+from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
 from trm_agents.common.vec_env import VectorEnvAdapter
+from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfResumable = TypeVar("SelfResumable", bound="ResumableAlgorithm")
+Infos = list[dict[str, Any]]
 
 
 class ResumableAlgorithm(BaseAlgorithm):
-    """An SB3 algorithm that fills a rollout and trains on it, in turn.
+    """An SB3 algorithm that fills a rollout with a recursive policy and trains on it, in turn.
 
-    The constructor of a subclass sets up what is declared here.
+    Args:
+        policy, env: as for any SB3 algorithm; Gymnasium's vector environments must reset in the same step.
+        learning_rate: step size of AdamW, or a schedule.
+        n_steps: steps of each environment an iteration collects.
+        unroll: n, inner steps of the recursion.
+        sb3: the keywords that every SB3 algorithm has: `stats_window_size`, `tensorboard_log`, `policy_kwargs`,
+            `verbose`, `seed`, `device`.
     """
 
-    rollout: Rollout | None
+    policy: RecursivePolicy
+    rollout: Rollout
     """What has been collected since the last update."""
-    _env_states: list[Any] | None
-    """Where a loaded model's environments were, until training goes on from there."""
+    rng: np.random.Generator
+    """Orders minibatches and draws actions."""
+
+    def __init__(
+        self,
+        policy: str | type[RecursivePolicy],
+        env: GymEnv | VectorEnv[Any, Any, Any] | str | None,
+        learning_rate: float | Schedule,
+        n_steps: int,
+        unroll: int,
+        **sb3: Any,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,  # type: ignore[arg-type]
+            learning_rate,
+            support_multi_env=True,
+            supported_action_spaces=(spaces.Discrete,),
+            **sb3,
+        )
+        self.n_steps = n_steps
+        self.unroll = unroll
+        self.model_queries = 0
+        """Successors enumerated through the model so far."""
+        self.gradient_steps_done = 0
+        self.mdp: PlanEditMDP | None = None
+        """The plan-edit model of the environment; None for other environments."""
+        self._env_states: list[Any] | None = None
+        if self.env is not None and self.env.has_attr("mdp"):
+            self.mdp = self.env.get_attr("mdp")[0]
 
     @abstractmethod
     def train(self) -> None:
         """Learn from the full rollout, and clear it."""
 
     @abstractmethod
-    def _collect(self, callback: BaseCallback) -> bool:
-        """Fill the rollout; False when a callback stops the training."""
+    def _problems(self) -> Iterable[str]:
+        """What is wrong with the hyperparameters, in words that name the value and the remedy."""
 
     @abstractmethod
-    def _forget_episodes(self) -> None:
-        """Follow none of the episodes that have begun."""
+    def _policy_keywords(self) -> dict[str, Any]:
+        """What the policy's constructor takes from the algorithm."""
+
+    @abstractmethod
+    def _act(self, observation: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """Actions of the policy that collects, shape (n_envs,)."""
+
+    def _truncation_values(self, infos: Infos, truncated: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """U of the last observation of each truncated episode, 0 elsewhere, shape (n_envs,)."""
+        return np.zeros(len(infos))
+
+    def _drop_episodes(self) -> None:
+        """Drop what is known of unfinished episodes, which will not be continued."""
+        self._last_obs = self._env_states = None
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        # A loaded model keeps its own random state and rollout; only a new one starts afresh.
+        self.set_random_seed(self.seed)
+        if not hasattr(self, "rng"):
+            self.rng = np.random.default_rng(self.seed)
+        problems = [*self._common_problems(), *self._problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        self.policy = self.policy_class(  # type: ignore[assignment]
+            self.observation_space,
+            self.action_space,
+            self.lr_schedule,
+            mdp=self.mdp,
+            unroll=self.unroll,
+            **self._policy_keywords(),
+            **self.policy_kwargs,
+        ).to(self.device)
+        if not hasattr(self, "rollout"):
+            self.rollout = Rollout(self.n_steps, self.n_envs)
+        elif self.rollout.n_envs != self.n_envs:
+            # Loaded for another number of environments, which cannot continue the episodes of the old ones.
+            self.rollout = Rollout(self.n_steps, self.n_envs)
+            self._drop_episodes()
+
+    def _common_problems(self) -> Iterable[str]:
+        for name in ("n_steps", "unroll"):
+            if getattr(self, name) < 1:
+                yield f"{name} must be at least 1, got {getattr(self, name)}"
 
     @staticmethod
     def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
-        """SB3 knows its own vector environments only; Gymnasium's go through an adapter."""
+        """SB3 knows its own vector environments only; Gymnasium's are wrapped in an adapter."""
         if isinstance(env, VectorEnv):
             adapted = VectorEnvAdapter(env)
             return VecMonitor(adapted) if monitor_wrapper else adapted
@@ -63,34 +149,73 @@ class ResumableAlgorithm(BaseAlgorithm):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> SelfResumable:
-        """Train for this many environment steps; arguments as for any SB3 algorithm."""
+        """Train for this many environment steps; arguments as for any SB3 algorithm.
+
+        Raises:
+            FloatingPointError: training has diverged; the weights are those before the step that would spoil them.
+        """
+        self.policy.set_unroll(self.unroll)
         if reset_num_timesteps or self._last_obs is None:
-            self._restart()
+            self.rollout.clear()
+            self._drop_episodes()
         total_timesteps, callback = self._setup_learn(
             total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
         self._restore_envs()
         callback.on_training_start(locals(), globals())
-        assert self.rollout is not None
         iteration = 0
-        # A run that was saved between its last step and its last update still owes that update.
+        # A run that was saved between its last step and its last update still has that update to make.
         while self.num_timesteps < total_timesteps or self.rollout.full:
             if not self._collect(callback):
                 break
             iteration += 1
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
+            self._update_learning_rate(self.policy.optimizer)
             self.train()
             if log_interval is not None and iteration % log_interval == 0:
                 self.dump_logs(iteration)
         callback.on_training_end()
         return self
 
-    def _restart(self) -> None:
-        """Forget an unfinished rollout: its episodes will not be continued."""
-        assert self.rollout is not None
-        self.rollout.clear()
-        self._forget_episodes()
-        self._env_states = None
+    def _collect(self, callback: BaseCallback) -> bool:
+        """Fill the rollout with steps of the policy; False when a callback stops the training."""
+        env = self.env
+        assert env is not None
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        while not self.rollout.full:
+            observation = numpy_observation(self._last_obs)  # type: ignore[arg-type]
+            actions = self._act(observation)
+            new_obs, rewards, dones, infos = env.step(actions)
+            truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos], np.bool_) & dones
+            values = self._truncation_values(infos, truncated)
+            self.rollout.add(observation, actions, rewards, dones & ~truncated, truncated, values)
+            self.num_timesteps += env.num_envs
+            self._update_info_buffer(infos, dones)
+            self._last_obs, self._last_episode_starts = new_obs, dones  # type: ignore[assignment]
+            # After everything is stored, so that a save from a callback misses nothing.
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+        callback.on_rollout_end()
+        return True
+
+    def _sample(self, probabilities: Tensor) -> NDArray[np.int64]:
+        """One action a row, drawn with the algorithm's generator, (B, n_actions) -> (B,)."""
+        cumulative = probabilities.double().cpu().numpy().cumsum(1)
+        draw = self.rng.random((len(cumulative), 1)) * cumulative[:, -1:]
+        actions: NDArray[np.int64] = (cumulative > draw).argmax(1)
+        return actions
+
+    def _log_update(self, gradient_steps: int, log: dict[str, float]) -> None:
+        """Count the gradient steps of an update, and record what it says."""
+        self.gradient_steps_done += gradient_steps
+        self._n_updates += gradient_steps
+        for name, value in log.items():
+            self.logger.record(name, value)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("count/model_queries", self.model_queries)
+        self.logger.record("count/gradient_steps", self.gradient_steps_done)
 
     def _restore_envs(self) -> None:
         """Put the environments back to where a loaded model left them."""
@@ -133,5 +258,41 @@ class ResumableAlgorithm(BaseAlgorithm):
         try:
             super().save(path, exclude, include)
         finally:
-            # Stale as soon as training goes on, unless they were loaded and still wait for it.
+            # Stale as soon as training continues, unless they were loaded and still wait for it.
             self._env_states = waiting
+
+    @classmethod
+    def load(
+        cls: type[SelfResumable],
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | VectorEnv[Any, Any, Any] | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
+    ) -> SelfResumable:
+        """Load a model; arguments as for any SB3 algorithm.
+
+        Raises:
+            ValueError: the file was saved before UPITRM and HindsightTRM were two classes; it has to be converted.
+        """
+        refuse_old_files(path)
+        return super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "policy.optimizer"], []
+
+
+def clip_gradients(network: nn.Module, max_norm: float) -> None:
+    """Scale the network's gradient down to this norm.
+
+    Raises:
+        FloatingPointError: the norm is not finite, so that a step would spoil the weights.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), max_norm)
+    if not torch.isfinite(norm):
+        raise FloatingPointError(
+            f"training has diverged: the norm of the gradient is {float(norm)}; bound latents "
+            "(policy_kwargs={'radius': 10.0}), or lower learning_rate"
+        )

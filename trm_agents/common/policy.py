@@ -1,11 +1,10 @@
-"""What all policies of UPI-TRM share: a recursive network, or an exact mixture of its snapshots, as an SB3 policy."""
+"""What the policies of all algorithms share: a recursive network as an SB3 policy."""
 
 from __future__ import annotations
 
 from math import nan
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -14,53 +13,46 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from trm_agents.recursion import Contraction, Core, Recursion, RecursiveNetwork, Settled
-from trm_agents.upi_trm.improvement import masked_log_softmax
-from trm_agents.upi_trm.mixture import SnapshotMixture
+from trm_agents.recursion import Core, Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
-Latent = Literal["episodic", "persistent"]
+Unroll = int | Literal["auto"]
+
+TOLERANCE = 0.01
+"""How much a value may still change where `auto` stops, in units of the reward."""
+
+
+class Depth(NamedTuple):
+    """How many inner steps predictions and values take."""
+
+    unroll: Unroll
+    """n, or `auto`: each state as many as it needs."""
+    tolerance: float
+    """For `auto`: how much U may still change."""
 
 
 class RecursivePolicy(BasePolicy):
-    """What all policies of UPI-TRM share: the network, the deployed action probabilities, values, prediction.
-
-    The deployed policy is the network's own or, with `mixture_capacity`, the exact mixture of snapshots of it. The
-    value is `U = value_offset + value_scale * head - potential`.
+    """A recursive network, its action probabilities and its values, as an SB3 policy.
 
     Args:
-        observation_space, action_space, lr_schedule: as for any SB3 policy; actions are Discrete.
+        observation_space, action_space: as for any SB3 policy; actions are Discrete.
         mdp: the plan-edit model, which gives legal actions and potentials; None for other environments.
-        unroll, radius, contraction, lipschitz: dials of the recursion, see `UPITRM`.
-        latent: `episodic` starts every state from z_0 = 0; `persistent` carries the latent through an episode.
-        carried_unroll: inner steps of a state that goes on from a carried latent; None: as many as the first takes.
-        advantage_head: read advantages of all actions from the latent.
-        mixture_capacity: number of snapshots of an exact mixture; None deploys the network itself.
-        value_scale: unit of the value head.
-        width: d, channels of the latent.
         features_extractor_class, features_extractor_kwargs, normalize_images: as for any SB3 policy.
         optimizer_class, optimizer_kwargs: AdamW by default.
     """
 
-    value_offset = 0.0
+    network: Recursion
+    """The network that is trained."""
+    depth: Depth
+    """What `set_unroll` last chose."""
+    optimizer: torch.optim.Optimizer
 
     def __init__(
         self,
         observation_space: spaces.Space[Any],
         action_space: spaces.Discrete,
-        lr_schedule: Schedule,
         *,
         mdp: PlanEditMDP | None,
-        unroll: int = 4,
-        radius: float | None = 10.0,
-        contraction: Contraction = "none",
-        lipschitz: float = 0.9,
-        latent: Latent = "episodic",
-        carried_unroll: int | None = None,
-        advantage_head: bool = False,
-        mixture_capacity: int | None = None,
-        value_scale: float = 1.0,
-        width: int,
         features_extractor_class: type[BaseFeaturesExtractor] = FlattenExtractor,
         features_extractor_kwargs: dict[str, Any] | None = None,
         normalize_images: bool = True,
@@ -76,95 +68,44 @@ class RecursivePolicy(BasePolicy):
             optimizer_class=optimizer_class,
             optimizer_kwargs={"weight_decay": 1e-4} if optimizer_kwargs is None else optimizer_kwargs,
         )
-        if latent not in ("episodic", "persistent"):
-            raise ValueError(f"latent must be 'episodic' or 'persistent', got {latent!r}")
-        if latent == "persistent" and mixture_capacity is not None:
-            raise ValueError(
-                "a persistent latent belongs to one network: use conservative='distill' or latent='episodic'"
-            )
         self.mdp = mdp
-        self.queries = 0
-        """Successors that acting has enumerated through the model, since this was last set to zero."""
-        self.latent: Latent = latent
-        self.value_scale = value_scale
         self.n_actions = int(action_space.n)
-        self._dials: dict[str, Any] = {
-            "width": width,
-            "unroll": unroll,
-            "radius": radius,
-            "contraction": contraction,
-            "lipschitz": lipschitz,
-            "advantage_head": advantage_head,
-        }
-        self._mixture_capacity = mixture_capacity
-        self.network = self._build(self._dials)
-        for network in self._networks():
-            network.carried_unroll = carried_unroll
-        self.mixture = None if mixture_capacity is None else SnapshotMixture(self.network, mixture_capacity)
+        self._settled = (0, 0)
+
+    def _optimise(self, lr_schedule: Schedule) -> None:
+        """Build the optimiser over all weights that are trained; for the end of a constructor."""
+        self.depth = Depth(self.network.unroll, TOLERANCE)
         trained: list[nn.Parameter] = [p for p in self.parameters() if p.requires_grad]
         self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
 
-    @property
-    def carries(self) -> bool:
-        """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
-        return self.latent == "persistent"
+    carry_unroll: int | None = None
+    """Inner steps from the latent of the state before; None: every state starts from z_0 = 0."""
 
     @property
-    def collects_from(self) -> Latent:
-        """Where the behaviour policy starts a state: as the deployed one, unless said otherwise."""
-        return self.latent
+    def evaluator(self) -> Recursion:
+        """The network that is deployed, and that U_n is read from."""
+        return self.network
 
     @property
     def core(self) -> Core:
-        """The recursive core that the deployed policy and the value are read from."""
-        return self.network.core
-
-    def _build(self, dials: dict[str, Any]) -> RecursiveNetwork:
-        """The network over this policy's kind of observation."""
-        raise NotImplementedError
+        """The recursive core of the network that is deployed."""
+        return self.evaluator.core
 
     def inputs(self, observation: PyTorchObs) -> Any:
-        """What the network's encoder takes, from a batch of observations."""
-        raise NotImplementedError
+        """What the network's encoder takes, from a batch of observations; integers for a token encoder."""
+        return observation
 
     def action_mask(self, observation: PyTorchObs) -> Tensor:
         """Legal actions, shape (B, n_actions), bool."""
         raise NotImplementedError
 
-    def action_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The deployed pi(a|s), shape (B, n_actions), and the latent that the next step may start from."""
-        mask = self.action_mask(observation)
-        output = self.network(self.inputs(observation), latent)
-        if self.mixture is not None:
-            return self.mixture.probabilities(self.inputs(observation), mask), output.latent
-        policy = masked_log_softmax(output.logits, mask).exp()
-        return torch.where(mask, policy, 0.0), output.latent
-
-    def behaviour(self, observation: PyTorchObs, latent: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The policy that collects experience, as `action_probabilities`; the deployed one unless said otherwise."""
-        return self.action_probabilities(observation, latent)
-
-    def values(self, observation: PyTorchObs, potential: Tensor, latent: Tensor | None = None) -> Tensor:
-        """U_n(s), shape (B,); `potential` is Phi(s), shape (B,)."""
-        last = self.network.run(self.inputs(observation), latent, kept=1).latents[-1]
-        return self.value_offset + self.value_scale * self.network.read_value(last) - potential
-
-    @property
-    def evaluator(self) -> Recursion:
-        """The network that U_n is read from."""
-        return self.network
+    def action_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """The deployed pi(a|s), shape (B, n_actions)."""
+        raise NotImplementedError
 
     def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
-        """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
-        heads = torch.stack([self.network.read_value(z) for z in latents])
-        return self.value_offset + self.value_scale * heads - potential
-
-    def values_by_depth(
-        self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
-    ) -> Tensor:
-        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
-        latents = self.evaluator.run(self.inputs(observation), latent, unroll).latents
-        return self.values_of(latents, observation, potential)
+        """U(s) read from latents of each state, (k, B, ...) -> (k, B); `potential` is Phi(s), shape (B,)."""
+        raise NotImplementedError
 
     def value_lipschitz(self) -> float:
         """L_V: bound on |U(z) - U(z')| / |z - z'| over all latents of any state, from the weights as they are.
@@ -172,115 +113,97 @@ class RecursivePolicy(BasePolicy):
         So |U_n(s) - U_m(s)| <= L_V sum_{j=n}^{m-1} |z_{j+1} - z_j| (path bound of the paper): Phi is the same at every
         depth.
         """
-        return self._lipschitz_of(self.network)
+        raise NotImplementedError
 
-    def set_unroll(
-        self, unroll: int | Literal["auto"], tolerance: float = 0.01, carried_unroll: int | None = None
-    ) -> None:
-        """Choose how many inner steps predictions and values take from now on.
+    def values(self, observation: PyTorchObs, potential: Tensor) -> Tensor:
+        """U_n(s), shape (B,); `potential` is Phi(s), shape (B,)."""
+        return self.values_of(self.latents(observation)[None], observation, potential)[0]
 
-        `learn` goes back to the `unroll` of the algorithm, at its end at the latest.
+    def values_by_depth(self, observation: PyTorchObs, potential: Tensor, unroll: int) -> Tensor:
+        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
+        latents = self.evaluator.run(self.inputs(observation), None, unroll).latents
+        return self.values_of(latents, observation, potential)
+
+    def latents(self, observation: PyTorchObs) -> Tensor:
+        """The last latents of a pass from z_0 = 0 of the network that is deployed, shape (B, ...)."""
+        inputs, network = self.inputs(observation), self.evaluator
+        if self.depth.unroll != "auto":
+            return network.last(inputs)
+        ratio = network.core.lipschitz_bound()
+        # A value that is the same everywhere settles at once.
+        stop_below = self.depth.tolerance * (1.0 - ratio) / (ratio * max(self.value_lipschitz(), 1e-12))
+        settled = network.settle(inputs, stop_below)
+        states, steps = self._settled
+        self._settled = states + len(settled.steps), steps + int(settled.steps.sum())
+        return settled.latent
+
+    def carried(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:
+        """Latents that are carried into these states and take the inner steps of a policy that carries them."""
+        return self.latents(observation)
+
+    def carried_probabilities(self, observation: PyTorchObs, latent: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The deployed pi(a|s), shape (B, n_actions), and the latents that the next states start from, if any."""
+        return self.action_probabilities(observation), None
+
+    @property
+    def unroll(self) -> int:
+        """n, inner steps of a pass from z_0 = 0 where each state takes as many."""
+        return self.evaluator.unroll
+
+    def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
+        """Choose how many inner steps predictions and values take from now on; `learn` returns to the algorithm's own.
 
         `auto` gives each state as many as it needs: |U_m(s) - U_k(s)| <= L_V L |z_k - z_{k-1}| / (1 - L) for all m > k,
-        and the steps stop when that is below `tolerance`. `mean_depth` tells how many it took.
+        and the steps stop when that is below `tolerance`. `mean_depth` says how many it took.
 
         Args:
             unroll: n, or `auto`.
             tolerance: for `auto`: how much U may still change, in units of the reward.
-            carried_unroll: inner steps of a state that goes on from a carried latent; None: n.
 
         Raises:
-            ValueError: n is below 1, the tolerance is not positive, or `auto` is asked of a core that is no certified
-                contraction.
+            ValueError: n is below 1, the tolerance is not positive, or the core is no certified contraction (`auto`).
         """
         if unroll != "auto" and unroll < 1:
             raise ValueError(f"unroll must be at least 1 or 'auto', got {unroll}")
         if tolerance <= 0.0:
             raise ValueError(f"tolerance must be positive, got {tolerance}")
-        for network in self._networks():
-            network.settled = Settled(0, 0)
-            if unroll != "auto":
-                network.unroll, network.stop_below, network.carried_unroll = unroll, None, carried_unroll
-                continue
-            ratio = network.core.lipschitz_bound()
-            if not (network.core.certified and ratio < 1.0):
-                raise ValueError(
-                    "unroll='auto' needs contraction='certified' and lipschitz < 1, "
-                    f"not contraction={network.core.contraction!r} and lipschitz={network.core.lipschitz}"
-                )
-            # A value that is the same everywhere settles at once.
-            network.stop_below = tolerance * (1.0 - ratio) / (ratio * max(self._lipschitz_of(network), 1e-12))
+        if unroll != "auto":
+            for module in self.modules():
+                if isinstance(module, Recursion):
+                    module.unroll = unroll
+        elif not (self.core.certified and self.core.lipschitz_bound() < 1.0):
+            raise ValueError(
+                "unroll='auto' needs a certified contraction below 1, as policy_kwargs={'core': "
+                f"CertifiedExactCover(0.9)}}, not a {type(self.core).__name__} with a bound of "
+                f"{self.core.lipschitz_bound()}"
+            )
+        self.depth, self._settled = Depth(unroll, tolerance), (0, 0)
 
     @property
     def mean_depth(self) -> float:
         """Inner steps a state that passes have taken with `auto`, since it was set; nan before the first."""
-        settled = [network.settled for network in self._networks()]
-        states = sum(count.states for count in settled)
-        return sum(count.steps for count in settled) / states if states else nan
-
-    def _networks(self) -> list[Recursion]:
-        return [module for module in self.modules() if isinstance(module, Recursion)]
-
-    def _lipschitz_of(self, network: Any) -> float:
-        """`value_lipschitz` with this network in place of the deployed one."""
-        lipschitz: float = self.value_scale * network.value_lipschitz()
-        return lipschitz
-
-    def head_target(self, values: Tensor, potential: Tensor) -> Tensor:
-        """The value head's output at which U(s) equals `values`."""
-        return (values + potential - self.value_offset) / self.value_scale
+        states, steps = self._settled
+        return steps / states if states else nan
 
     def forward(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         """Actions, shape (B,)."""
         return self._predict(observation, deterministic)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
-        return self._choose(self.action_probabilities(observation)[0], deterministic)
+        return self.choose(self.action_probabilities(observation), deterministic)
 
     def greedy(self, policy: Tensor) -> Tensor:
         """The action that is most probable, (B, n_actions) -> (B,)."""
         return policy.argmax(1)
 
-    def _choose(self, policy: Tensor, deterministic: bool) -> Tensor:
+    def choose(self, policy: Tensor, deterministic: bool) -> Tensor:
+        """The greedy action or a sampled one, (B, n_actions) -> (B,)."""
         return self.greedy(policy) if deterministic else torch.multinomial(policy, 1).squeeze(1)
-
-    def predict(
-        self,
-        observation: NDArray[Any] | dict[str, NDArray[Any]],
-        state: tuple[NDArray[Any], ...] | None = None,
-        episode_start: NDArray[Any] | None = None,
-        deterministic: bool = False,
-    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
-        """Actions of the deployed policy; a persistent latent goes in and out as `state` (as in RecurrentPPO)."""
-        if not self.carries:
-            return super().predict(observation, state, episode_start, deterministic)
-        self.set_training_mode(False)
-        tensors, batched = self.obs_to_tensor(observation)
-        with torch.no_grad():
-            carried = self.carried(None if state is None else state[0], episode_start)
-            policy, latent = self.action_probabilities(tensors, carried)
-            actions = self._choose(policy, deterministic).cpu().numpy()
-        return actions if batched else actions[0], (latent.cpu().numpy(),)
-
-    def carried(self, latent: NDArray[Any] | None, episode_start: NDArray[Any] | None) -> Tensor | None:
-        """The latents that a step starts from: those carried over, zero where an episode begins; None: all zero."""
-        if not self.carries or latent is None:
-            return None
-        carried = torch.as_tensor(latent, device=self.device)
-        if episode_start is None:
-            return carried
-        going_on = ~torch.as_tensor(episode_start, dtype=torch.bool, device=self.device)
-        return carried * going_on.view(-1, *[1] * (carried.dim() - 1))
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
             **super()._get_constructor_parameters(),
-            **self._dials,
             "mdp": self.mdp,
-            "latent": self.latent,
-            "carried_unroll": self.network.carried_unroll,
-            "value_scale": self.value_scale,
-            "mixture_capacity": self._mixture_capacity,
             "lr_schedule": self._dummy_schedule,
             "features_extractor_class": self.features_extractor_class,
             "features_extractor_kwargs": self.features_extractor_kwargs,
@@ -289,6 +212,12 @@ class RecursivePolicy(BasePolicy):
         }
 
 
-def numpy_observation(observation: NDArray[Any] | dict[str, NDArray[Any]]) -> dict[str, NDArray[np.generic]]:
+def numpy_observation(observation: NDArray[Any] | dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Observations as a dict; a plain array goes under the empty key."""
     return observation if isinstance(observation, dict) else {"": observation}
+
+
+def as_tensors(observation: dict[str, NDArray[Any]], device: torch.device) -> PyTorchObs:
+    """A batch of stored observations as tensors; a plain array is stored under the empty key."""
+    tensors = {key: torch.as_tensor(value, device=device) for key, value in observation.items()}
+    return tensors[""] if set(tensors) == {""} else tensors

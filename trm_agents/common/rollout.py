@@ -1,4 +1,4 @@
-"""What one iteration of UPI-TRM collects."""
+"""What one iteration collects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Rollout:
         self.n_envs = n_envs
         self.position = 0
         self.observations: dict[str, NDArray[Any]] = {}
-        self.latents: NDArray[np.float32] | None = None
         shape = (n_steps, n_envs)
         self.actions = np.zeros(shape, np.int64)
         self.rewards = np.zeros(shape, np.float64)
@@ -35,23 +34,18 @@ class Rollout:
     def add(
         self,
         observation: dict[str, NDArray[Any]],
-        latent: NDArray[np.float32] | None,
         actions: NDArray[np.int64],
         rewards: NDArray[np.float32],
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         truncation_values: NDArray[np.float64],
     ) -> None:
-        """Store one step of every environment; `latent` is what the step's first inner step started from."""
+        """Store one step of every environment."""
         t = self.position
         for key, value in observation.items():
             if key not in self.observations:
                 self.observations[key] = np.zeros((self.n_steps, *value.shape), value.dtype)
             self.observations[key][t] = value
-        if latent is not None:
-            if self.latents is None:
-                self.latents = np.zeros((self.n_steps, *latent.shape), np.float32)
-            self.latents[t] = latent
         self.actions[t] = actions
         self.rewards[t] = rewards
         self.terminated[t] = terminated

@@ -1,25 +1,43 @@
-"""Policy evaluation on hindsight targets: fit the repair network to which edits would have hit."""
+"""Fit the plan decoder to which edits write what the agent's own solved plan has."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 from torch.nn import functional
 
-from trm_agents.common.collection import as_tensors
+from trm_agents.common.algorithm import clip_gradients
+from trm_agents.common.policy import as_tensors
 from trm_agents.hindsight.memory import HindsightMemory, Sample, repairs
-from trm_agents.hindsight.policies import RepairPolicy
-from trm_agents.recursion import RepairNetwork
-from trm_agents.upi_trm.dials import HindsightDials
-from trm_agents.upi_trm.fitting import clip_gradients
+from trm_agents.hindsight.token_policy import TokenPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
+
+
+class TrainUnroll(NamedTuple):
+    """Depths of gradient steps."""
+
+    low: int
+    """Fewest inner steps of a pass."""
+    high: int
+    """Most inner steps of a pass."""
+    gradient: int
+    """Gradients flow through so many of the last inner steps, and losses are on these."""
+
+
+class FitSettings(NamedTuple):
+    """What fitting depends on; see `HindsightTRM`."""
+
+    batch_size: int
+    train_unroll: TrainUnroll
+    solved_cell_weight: float
+    deep_supervision: bool
+    ema_decay: float
+    max_grad_norm: float
 
 
 class Fitted(NamedTuple):
@@ -31,21 +49,21 @@ class Fitted(NamedTuple):
     projected: float
 
 
-def hit_loss(logits: Tensor, hit: Tensor) -> Tensor:
-    """Cross-entropy of each cell, (kept, B, n_cells), from logits (kept, B, n_cells, n_symbols) and hits (B, ...)."""
+def edit_loss(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of each cell, (kept, B, n_cells), from logits (kept, B, n_cells, n_symbols) and labels (B, ...)."""
     if logits.shape[3] == 1:
-        target = hit[None, :, :, 0].to(logits.dtype).expand(logits.shape[:3])
+        target = label[None, :, :, 0].to(logits.dtype).expand(logits.shape[:3])
         return functional.binary_cross_entropy_with_logits(logits[..., 0], target, reduction="none")
-    target = hit.long().argmax(2)[None].expand(logits.shape[:3])
+    target = label.long().argmax(2)[None].expand(logits.shape[:3])
     return functional.cross_entropy(logits.flatten(0, 2), target.flatten(), reduction="none").view(logits.shape[:3])
 
 
-def cell_weights(mdp: PlanEditMDP, sample: Sample, right_weight: float) -> Tensor:
-    """Weight of each cell, (B, n_cells), summing to one: locked cells have none, those right already `right_weight`."""
+def cell_weights(mdp: PlanEditMDP, sample: Sample, solved_cell_weight: float) -> Tensor:
+    """Weight of each cell, (B, n_cells), summing to one: locked cells weigh 0, solved ones `solved_cell_weight`."""
     states = sample.states
     mask = mdp.task.action_mask(states.instances, states.plans, "givens")[:, : mdp.task.n_cells * mdp.task.n_symbols]
     editable = mask.reshape(len(mask), mdp.task.n_cells, mdp.task.n_symbols).any(2)
-    weights = editable * np.where(states.plans == sample.goals, right_weight, 1.0)
+    weights = editable * np.where(states.plans == sample.goals, solved_cell_weight, 1.0)
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
 
 
@@ -55,14 +73,8 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
     return weights / weights.sum()
 
 
-@torch.no_grad()
-def carried_on(network: RepairNetwork, observation: PyTorchObs, steps: int) -> Tensor | None:
-    """The latent after this many inner steps, through which no gradient flows; None, that is zero, for none."""
-    return network.run(observation, None, steps, kept=1).latents[-1] if steps else None
-
-
 def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> PlanStates:
-    """States that a persistent latent may come from: half of them are these, in the others some edits are undone.
+    """States that a carried latent may come from: half of them are these, in the others some edits are undone.
 
     Of the cells of such a plan a random share, drawn for each, is as it was in the beginning.
     """
@@ -81,73 +93,74 @@ def turned(sample: Sample, symmetries: Symmetries) -> Sample:
     return Sample(moved, symmetries.apply(sample.goals))
 
 
-def fit_hits(
-    policy: RepairPolicy,
-    memories: Sequence[HindsightMemory],
+def fit(
+    policy: TokenPolicy,
+    memory: HindsightMemory,
     steps: int,
-    done: int,
-    dials: HindsightDials,
+    steps_before: int,
+    settings: FitSettings,
     rng: np.random.Generator,
 ) -> Fitted:
-    """Gradient steps on samples of the memories, each at a depth of its own; the average of the weights follows.
+    """Gradient steps on samples of the memory, each at a depth of its own; the average of the weights follows.
 
     Args:
-        policy: its networks are trained.
-        memories: what samples are drawn from, one for each network.
-        steps: how many gradient steps of each network.
-        done: gradient steps of each made before, for the warm-up of the average.
-        dials: hyperparameters; depths are drawn from [min_unroll, max_unroll], and gradients flow through the last
-            `backprop_steps` of them. For a persistent latent the steps before are on an earlier plan, up to max_unroll.
+        policy: its network is trained.
+        memory: what samples are drawn from.
+        steps: how many gradient steps.
+        steps_before: gradient steps made before, for the warm-up of the average.
+        settings: what fitting depends on.
         rng: for samples and depths.
     """
     history: list[Fitted] = []
     for step in range(steps):
         policy.optimizer.zero_grad()
-        for network, memory in zip(policy.network.members, memories, strict=True):
-            history.append(_backward(policy, network, memory, dials, rng))
+        history.append(_backward(policy, memory, settings, rng))
         policy.optimizer.step()
-        for network in policy.network.members:
-            network.core.clamp_()
+        policy.network.core.clamp_()
         # A plain mean at first, so that the average does not drag the first weights along.
-        policy.average(min(dials.ema_decay, 1.0 - 1.0 / (done + step + 1)))
+        policy.average(min(settings.ema_decay, 1.0 - 1.0 / (steps_before + step + 1)))
     return Fitted(*(float(mean) for mean in np.mean(history, axis=0)))
 
 
-def _backward(
-    policy: RepairPolicy,
-    network: RepairNetwork,
-    memory: HindsightMemory,
-    dials: HindsightDials,
-    rng: np.random.Generator,
-) -> Fitted:
-    """Gradient of one network on a batch of its memory, clipped to `max_grad_norm`."""
-    assert policy.mdp is not None
-    sample = memory.sample(dials.batch_size, rng)
-    if policy.augment:
-        sample = turned(sample, policy.mdp.task.symmetries(dials.batch_size, rng))
-    hit = torch.from_numpy(repairs(policy.mdp.task, sample.states.plans, sample.goals)).to(policy.device)
-    weights = cell_weights(policy.mdp, sample, dials.right_weight).to(policy.device)
-    unroll = int(rng.integers(dials.min_unroll, dials.max_unroll + 1))
-    last = min(unroll, dials.backprop_steps)
-    of_depth = depth_weights(last, dials.deep_supervision).to(policy.device)
-    observation = as_tensors(observe(sample.states), policy.device)
-    if policy.latent == "persistent":
-        # The deployed policy goes on from what other plans have led to, after any number of inner steps.
-        before = as_tensors(observe(earlier(policy.mdp, sample.states, rng)), policy.device)
-        start = carried_on(network, before, int(rng.integers(dials.max_unroll + 1)))
-    else:
-        start = carried_on(network, observation, unroll - last)
-    logits, projected = network.hit_logits(observation, last, len(of_depth), start)
-    loss = of_depth @ (hit_loss(logits, hit) * weights).sum((1, 2))
+def _backward(policy: TokenPolicy, memory: HindsightMemory, settings: FitSettings, rng: np.random.Generator) -> Fitted:
+    """Gradient on a batch of the memory, clipped to `max_grad_norm`."""
+    mdp, network = policy.mdp, policy.network
+    sample = memory.sample(settings.batch_size, rng)
+    if policy.tokens == "cells":
+        # Cell tokens do not treat symbols and cells alike: they learn it from equivalent states.
+        sample = turned(sample, mdp.task.symmetries(settings.batch_size, rng))
+    label = torch.from_numpy(repairs(mdp.task, sample.states.plans, sample.goals)).to(policy.device)
+    weights = cell_weights(mdp, sample, settings.solved_cell_weight).to(policy.device)
+    low, high, gradient = settings.train_unroll
+    unroll = int(rng.integers(low, high + 1))
+    last = min(unroll, gradient)
+    of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
+    observation = as_tensors(dict(observe(sample.states)), policy.device)
+    start = _start(policy, sample.states, unroll - last, high, rng)
+    latents, projected = network.run(observation, start, last, len(of_depth))
+    logits = network.logits(latents, observation)
+    loss = of_depth @ (edit_loss(logits, label) * weights).sum((1, 2))
     loss.backward()  # type: ignore[no-untyped-call]
-    clip_gradients(network, dials.max_grad_norm)
-    return Fitted(loss.item(), _accuracy(logits[-1], hit, sample), float(projected.mean()))
+    clip_gradients(network, settings.max_grad_norm)
+    return Fitted(loss.item(), _accuracy(logits[-1], label, sample), float(projected.mean()))
 
 
 @torch.no_grad()
-def _accuracy(logits: Tensor, hit: Tensor, sample: Sample) -> float:
+def _start(policy: TokenPolicy, states: PlanStates, before: int, high: int, rng: np.random.Generator) -> Tensor | None:
+    """Latents that the inner steps with gradients start from; None stands for z_0 = 0.
+
+    They have taken `before` inner steps on the same states. Where the deployed policy carries latents, they have taken
+    up to `high` on states from which it may have carried them.
+    """
+    if policy.carry_unroll is not None:
+        states, before = earlier(policy.mdp, states, rng), int(rng.integers(high + 1))
+    return policy.network.last(as_tensors(dict(observe(states)), policy.device), None, before) if before else None
+
+
+@torch.no_grad()
+def _accuracy(logits: Tensor, label: Tensor, sample: Sample) -> float:
     """Share of the cells that need an edit whose likeliest symbol is the right one."""
     wrong = torch.from_numpy(sample.states.plans != sample.goals).to(logits.device)
     toggles = logits.shape[2] == 1
-    right = (logits[..., 0] > 0.0) == hit[..., 0] if toggles else logits.argmax(2) == hit.long().argmax(2)
+    right = (logits[..., 0] > 0.0) == label[..., 0] if toggles else logits.argmax(2) == label.long().argmax(2)
     return float((right & wrong).sum() / wrong.sum().clamp_min(1))

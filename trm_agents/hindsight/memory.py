@@ -1,8 +1,9 @@
-"""Hindsight targets: what every edit would have been worth, once the checker has called a plan of one's own solved."""
+"""The replay memory: states of instances that the agent has solved, labelled by its own solved plans."""
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -69,6 +70,27 @@ def between(plans: Grids, start: Grids, goals: Grids) -> NDArray[np.bool_]:
     return fitting
 
 
+@dataclass(frozen=True)
+class Search:
+    """Searches of the model, in training, for plans that solve what episodes have failed at.
+
+    Args:
+        instances: failed instances that each iteration searches, guided by the network, at least 1.
+        calls: network calls of such a search, at least 1.
+        solutions: solved plans that it looks for, at least 1. A state is labelled by the nearest one known; where an
+            instance has several solutions, more than 1 keeps labels from contradicting each other.
+    """
+
+    instances: int
+    calls: int = 50
+    solutions: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"Search: {name} must be at least 1, got {value}; search=None leaves searches out")
+
+
 class Sample(NamedTuple):
     """States of solved instances, each with a solved plan of its instance."""
 
@@ -87,11 +109,11 @@ class HindsightMemory:
 
     Args:
         mdp: the model, which says what an episode's last edit led to.
-        envs: the environments of a rollout whose episodes are followed, shape (n,).
+        n_envs: environments of a rollout.
         capacity: states kept.
     """
 
-    def __init__(self, mdp: PlanEditMDP, envs: NDArray[np.int64], capacity: int) -> None:
+    def __init__(self, mdp: PlanEditMDP, n_envs: int, capacity: int) -> None:
         self.mdp = mdp
         self.capacity = capacity
         self.size = self.next = 0
@@ -102,26 +124,24 @@ class HindsightMemory:
         self._waiting: dict[bytes, Grids] = {}
         self._goals: dict[bytes, Grids] = {}
         self._unsearched: dict[bytes, None] = {}
-        self.restart(envs)
+        self.restart(n_envs)
 
-    def restart(self, envs: NDArray[np.int64]) -> None:
-        """Forget unfinished episodes, which will not be continued, and follow those of these environments."""
-        self.envs = envs
-        self._trails = np.zeros((len(envs), self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
-        self._lengths = np.zeros(len(envs), np.int64)
+    def restart(self, n_envs: int) -> None:
+        """Drop unfinished episodes, which will not be continued, and follow those of so many environments."""
+        self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
+        self._lengths = np.zeros(n_envs, np.int64)
 
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
         """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
-        ends = (rollout.terminated | rollout.truncated)[:, self.envs]
-        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)[:, self.envs]
+        ends = rollout.terminated | rollout.truncated
+        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)
         for t in range(rollout.n_steps):
-            self._trails[np.arange(len(self.envs)), self._lengths] = plans[t]
+            self._trails[np.arange(rollout.n_envs), self._lengths] = plans[t]
             self._lengths += 1
             ended = np.flatnonzero(ends[t])
             if len(ended):
-                columns = self.envs[ended]
-                states = states_of({key: value[t, columns] for key, value in rollout.observations.items()})
-                self._finish(states, rollout.actions[t, columns], ended, rng)
+                states = states_of({key: value[t, ended] for key, value in rollout.observations.items()})
+                self._finish(states, rollout.actions[t, ended], ended, rng)
 
     def _finish(
         self, states: PlanStates, actions: NDArray[np.int64], trails: NDArray[np.int64], rng: np.random.Generator
@@ -151,7 +171,7 @@ class HindsightMemory:
         if len(self._waiting) > WAITING_INSTANCES:
             del self._waiting[next(iter(self._waiting))]
 
-    def plan(self, proposer: Proposer, instances: int, budget: int, solutions: int = 1) -> float:
+    def search(self, proposer: Proposer, settings: Search) -> float:
         """Search the model for plans that solve failed instances, those waiting longest; return the share found.
 
         Where several solved plans are asked for and too few instances wait, the latest that episodes solved are
@@ -161,17 +181,17 @@ class HindsightMemory:
 
         Args:
             proposer: guides the search.
-            instances: how many are tried.
-            budget: network calls each.
-            solutions: how many solved plans of each it looks for.
+            settings: how many instances, network calls and solutions.
         """
-        keys = list(islice(self._waiting, instances))
-        while solutions > 1 and len(keys) < instances and self._unsearched:
+        keys = list(islice(self._waiting, settings.instances))
+        while settings.solutions > 1 and len(keys) < settings.instances and self._unsearched:
             keys.append(self._unsearched.popitem()[0])
         chosen = [np.frombuffer(key, np.int8) for key in keys]
         if not chosen:
             return 0.0
-        found = search(self.mdp, np.stack(chosen), proposer, budget, keep_visits=True, solutions=solutions)
+        found = search(
+            self.mdp, np.stack(chosen), proposer, settings.calls, keep_visits=True, solutions=settings.solutions
+        )
         self.queries += int(found.queries.sum())
         assert found.visits is not None
         for instance, goals, visited in zip(chosen, found.found, found.visits, strict=True):

@@ -1,10 +1,10 @@
 """The recursive core: z <- Pi_R(f(z, x, y, edits left)), unrolled n times, and what reads its latent."""
 
-from trm_agents.recursion.committee import RepairCommittee
-from trm_agents.recursion.cores.dense import Contraction, Core, VectorCore
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore
-from trm_agents.recursion.decoder import RepairNetwork, repair_network
-from trm_agents.recursion.encoders import CategoryEncoder, Tokens, VectorEncoder
+from trm_agents.recursion.cores.base import Core, Unrolled
+from trm_agents.recursion.cores.certified import CertifiedExactCover
+from trm_agents.recursion.cores.dense import CertifiedDense, Dense
+from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
+from trm_agents.recursion.encoders import Tokens
 from trm_agents.recursion.network import (
     NetworkOutput,
     Recursion,
@@ -13,24 +13,24 @@ from trm_agents.recursion.network import (
     token_network,
     vector_network,
 )
-from trm_agents.recursion.projection import project_ball
+from trm_agents.recursion.plan_decoder import PlanDecoder, plan_decoder
 
 __all__ = [
-    "CategoryEncoder",
-    "Contraction",
+    "CertifiedDense",
+    "CertifiedExactCover",
     "Core",
+    "Dense",
+    "ExactCover",
     "ExactCoverCore",
     "NetworkOutput",
+    "PlanDecoder",
     "Recursion",
     "RecursiveNetwork",
-    "RepairCommittee",
-    "RepairNetwork",
     "Settled",
+    "TokenCore",
     "Tokens",
-    "VectorCore",
-    "VectorEncoder",
-    "project_ball",
-    "repair_network",
+    "Unrolled",
+    "plan_decoder",
     "token_network",
     "vector_network",
 ]

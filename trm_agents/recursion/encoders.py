@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trm_agents.recursion.cores.exact_cover import TokenInjection
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import PlanTask
 
@@ -28,17 +29,6 @@ def cell_table(task: PlanTask) -> Tensor:
     """Token category by (instance value, plan value), one for each pair of values, shape (.., .., 1), int64."""
     shape = (task.instance_high + 1, task.plan_high + 1, 1)
     return torch.arange(shape[0] * shape[1]).view(shape)
-
-
-class TokenInjection(NamedTuple):
-    """What the tokens of a batch are: a category each, and what every category injects."""
-
-    types: Tensor
-    """Category of each token, (B, T), int16."""
-    table: Tensor
-    """Hidden channels that each category injects (I), (B, n_types, H)."""
-    shift: Tensor
-    """Latent channels that each category injects (J), (B, n_types, d)."""
 
 
 class CategoryEncoder(nn.Module):

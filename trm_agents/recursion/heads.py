@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trm_agents.recursion.cores.dense import spectral_norm
+from trm_agents.recursion.cores.base import spectral_norm
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 

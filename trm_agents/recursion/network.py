@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores.dense import Contraction, Core, Unrolled, VectorCore
-from trm_agents.recursion.cores.exact_cover import exact_cover_core
+from trm_agents.recursion.cores.base import Core, Unrolled
+from trm_agents.recursion.cores.dense import AnyDense, Dense
+from trm_agents.recursion.cores.exact_cover import ExactCover, TokenCore
 from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
 from trm_agents.recursion.heads import (
     ActionHead,
@@ -31,15 +32,15 @@ class NetworkOutput(NamedTuple):
     """Value head, in its own units, shape (B,)."""
     advantages: Tensor | None
     """Advantage head, not centred, shape (B, n_actions); None where the network has none."""
-    latent: Tensor
-    """z_n, shape (B, ...)."""
 
 
 class Settled(NamedTuple):
-    """How many states were unrolled until they settled, and the inner steps that this took."""
+    """A pass that stopped state by state."""
 
-    states: int
-    steps: int
+    latent: Tensor
+    """The last latent of each state, shape (B, ...)."""
+    steps: Tensor
+    """Inner steps that each state took, shape (B,), int64."""
 
 
 class Recursion(nn.Module):
@@ -48,7 +49,7 @@ class Recursion(nn.Module):
     Args:
         encoder: observation -> injection.
         core: f.
-        unroll: n, how many inner steps a pass takes unless told otherwise.
+        unroll: n, how many inner steps a pass takes unless a number is given.
         radius: R of the projection; None leaves it out.
     """
 
@@ -62,58 +63,39 @@ class Recursion(nn.Module):
         self.core = core
         self.unroll = unroll
         self.radius = radius
-        self.stop_below: float | None = None
-        """Where a pass without gradient that is given no depth stops: once a step moves a state by less than this."""
-        self.settled = Settled(0, 0)
-        """What such passes have taken so far."""
-        self.carried_unroll: int | None = None
-        """Inner steps of a pass without gradient that is given no depth, where a latent goes on from another state's;
-        None: n."""
 
     def run(
         self, observation: Any, latent: Tensor | None = None, unroll: int | None = None, kept: int | None = None
     ) -> Unrolled:
-        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps; keep the last latents, or all.
-
-        With `stop_below` set, no depth given and no gradient asked for, each state takes as many steps as it needs, and
-        its last latent alone is kept.
-        """
-        if unroll is None and self.stop_below is not None and not torch.is_grad_enabled():
-            return self._settle(self.encoder(observation), latent, self.stop_below)
-        if unroll is None and latent is not None and self.carried_unroll is not None and not torch.is_grad_enabled():
-            return self._go_on(self.encoder(observation), latent, self.carried_unroll, kept)
+        """Unroll the core from `latent` (None: z_0 = 0) for `unroll` inner steps; keep the last latents, or all."""
         steps = self.unroll if unroll is None else unroll
         kept = steps if kept is None else min(kept, steps)
         return self.core.unroll(self.encoder(observation), latent, steps, self.radius, kept)
 
-    def _go_on(self, injection: Any, latent: Tensor, steps: int, kept: int | None) -> Unrolled:
-        """Let latents take these inner steps, but where they are zero, as at the start of an episode, all n."""
-        kept = min(steps, self.unroll, steps if kept is None else kept)
-        latents, projected = self.core.unroll(injection, latent, steps, self.radius, kept)
-        rows = torch.nonzero(~latent.flatten(1).any(1)).squeeze(1)
-        if len(rows):
-            first = self.core.unroll(self.core.take(injection, rows), None, self.unroll, self.radius, kept)
-            latents[:, rows], projected[rows] = first
-        return Unrolled(latents, projected)
+    def last(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> Tensor:
+        """The last latent of `run`, shape (B, ...)."""
+        return self.run(observation, latent, unroll, kept=1).latents[-1]
 
-    def _settle(self, injection: Any, latent: Tensor | None, stop_below: float) -> Unrolled:
-        """Let each state take inner steps until one moves it by less than `stop_below`; needs a contraction."""
-        z, projected = self.core.unroll(injection, latent, 1, self.radius, 1)
-        z, ratio = z[0], self.core.lipschitz_bound()
-        moved = (z if latent is None else z - latent).flatten(1).norm(dim=1)
+    @torch.no_grad()
+    def settle(self, observation: Any, stop_below: float) -> Settled:
+        """Let each state take inner steps from z_0 = 0 until one moves it by less than `stop_below`.
+
+        Needs a certified contraction: |z_{k+1} - z_k| <= L^k |z_1 - z_0|.
+        """
+        injection, ratio = self.encoder(observation), self.core.lipschitz_bound()
+        z = self.core.unroll(injection, None, 1, self.radius, 1).latents[0]
+        moved = z.flatten(1).norm(dim=1)
         depths = torch.ones(len(z), dtype=torch.int64)
-        # |z_{k+1} - z_k| <= L^k |z_1 - z_0|: a state that rounding keeps moving stops where it has to.
+        # A state that rounding keeps moving stops where exact arithmetic would.
         left = ceil(max(0.0, log(float(moved.max()) / stop_below) / -log(ratio))) if moved.any() else 0
         rows = torch.nonzero(moved >= stop_below).squeeze(1)
         while left > 0 and len(rows):
             before = z[rows]
-            z[rows], outside = self.core.unroll(self.core.take(injection, rows), before, 1, self.radius, 1)
-            projected[rows] += outside
+            z[rows] = self.core.unroll(self.core.take(injection, rows), before, 1, self.radius, 1).latents[0]
             depths[rows] += 1
             rows = rows[(z[rows] - before).flatten(1).norm(dim=1) >= stop_below]
             left -= 1
-        self.settled = Settled(self.settled.states + len(z), self.settled.steps + int(depths.sum()))
-        return Unrolled(z[None], projected / depths.to(projected))
+        return Settled(z, depths)
 
     def scaled(self, latent: Tensor) -> Tensor:
         """Latents in units in which a latent on the sphere has entries of size one, whatever R is."""
@@ -147,7 +129,7 @@ class RecursiveNetwork(Recursion):
         """All heads on one latent."""
         h = self.scaled(latent)
         advantages = None if self.advantage_head is None else self.advantage_head(h)
-        return NetworkOutput(self.policy_head(h), self.value_head(h), advantages, latent)
+        return NetworkOutput(self.policy_head(h), self.value_head(h), advantages)
 
     def read_value(self, latent: Tensor) -> Tensor:
         """The value head alone, shape (B,)."""
@@ -158,20 +140,18 @@ class RecursiveNetwork(Recursion):
         """Bound on |V(z) - V(z')| / |z - z'| of the value head over all latents, from the weights as they are."""
         return self.value_head.lipschitz_bound() * self.core.gain(self.radius)
 
-    def forward(self, observation: Any, latent: Tensor | None = None, unroll: int | None = None) -> NetworkOutput:
-        """Unroll and read the last latent."""
-        return self.read(self.run(observation, latent, unroll, kept=1).latents[-1])
+    def forward(self, observation: Any) -> NetworkOutput:
+        """Unroll from z_0 = 0 and read the last latent."""
+        return self.read(self.last(observation))
 
 
 def token_network(
     mdp: PlanEditMDP,
     *,
     width: int = 16,
-    hidden: int | None = None,
     unroll: int = 4,
     radius: float | None = 10.0,
-    contraction: Contraction = "none",
-    lipschitz: float = 0.9,
+    core: TokenCore = ExactCover(),  # noqa: B008  # frozen
     advantage_head: bool = False,
 ) -> RecursiveNetwork:
     """A network over the (cell, symbol) tokens of a plan-edit task.
@@ -179,18 +159,16 @@ def token_network(
     Args:
         mdp: the task and its actions.
         width: d, latent channels of a token.
-        hidden: H, hidden channels of a token; 2 d by default.
         unroll: n.
         radius: R; None leaves the projection out.
-        contraction: see `Core`.
-        lipschitz: see `Core`.
+        core: the latent step function.
         advantage_head: read advantages of all actions as well.
     """
     task = mdp.task
-    core = exact_cover_core(task, width, hidden, contraction, lipschitz)
+    built = core.build(width, task.groups, task.n_cells, task.n_symbols)
     return RecursiveNetwork(
-        CategoryEncoder(mdp, width, len(core.own), core.certified),
-        core,
+        CategoryEncoder(mdp, width, built.hidden, built.certified),
+        built,
         TokenActionHead(mdp, width),
         TokenValueHead(width, task.n_cells * task.n_symbols),
         TokenActionHead(mdp, width) if advantage_head else None,
@@ -206,14 +184,15 @@ def vector_network(
     width: int = 64,
     unroll: int = 4,
     radius: float | None = 10.0,
-    contraction: Contraction = "none",
-    lipschitz: float = 0.9,
+    core: AnyDense = Dense(),  # noqa: B008  # frozen
     advantage_head: bool = False,
 ) -> RecursiveNetwork:
     """A network over feature vectors of shape (B, features); arguments as in `token_network`."""
+    # Encoders draw their weights before cores do.
+    encoder = VectorEncoder(features, width)
     return RecursiveNetwork(
-        VectorEncoder(features, width),
-        VectorCore(width, contraction, lipschitz),
+        encoder,
+        core.build(width),
         VectorActionHead(width, n_actions),
         VectorValueHead(width),
         VectorActionHead(width, n_actions) if advantage_head else None,

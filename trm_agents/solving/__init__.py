@@ -1,7 +1,29 @@
-"""Best-first search in the known edit model, guided by a proposer and pruned by the rules."""
+"""Solvers: test-time compute, counted. `Attempts` and `BestFirst` turn instances into plans through one interface."""
 
+from trm_agents.solving.attempts import Attempts
 from trm_agents.solving.best_first import SearchResult, search
 from trm_agents.solving.expansion import Guesser, Proposer
 from trm_agents.solving.proposers import policy_guesser, policy_proposer, uniform_proposer
+from trm_agents.solving.searcher import BestFirst
+from trm_agents.solving.solver import DecodingPolicy, Solutions, Solver, policy_of
+from trm_agents.solving.variations import Guesses, Refinements, Restarts, Variation
 
-__all__ = ["Guesser", "Proposer", "SearchResult", "policy_guesser", "policy_proposer", "search", "uniform_proposer"]
+__all__ = [
+    "Attempts",
+    "BestFirst",
+    "DecodingPolicy",
+    "Guesser",
+    "Guesses",
+    "Proposer",
+    "Refinements",
+    "Restarts",
+    "SearchResult",
+    "Solutions",
+    "Solver",
+    "Variation",
+    "policy_guesser",
+    "policy_of",
+    "policy_proposer",
+    "search",
+    "uniform_proposer",
+]

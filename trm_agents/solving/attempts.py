@@ -1,160 +1,208 @@
-"""Tries: thinking states over from several starting points, until the checker agrees with what is read."""
+"""Repeated decoding: whole plans from other initial latents, until the checker accepts one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from trm_agents.recursion import RepairCommittee, RepairNetwork
-from trm_agents.recursion import decoding as reading
-from trm_agents.solving.attempt_states import afresh, guessed, half_written
+from trm_agents.solving import decoding
+from trm_agents.solving.solver import Solutions, Tally, policy_of, read, tensors_of
+from trm_agents.solving.variations import Before, Restarts, Variation, initial_latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
 
-SOLVED = -1.0
-"""In place of a doubt: the checker has seen the plan."""
-CLUELESS = 0.5
-"""Doubt from which on other starts are no use: a network that knows as little has yet to learn."""
-GUESSES = (1, 2, 4, 8)
-"""Cells that are guessed at, in turn: few leave the most to find out, and many the least."""
+MAX_UNCERTAINTY = 0.5
+"""Uncertainty of a first attempt from which others are no use: a network that knows as little has yet to learn."""
+ACCEPTED = -1.0
+"""In place of an uncertainty: the checker has accepted the plan."""
+
+Rows = NDArray[np.int64]
 
 
-class Tries:
-    """Tries of a network at states; see `RepairPolicy` for what they are for.
+@dataclass
+class _Decoded:
+    """The best attempt at each of B states."""
+
+    latents: Tensor
+    """Its last latent, (B, ...)."""
+    plans: Grids
+    """The plan that it decodes, (B, n_cells)."""
+    uncertainty: NDArray[np.float32]
+    """How uncertain that plan is, or `ACCEPTED`; (B,)."""
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Whether the checker has accepted the plan, (B,)."""
+        accepted: NDArray[np.bool_] = self.uncertainty == ACCEPTED
+        return accepted
+
+
+class Attempts:
+    """Decode a whole plan before the first edit, show it to the checker, and try again where it is refused.
+
+    Attempt 0 starts from z_0 = 0; up to `attempts` further ones start from fixed random latents, or see another plan
+    (`by`). The first plan that the checker accepts is written. Where it accepts none, the latent of the least uncertain
+    attempt is carried, and the policy edits the plan cell by cell: in every state the plan that its latent decodes is
+    checked, and where that is refused the latent takes more inner steps. No environment step is made and no solution
+    label is used. `solve` counts network calls, inner steps and checks; `predict` acts in an environment.
 
     Args:
-        network: what thinks.
-        mdp: what the checker belongs to.
-        restarts: tries at a first state, but for that from z_0 = 0.
-        unroll: inner steps of a try.
-        refinements: tries in a row that are shown what the one before has read.
-        guess_unroll: inner steps whose probabilities other tries are shown guesses by; 0: the state itself.
+        model: a `HindsightTRM`, or another model whose policy decodes plans.
+        attempts: further attempts, at least 0.
+        unroll: inner steps of each attempt.
+        by: what makes attempts different: `Restarts()`, `Refinements(k)` or `Guesses(early_unroll)`.
+        mdp: the MDP that instances belong to; by default that of the model's policy.
+
+    Raises:
+        ValueError: a number is outside its range, or the model's policy decodes no plans.
     """
 
     def __init__(
         self,
-        network: RepairNetwork | RepairCommittee,
-        mdp: PlanEditMDP,
-        restarts: int,
-        unroll: int,
-        refinements: int,
-        guess_unroll: int,
+        model: Any,
+        attempts: int = 127,
+        *,
+        unroll: int = 120,
+        by: Variation = Restarts(),  # noqa: B008  # frozen
+        mdp: PlanEditMDP | None = None,
     ) -> None:
-        self.network, self.mdp = network, mdp
-        self.restarts, self.unroll, self.refinements, self.guess_unroll = restarts, unroll, refinements, guess_unroll
-        self.calls = 0
-        """States that the network was asked about, one for each try."""
-        self.queries = 0
-        """Plans that the checker was asked about."""
+        if attempts < 0 or unroll < 1:
+            raise ValueError(f"attempts must be at least 0 and unroll at least 1, got {attempts} and {unroll}")
+        self.policy = policy_of(model)
+        self.attempts, self.unroll, self.by = attempts, unroll, by
+        self.mdp = self.policy.mdp if mdp is None else mdp
 
     @torch.no_grad()
-    def best(self, observation: dict[str, Tensor], latent: Tensor | None) -> Tensor:
-        """Latents to go on from: those that are carried, and where there is none, as in first states, the best try.
+    def solve(self, instances: Grids, budget: int | None = None) -> Solutions:
+        """Look for a solved plan of each instance.
 
         Args:
-            observation: of B states.
-            latent: of each state, first dimension B; all zero, or None for all of them, where there is none.
+            instances: shape (n, n_cells), int8.
+            budget: most network calls an instance; None: all attempts and then an episode's edits.
         """
-        rows = torch.arange(len(observation["plan"]), device=observation["plan"].device)
-        if latent is not None:
-            rows = rows[~latent.flatten(1).any(1)]
-        least = torch.full((len(rows),), inf, device=rows.device)
-        read, hints = observation["plan"][rows], None
-        for number in range(self.restarts + 1):
-            worth_it = (least > SOLVED) & ((least < CLUELESS) | (least == inf))
-            unsure = torch.nonzero(worth_it).squeeze(1)
-            if not len(unsure):
-                break
-            seen = {key: value[rows[unsure]] for key, value in observation.items()}
-            if number and self.guess_unroll and hints is None:
-                hints = self._hints(seen, unsure, len(rows))
-            seen["plan"] = self._shown(seen, read[unsure], None if hints is None else hints[unsure], number)
-            tried, doubt, plans = self.one(seen, self._start(number))
-            read[unsure] = torch.from_numpy(plans).to(read).view_as(seen["plan"])
-            if latent is None:
-                latent = torch.zeros(len(rows), *tried.shape[1:], device=rows.device)
-            elif number == 0:
-                latent = latent.clone()
-            better = doubt < least[unsure]
-            latent[rows[unsure[better]]] = tried[better]
-            least[unsure[better]] = doubt[better]
-        assert latent is not None
-        return latent
+        mdp, states, tally = self.mdp, self.mdp.initial(instances), Tally.of(len(instances))
+        most = inf if budget is None else budget
+        best, starts = self._attempt(states, tally, most), states.plans
+        solved = best.accepted & ((best.plans != starts).sum(1) <= mdp.max_edits)
+        plans = np.where(solved[:, None], best.plans, starts)
+        alive = np.flatnonzero(~solved & (tally.calls < most))
+        states, latents = states.at(alive), best.latents[torch.as_tensor(alive)]
+        while len(alive):
+            probabilities, latents = self._continue(states, latents, tally, alive)
+            policy = decoding.edit_policy(mdp, probabilities, states, self.policy.beta)
+            step = mdp.transition(states, decoding.greedy(policy, self.policy.beta).cpu().numpy())
+            plans[alive], solved[alive] = step.successors.plans, step.checks.solved
+            tally.checks[alive] += 1
+            going = np.flatnonzero(~step.terminated & (tally.calls[alive] < most))
+            alive, states, latents = alive[going], step.successors.at(going), latents[torch.as_tensor(going)]
+        edits = np.where(solved, (plans != starts).sum(1), mdp.max_edits).astype(np.int64)
+        return Solutions(plans, solved, edits, tally.calls, tally.inner_steps, tally.checks)
 
-    def _start(self, number: int) -> int:
-        """Whose point a try begins from: every other guess is thought about from z_0 = 0, as states in training are."""
-        return 0 if self.guess_unroll and number // (self.refinements + 1) % 2 else number
-
-    def _shown(self, seen: dict[str, Tensor], read: Tensor, hints: Tensor | None, number: int) -> Tensor:
-        """The plans that a try is shown.
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...]]:
+        """One action a state, as the `predict` of SB3; attempts are made where an episode starts.
 
         Args:
-            seen: observations of B states.
-            read: what the try before has read of each.
-            hints: probabilities to guess by, (B, n_cells, n_symbols); None: nothing is guessed.
-            number: which try it is.
+            observation: of one environment, or of B with a first dimension.
+            state: what the call before returned; None where episodes start.
+            episode_start: which episodes have just started, shape (B,); by default none, once there is a state.
+            deterministic: the best action, not a sampled one.
         """
-        chain, turn = divmod(number, self.refinements + 1)
-        if turn:
-            return read if turn % 2 else half_written(seen["plan"], read, number)
-        if hints is None:
-            return seen["plan"]
-        plans = guessed(self.mdp, hints, seen_states(seen), GUESSES[chain // 2 % len(GUESSES)], number)
-        return torch.from_numpy(plans).to(read).view_as(read)
-
-    def _hints(self, seen: dict[str, Tensor], rows: Tensor, count: int) -> Tensor:
-        """Probabilities to guess these rows of `count` by: after few inner steps, a network is not yet so sure."""
-        self.calls += len(rows)
-        early = self.read(afresh(self.network, seen, [0] * len(rows), self.guess_unroll), seen)
-        hints = torch.zeros(count, *early.shape[1:], device=early.device)
-        hints[rows] = early
-        return hints
-
-    def one(self, observation: dict[str, Tensor], number: int) -> tuple[Tensor, Tensor, Grids]:
-        """Latents of one try at these states, their doubt (`SOLVED` where their plan is), and these plans."""
-        last = afresh(self.network, observation, [number] * len(observation["plan"]), self.unroll)
-        self.calls += len(last)
-        hits, states = self.read(last, observation), seen_states(observation)
-        plans, doubt = reading.likeliest(self.mdp, hits, states), reading.doubt(self.mdp, hits, states)
-        return last, torch.where(self._solve(plans, states).to(doubt.device), SOLVED, doubt), plans
-
-    def go_on(self, observation: dict[str, Tensor], latent: Tensor, readout_steps: int) -> tuple[Tensor, Tensor]:
-        """Probabilities p, and the latents to go on from: where the checker agrees with a latent, it is read as it is.
-
-        Args:
-            observation: of B states.
-            latent: of each state.
-            readout_steps: inner steps, counted from the last, that probabilities are averaged over where it thinks on.
-        """
-        hits, latent, states = self.read(latent, observation), latent.clone(), seen_states(observation)
-        solved = self._solve(reading.likeliest(self.mdp, hits, states), states).to(hits.device)
-        rows = torch.nonzero(~solved).squeeze(1)
+        batched = observation["plan"].ndim > 1
+        states = states_of(observation if batched else {key: np.asarray(v)[None] for key, v in observation.items()})
+        count = len(states.plans)
+        starting = np.zeros(count, np.bool_) if episode_start is None else np.asarray(episode_start, np.bool_)
+        rows, tally = np.flatnonzero(starting | (state is None)), Tally.of(count)
+        latents = self._initial(0, count) if state is None else torch.as_tensor(state[0]).clone()
         if len(rows):
-            self.calls += len(rows)
-            part = {key: value[rows] for key, value in observation.items()}
-            hits[rows], latent[rows] = self.network.hits(part, latent[rows], readout_steps)
-        return hits, latent
+            latents[rows] = self._attempt(states.at(rows), Tally.of(len(rows)), inf).latents
+        probabilities, latents = self._continue(states, latents, tally, np.arange(count))
+        policy = decoding.edit_policy(self.mdp, probabilities, states, self.policy.beta)
+        chosen = decoding.greedy(policy, self.policy.beta) if deterministic else torch.multinomial(policy, 1)[:, 0]
+        actions = chosen.cpu().numpy()
+        return actions if batched else actions[0], (latents.cpu().numpy(),)
 
-    @torch.no_grad()
-    def guess(self, observation: dict[str, Tensor], numbers: Sequence[int]) -> Grids:
-        """The plans that tries of these numbers read, one a state, (B, n_cells), int8; nobody checks them."""
-        last = afresh(self.network, observation, numbers, self.unroll)
-        return reading.likeliest(self.mdp, self.read(last, observation), seen_states(observation))
+    def _attempt(self, states: PlanStates, tally: Tally, most: float) -> _Decoded:
+        """All attempts at first states, the best of each; `most` bounds network calls."""
+        count, early = len(states.plans), None
+        best = _Decoded(self._initial(0, count), states.plans.copy(), np.full(count, inf, np.float32))
+        decoded = states.plans.copy()
+        for number in range(self.attempts + 1):
+            promising = (best.uncertainty < MAX_UNCERTAINTY) | (number == 0)
+            rows = np.flatnonzero(promising & ~best.accepted & (tally.calls < most))
+            if not len(rows):
+                break
+            if number == 1 and self.by.early_unroll is not None:
+                early = self._early(states, rows, tally, self.by.early_unroll)
+            seen = states.at(rows)
+            if number:
+                before = Before(seen, decoded[rows], None if early is None else early[torch.as_tensor(rows)])
+                seen = seen._replace(plans=self.by.plans(self.mdp, number, before))
+            tried = self._one(seen, self.by.latent_number(number) if number else 0)
+            tally.call(rows, self.unroll)
+            tally.checks[rows] += 1
+            decoded[rows] = tried.plans
+            better = tried.uncertainty < best.uncertainty[rows]
+            best.latents[torch.as_tensor(rows[better])] = tried.latents[torch.as_tensor(better)]
+            best.plans[rows[better]] = tried.plans[better]
+            best.uncertainty[rows[better]] = tried.uncertainty[better]
+        return best
 
-    def read(self, latent: Tensor, observation: dict[str, Tensor]) -> Tensor:
-        """Probabilities p read from latents as they are, (B, n_cells, n_symbols)."""
-        return self.network.probabilities(self.network.logits(latent[None], observation))[0]
+    def _one(self, states: PlanStates, number: int) -> _Decoded:
+        """One attempt from the initial latent of this number."""
+        observation = tensors_of(states, self.policy.device)
+        latents = self.policy.decoder.last(observation, self._initial(number, len(states.plans)), self.unroll)
+        probabilities = read(self.policy, latents, observation)
+        plans, solved = self._decode(probabilities, states)
+        uncertain = decoding.uncertainty(self.mdp, probabilities, states).cpu().numpy()
+        return _Decoded(latents, plans, np.where(solved, np.float32(ACCEPTED), uncertain))
 
-    def _solve(self, plans: Grids, states: PlanStates) -> Tensor:
-        """Whether the checker calls these plans solved, (B,)."""
-        self.queries += len(plans)
-        return torch.from_numpy(self.mdp.check(states._replace(plans=plans)).solved)
+    def _early(self, states: PlanStates, rows: Rows, tally: Tally, unroll: int) -> Tensor:
+        """Edit probabilities of a short pass, (B, n_cells, n_symbols); zero in other rows."""
+        observation = tensors_of(states.at(rows), self.policy.device)
+        found = read(self.policy, self.policy.decoder.last(observation, None, unroll), observation)
+        tally.call(rows, unroll)
+        early = found.new_zeros(len(states.plans), *found.shape[1:])
+        early[torch.as_tensor(rows)] = found
+        return early
 
+    def _continue(self, states: PlanStates, latents: Tensor, tally: Tally, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Edit probabilities of these states, and their latents: those whose plan is refused take more inner steps.
 
-def seen_states(observation: dict[str, Tensor]) -> PlanStates:
-    """The states that tensors of an observation show."""
-    return states_of({key: value.cpu().numpy() for key, value in observation.items()})
+        `rows` are the states' places in the tally.
+        """
+        observation = tensors_of(states, self.policy.device)
+        probabilities, latents = read(self.policy, latents, observation), latents.clone()
+        refused = np.flatnonzero(~self._decode(probabilities, states)[1])
+        tally.checks[rows] += 1
+        if len(refused):
+            unroll, chosen = self.policy.carry_unroll or self.policy.unroll, torch.as_tensor(refused)
+            part = {key: value[chosen] for key, value in observation.items()}
+            latents[chosen] = self.policy.decoder.last(part, latents[chosen], unroll)
+            probabilities[chosen] = read(self.policy, latents[chosen], part)
+            tally.call(rows[refused], unroll)
+        return probabilities, latents
+
+    def _decode(self, probabilities: Tensor, states: PlanStates) -> tuple[Grids, NDArray[np.bool_]]:
+        """The likeliest plans, (B, n_cells), and whether the checker accepts them, (B,)."""
+        plans = decoding.likeliest_plans(self.mdp, probabilities, states)
+        return plans, self.mdp.check(states._replace(plans=plans)).solved
+
+    def _initial(self, number: int, count: int) -> Tensor:
+        """The initial latent of this number for each of some states, (count, ...)."""
+        decoder = self.policy.decoder
+        latent = initial_latent(number, decoder.latent_shape, decoder.radius).to(self.policy.device)
+        return latent.expand(count, *latent.shape).clone()

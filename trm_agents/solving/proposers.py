@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from trm_agents.solving import decoding
 from trm_agents.solving.expansion import Guesser, Proposer
+from trm_agents.solving.solver import DecodingPolicy, read, tensors_of
+from trm_agents.solving.variations import initial_latent
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
 
 
@@ -29,52 +30,27 @@ def uniform_proposer(mdp: PlanEditMDP) -> Proposer:
     return propose
 
 
-def policy_proposer(policy: Any, member: int | None = None) -> Proposer:
-    """What a trained policy says: `policy.hit_probabilities(observation)`, one call of its network a state.
+def policy_proposer(policy: DecodingPolicy) -> Proposer:
+    """Edit probabilities of a trained policy: one call of its network a state, from z_0 = 0."""
 
-    Args:
-        policy: an SB3 policy with the method `hit_probabilities(observation) -> Tensor (B, n_cells, n_symbols)`.
-        member: ask this member of a committee alone (`RepairPolicy`); None asks all.
-
-    Raises:
-        ValueError: the policy has none.
-    """
-    if getattr(policy, "hit_probabilities", None) is None:
-        raise ValueError(
-            f"{type(policy).__name__} has no hit_probabilities to search with: only UPI-TRM models trained with the "
-            "hindsight target (target='hindsight') have them; evaluate this model without search"
-        )
-
+    @torch.no_grad()
     def propose(states: PlanStates) -> NDArray[np.float64]:
-        """Ask the policy as it is, without gradients."""
-        import torch
-
-        policy.set_training_mode(False)
-        asked = {} if member is None else {"member": member}
-        tensors, _ = policy.obs_to_tensor(observe(states))
-        with torch.no_grad():
-            probabilities = policy.hit_probabilities(tensors, **asked)
-        return np.asarray(probabilities.cpu().numpy(), np.float64)
+        observation = tensors_of(states, policy.device)
+        latents = policy.decoder.last(observation, None, policy.unroll)
+        return np.asarray(read(policy, latents, observation).cpu().numpy(), np.float64)
 
     return propose
 
 
-def policy_guesser(policy: Any) -> Guesser | None:
-    """Plans read from a trained policy's latents of many inner steps, from another start each time.
+def policy_guesser(policy: DecodingPolicy, mdp: PlanEditMDP, unroll: int) -> Guesser:
+    """Plans that a trained policy decodes after `unroll` inner steps, from another initial latent each time."""
 
-    Args:
-        policy: an SB3 policy, which has such latents where it has `restarts` (`RepairPolicy`).
-
-    Returns:
-        None for a policy that has none.
-    """
-    if not getattr(policy, "restarts", 0):
-        return None
-
+    @torch.no_grad()
     def guess(states: PlanStates, attempts: NDArray[np.int64]) -> Grids:
-        policy.set_training_mode(False)
-        tensors, _ = policy.obs_to_tensor(observe(states))
-        plans: Grids = policy.guess(tensors, attempts.tolist())
-        return plans
+        observation, decoder = tensors_of(states, policy.device), policy.decoder
+        starts = {n: initial_latent(n, decoder.latent_shape, decoder.radius) for n in set(attempts.tolist())}
+        first = torch.stack([starts[n] for n in attempts.tolist()]).to(policy.device)
+        probabilities = read(policy, decoder.last(observation, first, unroll), observation)
+        return decoding.likeliest_plans(mdp, probabilities, states)
 
     return guess

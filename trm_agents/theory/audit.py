@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import PyTorchObs
 
-from trm_agents.common.collection import as_tensors
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.policy import RecursivePolicy, as_tensors
 from trm_agents.theory import exact
 from trm_agents.theory.closure import Carried, Closure, enumerate_closure
 from trm_agents.theory.improvement_bounds import Step, deviation_bound, penalty, residual_bound, safe_step
@@ -82,9 +81,9 @@ class ImprovementAudit(BaseCallback):
         return mask / mask.sum(1, keepdims=True), None
 
     def _on_training_start(self) -> None:
-        policy: RecursivePolicy = self.model.policy  # type: ignore[assignment]
-        if policy.mixture is None:
-            raise ValueError("an audit of conservative steps needs conservative='exact'")
+        policy: Any = self.model.policy
+        if getattr(policy, "mixture", None) is None:
+            raise ValueError("an audit of conservative steps needs UPITRM with mixture=Exact(...)")
         self.policies = [deployed(policy, closure) for closure in self.closures]
         self.audited = self.model._n_updates
 
@@ -102,7 +101,7 @@ class ImprovementAudit(BaseCallback):
         if self.model._n_updates == self.audited:
             return
         self.audited = self.model._n_updates
-        policy: RecursivePolicy = self.model.policy  # type: ignore[assignment]
+        policy: Any = self.model.policy
         alpha: float = self.model.step_size  # type: ignore[attr-defined]
         found = [self._instance(policy, index, alpha) for index in range(len(self.closures))]
         by_critic, by_truth, numbers = zip(*found, strict=True)
@@ -161,7 +160,7 @@ def _mean(steps: Sequence[Step], alpha: float, order: int) -> float:
 @torch.no_grad()
 def deployed(policy: RecursivePolicy, closure: Closure) -> Floats:
     """The deployed pi on a closure, (S, A), rows summing to one in float64."""
-    rows = [policy.action_probabilities(seen)[0].double().cpu().numpy() for seen in _batches(policy, closure)]
+    rows = [policy.action_probabilities(seen).double().cpu().numpy() for seen in _batches(policy, closure)]
     table = np.concatenate(rows)[:, closure.actions]
     out: Floats = table / table.sum(1, keepdims=True)
     return out

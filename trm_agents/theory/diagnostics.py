@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from trm_agents.common.collection import as_tensors, potentials
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.checker_values import potentials
+from trm_agents.common.policy import RecursivePolicy, as_tensors
 from trm_agents.common.rollout import Rollout
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.evaluation import enumerated_values
@@ -63,25 +63,22 @@ class TheoryDiagnostics(BaseCallback):
             return array[:steps, :envs].reshape(steps * envs, *array.shape[2:])
 
         seen = {key: chosen(value) for key, value in rollout.observations.items()}
-        latent = None if rollout.latents is None else torch.as_tensor(chosen(rollout.latents), device=policy.device)
         tensors = as_tensors(seen, policy.device)
-        unrolled = policy.evaluator.run(policy.inputs(tensors), latent, kept=1)
+        unrolled = policy.evaluator.run(policy.inputs(tensors), kept=1)
         phi, _ = potentials(policy.mdp, seen)
-        values = policy.values(tensors, torch.as_tensor(phi, dtype=torch.float32, device=policy.device), latent)
+        values = policy.values(tensors, torch.as_tensor(phi, dtype=torch.float32, device=policy.device))
         found = {"projection_active": float(unrolled.projected.mean())}
         moduli = {"lipschitz": policy.core.lipschitz_bound(), "lipschitz_value": policy.value_lipschitz()}
         found |= {name: value for name, value in moduli.items() if isfinite(value)}
         if policy.mdp is None:
             shape = (steps, envs)
             return found | _of_transitions(rollout, values.double().cpu().numpy().reshape(shape), gamma)
-        return found | self._of_model(policy, seen, latent, unrolled.latents[-1], values, gamma)
+        return found | self._of_model(policy, seen, values, gamma)
 
     def _of_model(
         self,
         policy: RecursivePolicy,
         seen: dict[str, NDArray[Any]],
-        latent: Tensor | None,
-        latent_after: Tensor,
         values: Tensor,
         gamma: float,
     ) -> dict[str, float]:
@@ -89,12 +86,12 @@ class TheoryDiagnostics(BaseCallback):
         mdp = policy.mdp
         assert mdp is not None
         tensors, states = as_tensors(seen, policy.device), states_of(seen)
-        mask, (pi, _) = policy.action_mask(tensors), policy.action_probabilities(tensors, latent)
-        q, _ = enumerated_values(policy, states, mdp.check(states), latent_after, 0.0)
+        mask, pi = policy.action_mask(tensors), policy.action_probabilities(tensors)
+        q, _ = enumerated_values(policy, states, mdp.check(states), 0.0)
         residual = ((pi * q).sum(1) - values).abs()
         advantages = improvement.centred(q, pi, mask)
         scale = float(((pi * advantages.square()).sum(1)).mean().sqrt()) + 1e-6
-        scaled = improvement.clipped(advantages / scale, pi, mask, 10.0)
+        scaled = improvement.clipped(advantages / scale, pi, mask, improvement.ADVANTAGE_LIMIT)
         better = improvement.candidate(pi, scaled, mask, self.beta)
         clock = (mdp.max_edits - states.remaining_edits).astype(np.int64)
         gain = torch.where(mask, better * advantages, 0.0).double().sum(1).cpu().numpy()

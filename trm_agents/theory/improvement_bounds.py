@@ -15,9 +15,7 @@ from trm_agents.theory.closure import Closure
 from trm_agents.theory.exact import advantages, expected, total_variation
 from trm_agents.theory.tabular import Floats, TabularMDP
 from trm_agents.theory.value_bounds import geometric, span
-
-ALPHAS: Floats = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, 31)])
-"""Step sizes among which a bound chooses: zero, and ten to a factor of ten."""
+from trm_agents.upi_trm.step_sizes import ALPHAS, safe
 
 
 def surrogate_rise(visits: Floats, gain: Floats, alpha: float) -> float:
@@ -198,11 +196,3 @@ def _tails(closure: Closure, kept: Floats, deviating: Floats, order: int) -> Flo
                 masses[j + 1] += np.bincount(following[live], off[live], len(closure.start))
         tails[t + 1] = tails[t] + leaving
     return tails
-
-
-def safe(bounds: Sequence[float], alphas: Floats = ALPHAS) -> tuple[float, float]:
-    """The step size with the largest bound, and that bound; zero and zero where no step has a positive one."""
-    best = int(np.argmax(bounds))
-    alpha = float(alphas[best])
-    # No step changes nothing: its bound is zero, whatever rounding has made of it.
-    return alpha, float(bounds[best]) if alpha else 0.0

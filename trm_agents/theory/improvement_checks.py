@@ -13,8 +13,8 @@ from trm_agents.theory.exact import action_values, advantages, expected, perform
 from trm_agents.theory.improvement_bounds import Step
 from trm_agents.theory.ledger import Ledger
 from trm_agents.theory.tabular import Floats, TabularMDP
+from trm_agents.upi_trm.improvement import ADVANTAGE_LIMIT
 
-ADVANTAGE_LIMIT = 10.0
 ALPHAS = tuple(float(alpha) for alpha in np.linspace(0.0, 1.0, 21))
 ORDERS = (0, 1, 2)
 """Deviations J that (I7) is computed with."""

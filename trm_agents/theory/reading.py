@@ -7,8 +7,7 @@ import copy
 import numpy as np
 import torch
 
-from trm_agents.common.collection import as_tensors
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.policy import RecursivePolicy, as_tensors
 from trm_agents.theory.closure import Carried, Closure
 from trm_agents.theory.tabular import Floats
 from trm_agents.theory.value_checks import Depths, Evaluator
@@ -35,10 +34,11 @@ class Reader:
 
     def __init__(self, policy: RecursivePolicy, mdp: PlanEditMDP) -> None:
         if policy.mdp is None:
-            raise ValueError("certificates need a policy over a plan-edit task, TRMPolicy or RepairPolicy")
-        if policy.evaluator.carried_unroll is not None:
+            raise ValueError("certificates need a policy over a plan-edit task, TRMPolicy or TokenPolicy")
+        if policy.carry_unroll not in (None, policy.unroll):
             raise ValueError(
-                "certificates are for one depth: load the model with carried_unroll=None, or call policy.set_unroll"
+                f"certificates are for one depth, but carry_unroll={policy.carry_unroll} and unroll={policy.unroll}: "
+                f"set policy.carry_unroll = {policy.unroll}"
             )
         self.policy = copy.deepcopy(policy)
         self.policy.mdp = mdp
@@ -51,13 +51,13 @@ class Reader:
         rows, after = [], []
         for part in _parts(len(states.plans)):
             observation = as_tensors(dict(observe(states.at(part))), self.policy.device)
-            latent = self.policy.carried(None if carried is None else carried[part], None)
-            probabilities, latent_after = self.policy.action_probabilities(observation, latent)
+            latent = None if carried is None else torch.as_tensor(carried[part])
+            probabilities, latent_after = self.policy.carried_probabilities(observation, latent)
             rows.append(probabilities.double().cpu().numpy())
-            after.append(latent_after.cpu().numpy())
+            after.append(None if latent_after is None else latent_after.cpu().numpy())
         policy = np.concatenate(rows)
-        kept = np.concatenate(after) if self.policy.carries else None
-        return policy / policy.sum(1, keepdims=True), kept
+        latents = [latent for latent in after if latent is not None]
+        return policy / policy.sum(1, keepdims=True), np.concatenate(latents) if latents else None
 
     @torch.no_grad()
     def depths(self, closure: Closure, depth: int) -> Depths:
@@ -94,8 +94,9 @@ class Reader:
         for part in _parts(len(out)):
             observation = as_tensors(dict(observe(closure.states.at(part))), self.policy.device)
             potential = torch.as_tensor(closure.potential[part], dtype=torch.float32, device=self.policy.device)
-            latent = self.policy.carried(None if closure.carried is None else closure.carried[part], None)
-            out[part] = self.policy.values(observation, potential, latent).double().cpu().numpy()
+            latent = None if closure.carried is None else torch.as_tensor(closure.carried[part])
+            latents = self.policy.carried(observation, latent)
+            out[part] = self.policy.values_of(latents[None], observation, potential)[0].double().cpu().numpy()
         return out
 
 

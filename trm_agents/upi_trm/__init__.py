@@ -1,7 +1,7 @@
-"""UPI-TRM as a Stable-Baselines3 algorithm."""
+"""UPI-TRM, the published method, as a Stable-Baselines3 algorithm."""
 
-from trm_agents.hindsight.policies import RepairPolicy
+from trm_agents.upi_trm.conservative import Distilled, Exact, SafeStep
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
 from trm_agents.upi_trm.upi_trm import UPITRM
 
-__all__ = ["UPITRM", "MlpPolicy", "MultiInputPolicy", "RepairPolicy", "TRMPolicy"]
+__all__ = ["UPITRM", "Distilled", "Exact", "MlpPolicy", "MultiInputPolicy", "SafeStep", "TRMPolicy"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
-from trm_agents.common.action_values import enumerated
-from trm_agents.common.collection import as_tensors, potentials
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.checker_values import enumerated, potentials
+from trm_agents.common.policy import RecursivePolicy, as_tensors
 from trm_agents.common.rollout import Rollout
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.dials import Dials
+from trm_agents.upi_trm.policies import UPIPolicy
 from trm_agents.upi_trm.targets import k_step_targets
 from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.plan_edit.spaces import observe, states_of
@@ -24,13 +23,22 @@ from trm_envs.plan_edit.task import Checks
 CHUNK = 256
 """States a forward pass without gradient takes at once."""
 
+Advantage = Literal["enumerate", "readout"]
+
+
+class EvaluationSettings(NamedTuple):
+    """What the evaluation of a rollout depends on; see `UPITRM`."""
+
+    gamma: float
+    bootstrap_horizon: int
+    advantage: Advantage
+    checker_weight: float
+
 
 class Evaluation(NamedTuple):
     """A rollout of N states as seen by one frozen snapshot; all tensors have N rows."""
 
     observation: PyTorchObs
-    latent: Tensor | None
-    """What each state's inner steps start from; None stands for z_0 = 0."""
     mask: Tensor
     policy: Tensor
     """The deployed pi(a|s), (N, n_actions)."""
@@ -53,7 +61,6 @@ class Evaluation(NamedTuple):
             observation={k: v[rows] for k, v in observation.items()}
             if isinstance(observation, dict)
             else observation[rows],
-            latent=None if self.latent is None else self.latent[rows],
             mask=self.mask[rows],
             policy=self.policy[rows],
             values=self.values[rows],
@@ -65,84 +72,81 @@ class Evaluation(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(policy: RecursivePolicy, rollout: Rollout, last_values: NDArray[np.float64], dials: Dials) -> Evaluation:
+def evaluate(
+    policy: UPIPolicy, rollout: Rollout, last_values: NDArray[np.float64], settings: EvaluationSettings
+) -> Evaluation:
     """Deployed probabilities, values, K-step targets and centred advantages of every state of a rollout.
 
     Args:
         policy: the snapshot; nothing in it changes.
         rollout: a full rollout.
         last_values: U of the states that follow it, shape (n_envs,).
-        dials: hyperparameters.
+        settings: what it depends on.
     """
     device = policy.device
     flat = {key: rollout.flat(value) for key, value in rollout.observations.items()}
     observation = as_tensors(flat, device)
-    latent = None if rollout.latents is None else torch.as_tensor(rollout.flat(rollout.latents), device=device)
     potential, checks = potentials(policy.mdp, flat)
     phi = torch.as_tensor(potential, dtype=torch.float32, device=device)
-    mask = policy.action_mask(observation)
-    pi, latents_out = policy.action_probabilities(observation, latent)
-    output = policy.network.read(latents_out)
+    mask, latents = policy.action_mask(observation), policy.latents(observation)
+    pi, output = policy.deployed(observation, mask, latents), policy.network.read(latents)
     values = policy.value_offset + policy.value_scale * output.value - phi
     states = None if policy.mdp is None else states_of(flat)
-    q, queries = _action_values(policy, dials, states, checks, latents_out, output.advantages)
-    return Evaluation(
-        observation,
-        latent,
-        mask,
-        pi,
-        values,
-        phi,
-        torch.as_tensor(rollout.flat(rollout.actions), device=device),
-        torch.as_tensor(_targets(rollout, values, last_values, dials), dtype=torch.float32, device=device),
-        improvement.centred(q, pi, mask),
-        queries,
-    )
+    q, queries = _action_values(policy, settings, states, checks, output.advantages)
+    targets = torch.as_tensor(_targets(rollout, values, last_values, settings), dtype=torch.float32, device=device)
+    actions = torch.as_tensor(rollout.flat(rollout.actions), device=device)
+    advantages = improvement.centred(q, pi, mask)
+    return Evaluation(observation, mask, pi, values, phi, actions, targets, advantages, queries)
 
 
-def _targets(rollout: Rollout, values: Tensor, last_values: NDArray[np.float64], dials: Dials) -> NDArray[np.float64]:
+def _targets(
+    rollout: Rollout, values: Tensor, last_values: NDArray[np.float64], settings: EvaluationSettings
+) -> NDArray[np.float64]:
     """K-step targets, flattened, shape (N,)."""
     along = values.double().cpu().numpy().reshape(rollout.n_steps, rollout.n_envs)
     following = np.concatenate([along[1:], last_values[None]])
     next_values = np.where(rollout.truncated, rollout.truncation_values, following)
     targets = k_step_targets(
-        rollout.rewards, rollout.terminated, rollout.truncated, next_values, dials.gamma, dials.bootstrap_horizon
+        rollout.rewards,
+        rollout.terminated,
+        rollout.truncated,
+        next_values,
+        settings.gamma,
+        settings.bootstrap_horizon,
     )
     return rollout.flat(targets)
 
 
 def _action_values(
-    policy: RecursivePolicy,
-    dials: Dials,
+    policy: UPIPolicy,
+    settings: EvaluationSettings,
     states: PlanStates | None,
     checks: Checks | None,
-    latents: Tensor,
     readout: Tensor | None,
 ) -> tuple[Tensor, int]:
     """Q of every legal action up to a constant a state, which centring removes, and how many successors it took.
 
     Args:
         policy: gives U.
-        dials: hyperparameters: how values are had, and the prior.
+        settings: whether values are enumerated or read out, and the checker's weight.
         states: B states; None without a model.
-        checks: the checker's word on them; None without a model.
-        latents: z_n of the states, where a persistent latent goes on from.
-        readout: advantages read from them; None where they are enumerated.
+        checks: what the checker says of them; None without a model.
+        readout: advantages read from their latents; None where values are enumerated.
     """
-    mdp = policy.mdp
-    if dials.advantage == "readout":
+    if states is None or checks is None or policy.mdp is None:
         assert readout is not None
-        if mdp is None or states is None or checks is None or dials.prior == 0.0:
-            return readout, 0
-        checker = enumerated(mdp, states, checks, None, dials.prior)
-        prior = torch.as_tensor(checker.q, device=policy.device)
-        return (1.0 - dials.prior) * readout + dials.prior * prior, checker.queries
-    assert states is not None and checks is not None
-    return enumerated_values(policy, states, checks, latents, dials.prior)
+        return readout, 0
+    if readout is None:
+        return enumerated_values(policy, states, checks, settings.checker_weight)
+    if settings.checker_weight == 0.0:
+        return readout, 0
+    checker = enumerated(policy.mdp, states, checks, None, settings.checker_weight)
+    of_checker = torch.as_tensor(checker.q, device=policy.device)
+    return (1.0 - settings.checker_weight) * readout + settings.checker_weight * of_checker, checker.queries
 
 
 def enumerated_values(
-    policy: RecursivePolicy, states: PlanStates, checks: Checks, latents: Tensor, prior: float
+    policy: RecursivePolicy, states: PlanStates, checks: Checks, checker_weight: float
 ) -> tuple[Tensor, int]:
     """Q of every legal action with U of the policy, (B, n_actions), zero on illegal ones, and how many successors."""
     mdp = policy.mdp
@@ -154,11 +158,10 @@ def enumerated_values(
         shaped = score if mdp.shaping else np.zeros_like(score)
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            batch = as_tensors(observe(states.at(part)), policy.device)
-            carried = latents[torch.as_tensor(rows[part])] if policy.latent == "persistent" else None
+            batch = as_tensors(dict(observe(states.at(part))), policy.device)
             phi = torch.as_tensor(shaped[part], dtype=torch.float32, device=policy.device)
-            out[part] = policy.values(batch, phi, carried).cpu().numpy()
+            out[part] = policy.values(batch, phi).cpu().numpy()
         return out
 
-    values = enumerated(mdp, states, checks, state_values, prior)
+    values = enumerated(mdp, states, checks, state_values, checker_weight)
     return torch.as_tensor(values.q, device=policy.device), values.queries

@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+ADVANTAGE_LIMIT = 10.0
+"""Where scaled advantages are clipped (then centred again)."""
+
 
 def centred(values: Tensor, policy: Tensor, mask: Tensor) -> Tensor:
     """A(s, a) = Q(s, a) - sum_b pi(b|s) Q(s, b): advantages centred state by state under the deployed policy."""

@@ -8,12 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trm_agents.common.policy import RecursivePolicy
-from trm_agents.theory.improvement_bounds import ALPHAS, safe
-from trm_agents.theory.tabular import Floats
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.dials import Dials
 from trm_agents.upi_trm.evaluation import Evaluation, enumerated_values
+from trm_agents.upi_trm.policies import TRMPolicy, UPIPolicy
+from trm_agents.upi_trm.step_sizes import ALPHAS, Floats, safe
 from trm_envs.plan_edit.spaces import states_of
 
 
@@ -54,21 +52,21 @@ class SampledStep(NamedTuple):
 
 
 @torch.no_grad()
-def sampled_step(policy: RecursivePolicy, evaluation: Evaluation, dials: Dials) -> tuple[SampledStep, int]:
+def sampled_step(policy: UPIPolicy, evaluation: Evaluation, gamma: float) -> tuple[SampledStep, int]:
     """The step from the deployed mixture to the network as it is fitted by now, and successors enumerated for it.
 
     Args:
-        policy: its network is the candidate, and its value the critic.
+        policy: its network is the candidate, and its value the critic; the checker has no part in the critic.
         evaluation: the rollout under the deployed policy.
-        dials: hyperparameters; the prior has no part in the critic.
+        gamma: discount.
     """
+    assert isinstance(policy, TRMPolicy) and isinstance(evaluation.observation, dict)
     mdp = policy.mdp
-    assert mdp is not None and isinstance(evaluation.observation, dict)
-    output = policy.network(policy.inputs(evaluation.observation), evaluation.latent)
-    candidate = improvement.masked_log_softmax(output.logits, evaluation.mask).exp()
+    logits = policy.network.read(policy.latents(evaluation.observation)).logits
+    candidate = improvement.masked_log_softmax(logits, evaluation.mask).exp()
     states = states_of({key: value.cpu().numpy() for key, value in evaluation.observation.items()})
-    q, queries = enumerated_values(policy, states, mdp.check(states), output.latent, 0.0)
+    q, queries = enumerated_values(policy, states, mdp.check(states), 0.0)
     advantages = improvement.centred(q, evaluation.policy, evaluation.mask)
     gain = torch.where(evaluation.mask, candidate * advantages, 0.0).double().sum(1)
     clock = (mdp.max_edits - states.remaining_edits).astype(np.int64)
-    return SampledStep(clock, int((clock == 0).sum()), gain.cpu().numpy(), dials.gamma), queries
+    return SampledStep(clock, int((clock == 0).sum()), gain.cpu().numpy(), gamma), queries

@@ -14,11 +14,12 @@ import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.type_aliases import GymEnv
 
-from trm_agents.upi_trm import UPITRM
-from trm_agents.zoo.cards import Card, read_card
+from trm_agents import presets
+from trm_agents.hindsight import HindsightTRM
+from trm_agents.zoo.cards import Card, Score, read_card
 from trm_agents.zoo.slimming import slim
 
-__all__ = ["AGENTS", "MAX_BYTES", "Card", "card", "load", "names", "path", "slim"]
+__all__ = ["AGENTS", "MAX_BYTES", "Card", "Score", "attempts", "card", "load", "names", "path", "slim"]
 
 AGENTS = Path(__file__).parent / "agents"
 MAX_BYTES = 2_000_000
@@ -42,7 +43,7 @@ def card(name: str) -> Card:
 
 
 def path(name: str) -> Path:
-    """The agent's file, which `UPITRM.load(path, env=env)` reads too.
+    """The agent's file, which `HindsightTRM.load(path, env=env)` reads too.
 
     Raises:
         ValueError: there is no agent of this name, or its file is not the one that its card describes.
@@ -56,7 +57,7 @@ def path(name: str) -> Path:
 
 def load(
     name: str, env: GymEnv | VectorEnv[Any, Any, Any] | None = None, device: torch.device | str = "auto"
-) -> UPITRM:
+) -> HindsightTRM:
     """A shipped agent, ready to `predict`, and to `learn` on with a fresh optimiser.
 
     Args:
@@ -72,4 +73,16 @@ def load(
     if env is None:
         # The prefix lets Gymnasium import the package that registers the id.
         env = gym.make(f"trm_envs:{about.env_id}", **about.env_kwargs)
-    return UPITRM.load(file, env=env, device=device)  # type: ignore[arg-type]
+    return HindsightTRM.load(file, env=env, device=device)
+
+
+def attempts(name: str) -> dict[str, Any]:
+    """Keywords of `Attempts` that the agent was measured with: `Attempts(load(name), **attempts(name))`.
+
+    Raises:
+        ValueError: there is no agent of this name, or it was not measured with attempts.
+    """
+    settings = card(name).attempts
+    if not settings:
+        raise ValueError(f"{name!r} was measured as a policy alone; choose the number of attempts: Attempts(model, 32)")
+    return presets.solver_keywords(settings)

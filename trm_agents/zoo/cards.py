@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA = "agent-card/1"
+SCHEMA = "agent-card/2"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an agent solves of the test pool, every puzzle once, and what that costs at test time."""
+
+    line: str
+    """`policy`, or the solver, as `attempts=128`."""
+    solved: int
+    success: float
+    interval: tuple[float, float]
+    """95 % Wilson interval of `success`."""
+    edits: float
+    """Mean edits spent on a test puzzle."""
+    network_calls: float
+    """Mean network calls a test puzzle."""
+    inner_steps: float
+    """Mean inner steps of the recursion a test puzzle, over all calls."""
+    checks: float
+    """Mean plans a test puzzle that the checker judged."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """Provenance of an agent, and what it was measured at: every puzzle of the test pool once, greedy."""
+    """Provenance of an agent, and what it was measured at."""
 
     name: str
     algo: str
@@ -42,18 +62,23 @@ class Card:
     """Python and packages at the time of measuring."""
     n: int
     """Test puzzles."""
-    solved: int
-    success: float
-    interval: tuple[float, float]
-    """95 % Wilson interval of `success`."""
-    edits: float
-    """Mean edits spent on a test puzzle."""
+    policy: Score
+    """The policy alone: one pass of the network an edit, greedy."""
     pool_sha256: str
     """Hash of the test pool."""
     sha256: str
     """Hash of the agent's file."""
     licence: str
+    solver: Score | None = None
+    """With attempts; None for an agent that was not measured with any."""
+    attempts: dict[str, Any] = field(default_factory=dict)
+    """Keywords of `Attempts` that the solver's score was measured with, as JSON; see `zoo.attempts`."""
     schema: str = SCHEMA
+
+    @property
+    def best(self) -> Score:
+        """The solver's score where there is one, else the policy's."""
+        return self.policy if self.solver is None else self.solver
 
     def as_json(self) -> str:
         """The content of the card's file."""
@@ -70,4 +95,9 @@ def read_card(path: Path) -> Card:
     fields = {field.name for field in dataclasses.fields(Card)}
     if values.get("schema") != SCHEMA or set(values) != fields:
         raise ValueError(f"{path.name} has schema {values.get('schema')!r}, not {SCHEMA!r}: add the agent again")
-    return Card(**values | {"interval": tuple(values["interval"])})
+    policy, solver = _score(values["policy"]), values["solver"]
+    return Card(**values | {"policy": policy, "solver": None if solver is None else _score(solver)})
+
+
+def _score(values: dict[str, Any]) -> Score:
+    return Score(**values | {"interval": tuple(values["interval"])})

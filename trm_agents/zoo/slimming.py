@@ -1,4 +1,4 @@
-"""Slim model files: what a saved UPI-TRM needs to predict, and nothing of its training."""
+"""Slim model files: what a saved model needs to predict, and nothing of its training."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import stable_baselines3
 import torch
 from stable_baselines3.common.save_util import data_to_json, load_from_zip_file
 
+from trm_agents.common.files import refuse_old_files
+from trm_agents.hindsight import HindsightTRM, TokenPolicy
 from trm_agents.upi_trm import UPITRM
 
-# What SB3's `load` asks for beside the constructor's keywords.
-_NEEDED = ("policy_class", "observation_space", "action_space", "num_timesteps")
-# Whoever loads the model decides on these.
-_OF_THE_USER = ("policy", "env", "seed", "device", "verbose", "tensorboard_log")
+NEEDED = ("policy_class", "observation_space", "action_space", "num_timesteps")
+"""What SB3's `load` asks for beside the constructor's keywords."""
+_OF_THE_USER = ("policy", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
+"""Whoever loads the model decides on these."""
 
 
 def slim(source: Path) -> bytes:
-    """The content of a slim copy of a saved `UPITRM`: an SB3 file that `UPITRM.load(file, env=env)` reads.
+    """The content of a slim copy of a saved `HindsightTRM` or `UPITRM`: a file that their `load(file, env=env)` reads.
 
     It holds the hyperparameters, the spaces and the weights of the policy (of every snapshot, where an exact mixture
     is deployed). It holds no optimiser state, rollout, generator or environment state, and no pickled MDP: the
@@ -30,16 +32,27 @@ def slim(source: Path) -> bytes:
     Raises:
         ValueError: the file is no saved model, or one of another algorithm.
     """
+    refuse_old_files(source)
     data, parameters, _ = load_from_zip_file(source, device="cpu")
-    if data is None or "mixture_alpha" not in data:
-        raise ValueError(f"{source.name} is not a saved UPITRM: the zoo holds no other agents")
-    dials = [name for name in inspect.signature(UPITRM).parameters if name not in _OF_THE_USER]
-    kept = {name: data[name] for name in (*_NEEDED, *dials) if name in data}
-    states: dict[str, Any] = dict(parameters)
+    if data is None or ("mixture" not in data and "train_ratio" not in data):
+        raise ValueError(f"{source.name} is not a saved HindsightTRM or UPITRM: the zoo holds no other agents")
+    algorithm = HindsightTRM if issubclass(data["policy_class"], TokenPolicy) else UPITRM
+    names = [name for name in inspect.signature(algorithm).parameters if name not in _OF_THE_USER]
+    return packed({name: data[name] for name in (*NEEDED, *names) if name in data}, parameters)
+
+
+def packed(data: dict[str, Any], parameters: dict[str, Any]) -> bytes:
+    """The content of a slim file.
+
+    Args:
+        data: attributes of the model.
+        parameters: state dicts as SB3 saves them; the optimiser's is emptied.
+    """
+    states = dict(parameters)
     states["policy.optimizer"] = {**states["policy.optimizer"], "state": {}}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        _write(archive, "data", data_to_json({**kept, "verbose": 0}).encode())
+        _write(archive, "data", data_to_json({**data, "verbose": 0}).encode())
         for name, state in states.items():
             _write(archive, f"{name}.pth", _as_bytes(state))
         _write(archive, "_stable_baselines3_version", stable_baselines3.__version__.encode())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trm_agents.recursion.cores import kernels
-from trm_agents.recursion.cores.dense import Unrolled
+from trm_agents.recursion.cores.base import Unrolled
 from trm_agents.recursion.cores.kernels import Floats, Layout
 
 

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores import autograd as compiled
-from trm_agents.recursion.cores.dense import Contraction, Core, Unrolled, at_most_one, spectral_norm, unrolled
+from trm_agents.recursion.cores import autograd
+from trm_agents.recursion.cores.base import Core, Unrolled, unrolled
 from trm_agents.recursion.cores.kernels import Layout, layout
-from trm_agents.recursion.cores.norms import modes, operator_norm
-from trm_agents.recursion.encoders import TokenInjection, Tokens
-from trm_envs.plan_edit.task import PlanTask
+
+Groups = Mapping[str, NDArray[np.int64]]
+"""Cells of each group by kind, as `PlanTask.groups`."""
+
+
+class TokenInjection(NamedTuple):
+    """What the tokens of a batch are: a category each, and what every category injects."""
+
+    types: Tensor
+    """Category of each token, (B, T), int16."""
+    table: Tensor
+    """Hidden channels that each category injects (I), (B, n_types, H)."""
+    shift: Tensor
+    """Latent channels that each category injects (J), (B, n_types, d)."""
+
+
+class StepMaps(NamedTuple):
+    """The step z' = keep z + B relu(A z + I) + J + b."""
+
+    keep: float
+    own: Tensor
+    """A's map of the token itself, (H, d)."""
+    maps: Tensor
+    """A's maps of the sums, (kinds, H, d)."""
+    out: Tensor
+    """B's map of the token itself, (d, H)."""
+    back: Tensor
+    """B's maps of the sums, (kinds, d, H), or none, (0, d, H)."""
 
 
 class ExactCoverCore(Core):
     """Messages between the candidates (cell, symbol) of a puzzle seen as exact cover.
 
-    A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over the symbols of the cell, if it has several),
-    where a kind of pairs is a graph, and its sums are those over the neighbours of a cell. A step is
-
-    - without contraction, z' = Pi_R(z + W_2 relu(A z + I) + J + b);
-    - with `clamp`, z' = Pi_R(W_2 relu(A z + I) + J + b), see `Core`;
-    - certified, z' = Pi_R(L [z - 2 A^T relu(A z + I)] + J + b), with A divided by max(1, |A|) wherever it is used. The
-      bracket is 1-Lipschitz when |A| <= 1: its derivative 1 - 2 A^T D A, with 0 <= D <= 1, has eigenvalues within
-      [1 - 2 |A|^2, 1] (Meunier et al. 2022, convex potential layers). Projections onto a ball are 1-Lipschitz, so the
-      step is L-Lipschitz in the Euclidean norm for every input and all weights. |A| is exact (`modes`) and
-      differentiated through.
+    z' = Pi_R(z + W_2 relu(A z + I) + J + b) with A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over
+    the symbols of the cell, if it has several), where a kind of pairs is a graph, and its sums are those over the
+    neighbours of a cell.
 
     A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
     kind, symbols and inner steps, so the step commutes with every symmetry of the puzzle that keeps the groups, and has
@@ -39,13 +59,9 @@ class ExactCoverCore(Core):
 
     Args:
         width: d.
-        hidden: H.
         groups: cells of each group by kind, as `PlanTask.groups`.
-        n_cells, n_symbols: of the task.
-        contraction, lipschitz: see `Core`.
-
-    Raises:
-        ValueError: a contraction is asked for, and sums over the groups do not commute.
+        n_cells: cells of the task.
+        n_symbols: symbols of the task, or 1 for one token a cell.
     """
 
     members: Tensor
@@ -53,64 +69,31 @@ class ExactCoverCore(Core):
     ends: Tensor
     hearers: Tensor
     parts_of: Tensor
-    modes: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        hidden: int,
-        groups: Mapping[str, NDArray[np.int64]],
-        n_cells: int,
-        n_symbols: int,
-        contraction: Contraction = "none",
-        lipschitz: float = 0.9,
-    ) -> None:
-        super().__init__(contraction, lipschitz)
+    def __init__(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> None:
+        super().__init__()
         self.n_cells, self.n_symbols = n_cells, n_symbols
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
-        if contraction != "none":
-            self.register_buffer("modes", torch.from_numpy(modes(groups, n_cells, n_symbols)), persistent=False)
+        hidden = 2 * width
         self.own = nn.Parameter(torch.randn(hidden, width) / sqrt(width))
         self.maps = nn.Parameter(torch.randn(len(self.ends), hidden, width) * (0.35 / sqrt(width)))
-        self.out = None if self.certified else nn.Parameter(torch.randn(width, hidden) * (0.5 / sqrt(hidden)))
+        self.out = self._out(width, hidden)
         self.bias = nn.Parameter(torch.zeros(width))
-        self.prove()
 
-    def lipschitz_bound(self) -> float:
-        """See `Core`; evaluated in float64."""
-        if self.contraction == "none":
-            return super().lipschitz_bound()
-        with torch.no_grad():
-            keep, own, maps, out, _ = self.weights()
-            norm = float(operator_norm(own.double(), maps.double(), self.modes))
-            if self.certified:
-                return keep * max(1.0, 2.0 * norm**2 - 1.0)
-            return norm * float(spectral_norm(out.double()))
+    def _out(self, width: int, hidden: int) -> nn.Parameter | None:
+        """W_2, where it is a map of its own."""
+        return nn.Parameter(torch.randn(width, hidden) * (0.5 / sqrt(hidden)))
 
-    @torch.no_grad()
-    def clamp_(self) -> None:
-        """Scale A and W_2 back to norms of at most sqrt(L), with `clamp` alone."""
-        if self.contraction == "clamp" and self.out is not None:
-            most = sqrt(self.lipschitz)
-            back = most / operator_norm(self.own, self.maps, self.modes).clamp_min(most)
-            self.own.mul_(back)
-            self.maps.mul_(back)
-            self.out.mul_(most / spectral_norm(self.out).clamp_min(most))
+    def step_maps(self) -> StepMaps:
+        """The maps that an inner step uses."""
+        assert self.out is not None
+        return StepMaps(1.0, self.own, self.maps, self.out, self.maps.new_zeros(0, *self.out.shape))
 
-    def weights(self) -> tuple[float, Tensor, Tensor, Tensor, Tensor]:
-        """The step z' = keep z + B relu(A z + I) + J + b: keep, then A's and B's map of the token and of the sums."""
-        if self.out is not None:
-            return (
-                float(self.contraction == "none"),
-                self.own,
-                self.maps,
-                self.out,
-                self.maps.new_zeros(0, *self.out.shape),
-            )
-        norm = operator_norm(self.own, self.maps, self.modes)
-        own, maps = at_most_one(self.own, norm), at_most_one(self.maps, norm)
-        return self.lipschitz, own, maps, -2.0 * self.lipschitz * own.T, -2.0 * self.lipschitz * maps.transpose(1, 2)
+    @property
+    def hidden(self) -> int:
+        """H, hidden channels of a token: twice its latent channels."""
+        return len(self.own)
 
     @property
     def size(self) -> int:
@@ -131,16 +114,16 @@ class ExactCoverCore(Core):
         """Take inner steps, compiled where that is possible: on the CPU, in float32, with no gradient for `latent`."""
         given = latent is not None and latent.requires_grad
         if not given and self.own.device.type == "cpu" and self.own.dtype == torch.float32:
-            gain, (keep, own, maps, out, back) = self.gain(radius), self.weights()
+            gain, (keep, own, maps, out, back) = self.gain(radius), self.step_maps()
             shift = (injection.shift + self.bias) / gain
             weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
             cells = Layout(*(getattr(self, name).numpy() for name in Layout._fields))
-            return compiled.unroll(injection.types.numpy(), latent, cells, keep, radius, steps, kept, weights)
+            return autograd.unroll(injection.types.numpy(), latent, cells, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
         """One inner step before its projection, (B, T, d); None stands for z_0 = 0."""
-        keep, own, maps, out, back = self.weights()
+        keep, own, maps, out, back = self.step_maps()
         if z is None:
             z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
         hidden = torch.relu(_of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
@@ -157,8 +140,8 @@ class ExactCoverCore(Core):
             mixed = mixed + (cells.sum(2) @ maps[-1].T).repeat_interleave(self.n_symbols, dim=1)
         # With several symbols the last map is that of the cell sums.
         for weight, summed, heard in zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)):  # noqa: B905
-            told = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
-            mixed = mixed + torch.einsum("gc,bgsj->bcsj", heard, told).flatten(1, 2)
+            sent = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
+            mixed = mixed + torch.einsum("gc,bgsj->bcsj", heard, sent).flatten(1, 2)
         return mixed
 
     def _incidence(self, rows: Tensor, like: Tensor) -> list[Tensor]:
@@ -177,21 +160,18 @@ def _of_types(table: Tensor, types: Tensor) -> Tensor:
     return table.gather(1, index)
 
 
-def exact_cover_core(
-    task: PlanTask,
-    width: int,
-    hidden: int | None,
-    contraction: Contraction,
-    lipschitz: float,
-    tokens: Tokens = "candidates",
-) -> ExactCoverCore:
-    """The core for a task, with 2 d hidden channels by default; with cells as tokens there are no symbols to sum over.
+class TokenCore(Protocol):
+    """A choice of core for the tokens of a plan-edit task, as `policy_kwargs={"core": ...}`."""
 
-    Raises:
-        ValueError: there are no such tokens.
-    """
-    if tokens not in ("candidates", "cells"):
-        raise ValueError(f"tokens must be 'candidates' or 'cells', got {tokens!r}")
-    wide = 2 * width if hidden is None else hidden
-    n_symbols = task.n_symbols if tokens == "candidates" else 1
-    return ExactCoverCore(width, wide, task.groups, task.n_cells, n_symbols, contraction, lipschitz)
+    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> ExactCoverCore:
+        """A new core; arguments as in `ExactCoverCore`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExactCover:
+    """The exact-cover core without a contraction."""
+
+    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> ExactCoverCore:
+        """A new core; arguments as in `ExactCoverCore`."""
+        return ExactCoverCore(width, groups, n_cells, n_symbols)

@@ -1,4 +1,4 @@
-"""A recursion that reads which edits repair a plan."""
+"""A recursion that decodes a plan: for each edit, whether it writes what belongs into its cell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trm_agents.recursion.cores.dense import Contraction, spectral_norm
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore, exact_cover_core
+from trm_agents.recursion.cores.base import spectral_norm
+from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
 from trm_agents.recursion.encoders import CategoryEncoder, Tokens
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -18,11 +18,11 @@ STEEPNESS = 8.0
 """How much faster than other weights the logarithm of a contracted core's readout gain moves."""
 
 
-class RepairNetwork(Recursion):
+class PlanDecoder(Recursion):
     """Reads from every inner step, for each edit, the logit that it writes what belongs into its cell.
 
-    A latent holds what belongs into a cell, whatever is there now. Of an edit that toggles a mark, as the only one of
-    its cell, the readout gives the logit that the cell is to be marked; on a marked cell the edit's has the other sign.
+    A latent holds what belongs into a cell, whatever the cell holds now. Where the only edit of a cell toggles a mark,
+    the readout gives the logit that the cell is to be marked; on a marked cell the edit's logit has the other sign.
 
     Args:
         encoder, core, unroll, radius: as `Recursion`.
@@ -44,9 +44,9 @@ class RepairNetwork(Recursion):
         self.steepness = nn.Parameter(torch.zeros(())) if core.certified else None
 
     @property
-    def members(self) -> tuple[RepairNetwork, ...]:
-        """Itself alone; see `RepairCommittee`."""
-        return (self,)
+    def latent_shape(self) -> tuple[int, ...]:
+        """Shape of one state's latent, (T, d)."""
+        return self.core.n_cells * self.core.n_symbols, len(self.core.bias)
 
     def readout(self) -> Tensor:
         """Weight of each latent channel in a logit, shape (d,), or (outputs, d) for several."""
@@ -64,50 +64,42 @@ class RepairNetwork(Recursion):
         out = out.view(*out.shape[:2], self.core.n_cells, -1)
         return out if out.shape[3] > 1 else out * (1 - 2 * observation["plan"].to(out))[:, :, None]
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Probability that each edit writes what belongs into its cell, of the shape of its logits.
+    def probabilities(self, latents: Tensor, observation: Any) -> Tensor:
+        """Probability that each edit writes what belongs into its cell, of the shape of `logits`.
 
         Exactly one of several symbols belongs into a cell, so they share one; a single edit that toggles a cell has
         a probability of its own.
         """
+        logits = self.logits(latents, observation)
         return torch.softmax(logits, dim=-1) if logits.shape[-1] > 1 else torch.sigmoid(logits)
 
-    def hit_logits(
-        self, observation: Any, unroll: int | None = None, kept: int = 1, latent: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Logits of the last inner steps, (kept, B, n_cells, n_symbols), and the share of projected steps, (B,)."""
-        latents, projected = self.run(observation, latent, unroll, kept)
-        return self.logits(latents, observation), projected
 
-    def hits(self, observation: Any, latent: Tensor | None = None, kept: int = 1) -> tuple[Tensor, Tensor]:
-        """`probabilities`, averaged over the last `kept` inner steps, (B, n_cells, n_symbols), and the last latent."""
-        latents = self.run(observation, latent, kept=kept).latents
-        return self.probabilities(self.logits(latents, observation)).mean(0), latents[-1]
-
-
-def repair_network(
+def plan_decoder(
     mdp: PlanEditMDP,
     *,
     width: int = 16,
-    hidden: int | None = None,
     unroll: int = 8,
     radius: float | None = 10.0,
-    contraction: Contraction = "none",
-    lipschitz: float = 0.9,
+    core: TokenCore = ExactCover(),  # noqa: B008  # frozen
     tokens: Tokens = "candidates",
-) -> RepairNetwork:
-    """A repair network with an exact-cover core for a plan-edit task.
+) -> PlanDecoder:
+    """A plan decoder with an exact-cover core for a plan-edit task.
 
     Args:
         mdp: the task and its actions.
         width: d, latent channels of a token.
-        hidden: H, hidden channels; 2 d by default.
         unroll: n.
         radius: R; None leaves the projection out.
-        contraction: see `Core`.
-        lipschitz: see `Core`.
-        tokens: what a token is.
+        core: the latent step function.
+        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each
+            cell, whose channels tell its symbols apart, does not.
+
+    Raises:
+        ValueError: there are no such tokens.
     """
-    core = exact_cover_core(mdp.task, width, hidden, contraction, lipschitz, tokens)
-    encoder = CategoryEncoder(mdp, width, len(core.own), core.certified, tokens)
-    return RepairNetwork(encoder, core, unroll, radius, mdp.task.n_symbols // core.n_symbols)
+    if tokens not in ("candidates", "cells"):
+        raise ValueError(f"tokens must be 'candidates' or 'cells', got {tokens!r}")
+    task = mdp.task
+    built = core.build(width, task.groups, task.n_cells, task.n_symbols if tokens == "candidates" else 1)
+    encoder = CategoryEncoder(mdp, width, built.hidden, built.certified, tokens)
+    return PlanDecoder(encoder, built, unroll, radius, task.n_symbols // built.n_symbols)

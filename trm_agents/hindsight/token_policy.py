@@ -1,0 +1,229 @@
+"""The policy of HindsightTRM: read off a plan decoder, action by action."""
+
+from __future__ import annotations
+
+import copy
+from math import inf, log, sqrt
+from typing import Any, NamedTuple
+
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.torch_layers import CombinedExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from trm_agents.common.checker_values import enumerated
+from trm_agents.common.policy import RecursivePolicy
+from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
+from trm_agents.solving import decoding
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import states_of
+
+
+class Behaviour(NamedTuple):
+    """The policy that collects experience."""
+
+    probabilities: Tensor
+    """pi(a|s), (B, n_actions)."""
+    queries: int
+    """Successors enumerated for it through the model."""
+
+
+class TokenPolicy(RecursivePolicy):
+    """pi(a|s) proportional to exp(beta A(s, a)), A read from one forward pass, in units of one edit.
+
+    The network gives p(a|s), the probability that edit a writes what belongs into its cell c, and with it q(c|s), the
+    probability that the cell is right as it is. After a, the plan is expected to be p - q edits nearer to a solved one:
+    A(s, a) = p(a|s) - q(c|s), up to a constant a state. To first order in 1 - gamma this is the advantage of the
+    hindsight return gamma^m over the m edits that are left. Edits that change nothing have no probability: they leave
+    the plan as it is, one edit poorer.
+
+    What is deployed is an average of the weights over the training steps. It collects experience too, so that the
+    mistakes that are learned from are its own, but from z_0 = 0 in every state: a carried latent, which gets out of
+    cycles of edits, is for the deployed policy alone.
+
+    Args:
+        observation_space, action_space, kwargs: as `RecursivePolicy`.
+        lr_schedule: as for any SB3 policy.
+        mdp: the plan-edit model.
+        unroll: n, inner steps of the recursion.
+        carry_unroll: inner steps from the latent of the state before; None starts every state from z_0 = 0.
+        beta: inverse temperature.
+        width: d, channels of the latent.
+        radius: R of the latent projection; None leaves it out.
+        core: the latent step function: `ExactCover()` or `CertifiedExactCover(0.9)`.
+        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
+            does not, and learns it from states turned by the symmetries that the task declares.
+    """
+
+    mdp: PlanEditMDP
+    network: PlanDecoder
+    averaged: PlanDecoder
+    """The average of the weights, which is deployed."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Discrete,
+        lr_schedule: Schedule,
+        *,
+        mdp: PlanEditMDP | None,
+        unroll: int,
+        carry_unroll: int | None = None,
+        beta: float = 10.0,
+        width: int = 16,
+        radius: float | None = 10.0,
+        core: TokenCore = ExactCover(),  # noqa: B008  # frozen
+        tokens: Tokens = "candidates",
+        **kwargs: Any,
+    ) -> None:
+        if mdp is None:
+            raise ValueError("TokenPolicy needs a plan-edit environment (one with an `mdp`); use UPITRM elsewhere")
+        kwargs.setdefault("features_extractor_class", CombinedExtractor)
+        super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
+        self.beta, self.tokens, self.carry_unroll = beta, tokens, carry_unroll
+        self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core, "tokens": tokens}
+        self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
+        self._optimise(lr_schedule)
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+
+    @property
+    def evaluator(self) -> PlanDecoder:
+        """The deployed average."""
+        return self.averaged
+
+    @property
+    def decoder(self) -> PlanDecoder:
+        """The deployed average, as solvers call it."""
+        return self.averaged
+
+    @property
+    def carries(self) -> bool:
+        """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
+        return self.carry_unroll is not None
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        """Move the deployed weights towards the latest ones: theta <- decay theta + (1 - decay) theta_latest."""
+        for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(latest, 1.0 - decay)
+
+    def set_unroll(self, unroll: Any, tolerance: float = 0.01) -> None:
+        """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
+        super().set_unroll(unroll, tolerance)
+        if unroll == "auto" and self.carries:
+            raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
+
+    def edit_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> Tensor:
+        """p(a|s) of the deployed network, (B, n_cells, n_symbols), from z_0 = 0 or read from a latent as it is."""
+        latents = self.latents(observation) if latent is None else latent
+        return self.averaged.probabilities(latents[None], observation)[0]
+
+    def _states(self, observation: PyTorchObs) -> PlanStates:
+        assert isinstance(observation, dict)
+        return states_of({key: value.cpu().numpy() for key, value in observation.items()})
+
+    def action_mask(self, observation: PyTorchObs) -> Tensor:
+        """Legal actions by the model, shape (B, n_actions), bool."""
+        return torch.from_numpy(self.mdp.action_mask(self._states(observation))).to(self.device)
+
+    def action_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """The deployed pi(a|s) of states from z_0 = 0, shape (B, n_actions)."""
+        probabilities = self.edit_probabilities(observation)
+        return decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
+
+    def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:
+        """Latents after the inner steps that a state takes from the latent of the one before, (B, ...).
+
+        Args:
+            observation: of B states.
+            latent: of the states before; None where all states are first ones.
+            first: which states are first ones nevertheless, and take n inner steps from z_0 = 0, (B,); None: none.
+        """
+        if latent is None or self.carry_unroll is None or (first is not None and bool(first.all())):
+            return self.latents(observation)
+        latents = self.averaged.last(observation, latent, self.carry_unroll)
+        if first is not None and bool(first.any()):
+            assert isinstance(observation, dict)
+            latents[first] = self.latents({key: value[first] for key, value in observation.items()})
+        return latents
+
+    def carried_probabilities(
+        self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The deployed pi(a|s), shape (B, n_actions), and the latents that the next states start from, if any."""
+        latents = self.carried(observation, latent, first)
+        probabilities = self.edit_probabilities(observation, latents)
+        policy = decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
+        return policy, latents if self.carries else None
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """One pass of the deployed network; a carried latent goes in and out as `state` (as in RecurrentPPO)."""
+        if not self.carries:
+            return super().predict(observation, state, episode_start, deterministic)
+        self.set_training_mode(False)
+        tensors, batched = self.obs_to_tensor(observation)
+        with torch.no_grad():
+            latent = None if state is None else torch.as_tensor(state[0], device=self.device)
+            first = None if episode_start is None else torch.as_tensor(episode_start, dtype=torch.bool)
+            policy, latents = self.carried_probabilities(tensors, latent, first)
+            actions = self.choose(policy, deterministic).cpu().numpy()
+        assert latents is not None
+        return actions if batched else actions[0], (latents.cpu().numpy(),)
+
+    def greedy(self, policy: Tensor) -> Tensor:
+        """The first of the best actions, (B, n_actions) -> (B,)."""
+        return decoding.greedy(policy, self.beta)
+
+    def behaviour(self, observation: PyTorchObs, checker_weight: float) -> Behaviour:
+        """The policy that collects experience: the deployed one from z_0 = 0, leaning on the checker.
+
+        Args:
+            observation: of B states.
+            checker_weight: rho, the share of the advantage that is the one-step checker's, within [0, 1].
+        """
+        states = self._states(observation)
+        gains, queries = decoding.gains(self.mdp, self.edit_probabilities(observation), states), 0
+        if checker_weight > 0.0:
+            checker = enumerated(self.mdp, states, self.mdp.check(states), None, 1.0)
+            queries = checker.queries
+            gains = (1.0 - checker_weight) * gains + checker_weight * torch.from_numpy(checker.q).to(self.device)
+        allowed = torch.from_numpy(decoding.choices(self.mdp, states)).to(self.device)
+        return Behaviour(decoding.softmax_policy(gains, allowed, self.beta), queries)
+
+    def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
+        """U(s) = gamma^(m - 1) - Phi(s), m the expected number of cells that are not right, (k, B, ...) -> (k, B)."""
+        states, depths = self._states(observation), self.averaged.probabilities(latents, observation)
+        wrong = torch.stack([decoding.expected_edits(self.mdp, probabilities, states) for probabilities in depths])
+        value: Tensor = self.mdp.gamma ** (wrong.clamp_min(1.0) - 1.0)
+        return value - potential
+
+    def value_lipschitz(self) -> float:
+        """L_V of U = gamma^(m - 1) - Phi, by the chain rule.
+
+        |dU/dm| <= |ln gamma|, as m >= 1 there. m sums 1 - q(c) over editable cells, and q(c) is a softmax's probability
+        of one symbol, whose gradient p (e - p) is no longer than sqrt(2) / 4, or one minus a sigmoid, whose slope is at
+        most 1/4. Logits read each token with the same weights w, so those of all cells move by at most |w| |z - z'| in
+        the Euclidean norm, and a sum over cells is sqrt(n_cells)-Lipschitz in what it sums.
+        """
+        if self.mdp.gamma == 0.0:
+            return inf
+        task = self.mdp.task
+        slope = (sqrt(2.0) if task.n_symbols > 1 else 1.0) / 4.0
+        return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * self.averaged.logit_lipschitz()
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **super()._get_constructor_parameters(),
+            **self._recursion,
+            "unroll": self.unroll,
+            "carry_unroll": self.carry_unroll,
+            "beta": self.beta,
+        }

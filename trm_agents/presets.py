@@ -1,0 +1,206 @@
+"""Settings of the published rows: what each method was run with on each environment.
+
+`settings("hindsight_trm", "SudokuPlanEdit-9x9-v0")` gives keywords for `HindsightTRM`. `data` gives the same as JSON,
+where variants of the benchmark change single values, and `built` makes keywords of it. Importing this needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any
+
+Data = dict[str, Any]
+"""Settings as JSON. A list of two learning rates stands for a linear fall from one to the other."""
+
+# 5 steps of 50 environments divide round budgets: an iteration never overshoots them.
+HINDSIGHT_TRM: Data = {
+    "learning_rate": [4e-3, 2e-4],
+    "n_steps": 5,
+    "batch_size": 32,
+    "unroll": 4,
+    "checker_steps": 8_000,
+}
+# Telling apart what is on the path and what is not is the whole task: both weigh the same. News of a gap has to travel
+# the length of a way, so states are deep, and gradients flow through the end of them.
+_MAZE: Data = {
+    "learning_rate": [8e-3, 1e-4],
+    "batch_size": 16,
+    "train_ratio": 1.25,
+    "solved_cell_weight": 1.0,
+    "unroll": 48,
+    "train_unroll": [8, 56, 14],
+    "checker_steps": 40_000,
+    "search": {"instances": 8, "calls": 100, "solutions": 4},
+    "ema_decay": 0.998,
+}
+# 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
+_REGULARISED: Data = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
+# Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
+# agent fails at would never be learned from: the search solves them, though with the shaped reward no gain has shown.
+_DEEP: Data = {
+    "unroll": 20,
+    "train_unroll": [6, 24, 12],
+    "checker_steps": 40_000,
+    "search": {"instances": 4, "calls": 100},
+}
+# The latent of the state before remembers what has been tried, and has done most of the work already.
+_LARGE_SUDOKU: Data = {**_DEEP, "carry_unroll": 12}
+HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
+    "SudokuPlanEdit-4x4": _REGULARISED,
+    "SudokuPlanEdit-9x9": _LARGE_SUDOKU,
+    # Their 90 to 120 blanks of 256 take no long chains of logic.
+    "SudokuPlanEdit-16x16": {"unroll": 10, "train_unroll": [6, 10, 10], "checker_steps": 20_000},
+    "MazePlanEdit": _MAZE,
+    "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
+}
+
+# A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.
+HINDSIGHT_TRM_CERTIFIED: Data = {
+    **HINDSIGHT_TRM,
+    "policy_kwargs": {"core": {"kind": "certified", "lipschitz": 0.9}},
+    "unroll": 8,
+    "train_unroll": [4, 8, 8],
+    "checker_steps": 16_000,
+}
+HINDSIGHT_TRM_CERTIFIED_OVERRIDES: dict[str, Data] = {
+    # It learns little from each gradient step: smaller batches make more of them.
+    "SudokuPlanEdit-9x9": {**_DEEP, "batch_size": 16},
+    "SudokuPlanEdit-16x16": _DEEP,
+    "MazePlanEdit": {
+        "unroll": 24,
+        "train_unroll": [16, 24, 24],
+        "checker_steps": 80_000,
+        "search": {"instances": 4},
+    },
+}
+
+# 25 steps of 16 environments divide round budgets too.
+UPI_TRM: Data = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
+UPI_TRM_EXACT: Data = {**UPI_TRM, "mixture": {"kind": "exact", "alpha": 0.3}}
+STAGE_0: Data = {**UPI_TRM, "checker_weight": 1.0}
+# Enumerating hundreds of successors of hundreds of tokens is what takes the time there: values are read instead.
+_LARGE: Data = {"advantage": "readout", "n_epochs": 2}
+UPI_TRM_OVERRIDES: dict[str, Data] = {
+    "SudokuPlanEdit-9x9": _LARGE,
+    "SudokuPlanEdit-16x16": _LARGE,
+    "MazePlanEdit-31x31": _LARGE,
+}
+
+PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
+    "hindsight_trm": (HINDSIGHT_TRM, HINDSIGHT_TRM_OVERRIDES),
+    "hindsight_trm-certified": (HINDSIGHT_TRM_CERTIFIED, HINDSIGHT_TRM_CERTIFIED_OVERRIDES),
+    "upi_trm": (UPI_TRM, UPI_TRM_OVERRIDES),
+    "upi_trm-exact": (UPI_TRM_EXACT, UPI_TRM_OVERRIDES),
+    "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
+}
+"""Method -> its settings, and those that replace them where the environment id starts with the key."""
+
+SMALL: Data = {"learning_rate": 4e-3, "n_steps": 5, "batch_size": 32, "unroll": 4, "min_buffer_size": 200}
+"""Keywords of `HindsightTRM` for a small puzzle of one's own, played in about 50 environments at once."""
+
+ATTEMPTS: dict[str, Data] = {
+    # What a latent settles on may be wrong, as the checker says, and other guesses lead elsewhere.
+    "SudokuPlanEdit-9x9": {"unroll": 120, "by": {"kind": "guesses", "early_unroll": 20}},
+    "MazePlanEdit": {"unroll": 144},
+    "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}},
+}
+"""Keywords of `Attempts` beside their number, where the environment id starts with the key."""
+
+
+def overridden(base: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]], env_id: str) -> Data:
+    """Settings on one environment: those of every key that its id starts with replace the ones before."""
+    merged = deepcopy(dict(base))
+    for prefix, changes in overrides.items():
+        if env_id.rpartition(":")[2].startswith(prefix):
+            merged.update(deepcopy(dict(changes)))
+    return merged
+
+
+def data(name: str, env_id: str) -> Data:
+    """Settings of a method on an environment, as JSON.
+
+    Raises:
+        ValueError: there is no such method.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown method {name!r}; presets are there for {', '.join(PRESETS)}")
+    return overridden(*PRESETS[name], env_id)
+
+
+def settings(name: str, env_id: str) -> dict[str, Any]:
+    """Settings of a method on an environment, as keywords of its algorithm.
+
+    Raises:
+        ValueError: there is no such method.
+    """
+    return built(data(name, env_id))
+
+
+def attempts(env_id: str) -> dict[str, Any]:
+    """Keywords of `Attempts`, beside the number of attempts, on an environment."""
+    return solver_keywords(overridden({}, ATTEMPTS, env_id))
+
+
+def solver_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of `Attempts`, made of settings as JSON."""
+    return {key: _object(key, value) if key == "by" else value for key, value in given.items()}
+
+
+def built(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keywords of an algorithm, made of settings as JSON: schedules, searches, mixtures and cores become objects.
+
+    Raises:
+        ValueError: an object is of an unknown kind, or has a setting that its kind does not take.
+    """
+    keywords = deepcopy(dict(given))
+    if isinstance(keywords.get("learning_rate"), list):
+        from stable_baselines3.common.utils import LinearSchedule
+
+        first, last = keywords["learning_rate"]
+        keywords["learning_rate"] = LinearSchedule(first, last, end_fraction=1.0)
+    for holder in (keywords, keywords.get("policy_kwargs", {})):
+        for key in OBJECTS:
+            if isinstance(holder.get(key), dict):
+                holder[key] = _object(key, holder[key])
+    return keywords
+
+
+def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
+    from trm_agents.hindsight import Search
+    from trm_agents.recursion import CertifiedDense, CertifiedExactCover, Dense, ExactCover
+    from trm_agents.solving import Guesses, Refinements, Restarts
+    from trm_agents.theory.clamped import ClampedExactCover
+    from trm_agents.upi_trm import Distilled, Exact, SafeStep
+
+    def exact(alpha: float | str = 0.3, capacity: int = 16) -> Exact:
+        return Exact(SafeStep() if alpha == "safe" else float(alpha), capacity)
+
+    return {
+        "search": {"": Search},
+        "mixture": {"distilled": Distilled, "exact": exact},
+        "core": {
+            "exact_cover": ExactCover,
+            "certified": CertifiedExactCover,
+            "clamped": ClampedExactCover,
+            "dense": Dense,
+            "certified_dense": CertifiedDense,
+        },
+        "by": {"restarts": Restarts, "refinements": Refinements, "guesses": Guesses},
+    }
+
+
+OBJECTS = ("search", "mixture", "core")
+"""Settings that are objects; as JSON `{"kind": ..., its keywords}`, where there are several kinds."""
+
+
+def _object(key: str, given: Mapping[str, Any]) -> Any:
+    """The object that a setting stands for; the first kind where none is named."""
+    kinds, keywords = _kinds()[key], dict(given)
+    kind = keywords.pop("kind", next(iter(kinds)))
+    if kind not in kinds:
+        raise ValueError(f"unknown kind {kind!r} of {key}; known ones: {', '.join(kinds)}")
+    try:
+        return kinds[kind](**keywords)
+    except TypeError as error:
+        raise ValueError(f"{key}={dict(given)}: {error}") from None
