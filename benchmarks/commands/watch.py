@@ -37,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
     puzzles = _puzzles(options, env_id, trained_with)
     index = pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
-    from trm_agents.replay.episode import play
+    from trm_agents.replay.episode import PolicyAlone, play
 
     model: Any = contestants.load(algo, str(options.model), env_id, trained_with)
     with facing(model, puzzles.mdp):
-        episode = play(model, puzzles.mdp, puzzles.instances[index])
+        episode = play(PolicyAlone(model), puzzles.instances[index])
     present(episode, options.model.stem, {"env": env_id, "index": index}, options)
     return 0
 

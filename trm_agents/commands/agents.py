@@ -7,11 +7,12 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trm_envs.plan_edit.env import PlanEditEnv
-
 if TYPE_CHECKING:
     from trm_agents import UPITRM, HindsightTRM
+    from trm_envs.plan_edit.env import PlanEditEnv
 
+ATTEMPTS = 127
+"""Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
 ZOO = "zoo:"
 """What a name starts with where it stands for an agent that comes with the package."""
 HELP = f"the file of a saved UPITRM or HindsightTRM that you trust (loading one runs code in it), or {ZOO}NAME"
@@ -25,6 +26,8 @@ class About(NamedTuple):
     env_id: str
     keywords: dict[str, Any]
     """Keywords of the environment: those of the card where its environment is the one asked for."""
+    attempts: dict[str, Any]
+    """Keywords of `Attempts` that the card was measured with, as JSON; empty where there is none."""
 
 
 def about(reference: str, env_id: str | None) -> About:
@@ -41,12 +44,13 @@ def about(reference: str, env_id: str | None) -> About:
         from trm_agents import zoo
 
         card = zoo.card(reference.removeprefix(ZOO))
-        return About(reference, env_id or card.env_id, card.env_kwargs if env_id in (None, card.env_id) else {})
+        keywords = card.env_kwargs if env_id in (None, card.env_id) else {}
+        return About(reference, env_id or card.env_id, keywords, card.attempts)
     if not Path(reference).is_file():
         raise ValueError(f"there is no model file {reference}: name a file, or an agent of `trm zoo` as {ZOO}NAME")
     if env_id is None:
         raise ValueError(f"{reference} does not tell its environment: name it with --env ID")
-    return About(reference, env_id, {})
+    return About(reference, env_id, {}, {})
 
 
 def default(env_id: str) -> About:
@@ -76,9 +80,10 @@ def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
     if agent.reference.startswith(ZOO):
         return zoo.load(agent.reference.removeprefix(ZOO), env=env)
     try:
-        return _class_of(agent.reference).load(agent.reference, env=env)
+        model: UPITRM | HindsightTRM = _class_of(agent.reference).load(agent.reference, env=env)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
+    return model
 
 
 def _class_of(file: str) -> Any:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from trm_agents.commands import agents, arguments, spending
-from trm_agents.commands import puzzles as reading
+from trm_agents.commands import agents, arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
+    # Loads numba: no help should wait for it.
+    from trm_agents.commands import puzzles as reading
+    from trm_agents.commands import spending
+
     agent = agents.about(options.model, options.env)
     puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
-    found = spending.spend(agents.load(agent, puzzles.env), puzzles, agent.env_id, options)
+    model = agents.load(agent, puzzles.env)
+    found = spending.spend(model, agent, puzzles, options.attempts, options.search)
     facts = spending.summary(found)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}
     spent = {"attempts": options.attempts or 0, "search": options.search or 0, "max_edits": puzzles.mdp.max_edits}
@@ -32,7 +36,8 @@ def run(options: argparse.Namespace) -> int:
     lo, hi = facts["interval"]
     print(
         f"{options.model} solved {facts['solved']} of {facts['n']} puzzles of {agent.env_id} ({named['puzzles']}) by "
-        f"{spending.solver_name(options)}: {facts['success']:.1%} (95 % Wilson interval {lo:.1%} to {hi:.1%})\n"
+        f"{spending.solver_name(options.attempts, options.search)}: {facts['success']:.1%} "
+        f"(95 % Wilson interval {lo:.1%} to {hi:.1%})\n"
         f"a puzzle cost {spending.cost_text(facts)} on average; an unsolved one counts with all of its "
         f"{puzzles.mdp.max_edits} edits"
     )

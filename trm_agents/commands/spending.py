@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trm_agents.commands.puzzles import Puzzles
+from trm_agents.commands.agents import ATTEMPTS, About
+from trm_agents.commands.puzzles import Puzzles, line
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
 
 if TYPE_CHECKING:
-    from trm_agents import UPITRM, HindsightTRM
+    from trm_agents import UPITRM, Attempts, HindsightTRM
     from trm_agents.solving import Solutions
 
 COSTS = {"edits": "edits", "calls": "network_calls", "inner_steps": "inner_steps", "checks": "checks"}
@@ -31,20 +32,65 @@ Z = 1.959963984540054
 """Standard normal quantile of 95 % intervals."""
 
 
-def spend(model: UPITRM | HindsightTRM, puzzles: Puzzles, env_id: str, options: argparse.Namespace) -> Solutions:
-    """Solve puzzles by the policy alone, by attempts or by search, as `--attempts` and `--search` say.
+def spend(
+    model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles, attempts: int | None, search: int | None
+) -> Solutions:
+    """Solve puzzles by the policy alone, by attempts or by search.
+
+    Args:
+        model: what acts.
+        agent: where it is from: attempts are made as its card says, or as the presets of its environment do.
+        puzzles: what is solved.
+        attempts: further attempts a puzzle at most; None or 0: none.
+        search: network calls of a search a puzzle at most; None: no search.
 
     Raises:
-        ValueError: attempts or search are asked of an agent that has no edit probabilities.
+        ValueError: attempts or a search are asked of an agent that decodes no plans.
     """
-    from trm_agents import Attempts, BestFirst, presets
+    from trm_agents import BestFirst
 
-    if options.search:
-        return BestFirst(model, calls=options.search, mdp=puzzles.mdp).solve(puzzles.instances)
-    if options.attempts:
-        chosen = presets.attempts(env_id)
-        return Attempts(model, options.attempts, mdp=puzzles.mdp, **chosen).solve(puzzles.instances)
+    if search:
+        return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
+    if attempts:
+        return attempts_of(model, agent, puzzles.mdp, attempts).solve(puzzles.instances)
     return policy_alone(model, puzzles.mdp, puzzles.instances)
+
+
+def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, attempts: int) -> Attempts:
+    """The solver that makes so many further attempts, as the agent's card or the presets of its environment say.
+
+    Raises:
+        ValueError: the model decodes no plans.
+    """
+    from trm_agents import Attempts, presets
+
+    chosen = presets.solver_keywords(agent.attempts) if agent.attempts else presets.attempts(agent.env_id)
+    return Attempts(model, **{**chosen, "attempts": attempts, "mdp": mdp})
+
+
+def spend_as_needed(model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles) -> Solutions:
+    """Solve puzzles by the attempts of the agent's card, or by the policy, and what that leaves by `ATTEMPTS` attempts.
+
+    Costs of a puzzle that needs both add up. A policy that decodes no plans makes no attempts.
+    """
+    if agent.attempts:
+        return spend(model, agent, puzzles, int(agent.attempts["attempts"]), None)
+    found = policy_alone(model, puzzles.mdp, puzzles.instances)
+    left = np.flatnonzero(~found.solved)
+    if not len(left) or not hasattr(model.policy, "decoder"):
+        return found
+    more = spend(model, agent, puzzles._replace(instances=puzzles.instances[left]), ATTEMPTS, None)
+    found.plans[left], found.solved[left], found.edits[left] = more.plans, more.solved, more.edits
+    for name in ("calls", "inner_steps", "checks"):
+        getattr(found, name)[left] += getattr(more, name)
+    return found
+
+
+def solver_name(attempts: int | None, search: int | None) -> str:
+    """What `spend` does, in words."""
+    if search:
+        return f"best-first search of at most {search} network calls"
+    return f"at most {attempts} further attempts" if attempts else "the policy alone"
 
 
 def policy_alone(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) -> Solutions:
@@ -76,7 +122,7 @@ def _episodes(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) 
     while len(alive):
         first = latents is None
         starts = np.full(len(alive), first)
-        actions, latents = model.predict(observe(states), latents, starts, deterministic=True)  # type: ignore[arg-type]
+        actions, latents = model.predict(observe(states), latents, starts, deterministic=True)
         edits[alive] += 1
         steps[alive] += unroll if first or carry_unroll is None else carry_unroll
         transition = mdp.transition(states, actions)
@@ -85,13 +131,6 @@ def _episodes(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) 
         alive, states = alive[going], transition.successors.at(going)
         latents = () if latents is None else tuple(latent[going] for latent in latents)
     return Solutions(plans, solved, edits, edits.copy(), steps, np.zeros_like(edits))
-
-
-def solver_name(options: argparse.Namespace) -> str:
-    """What `spend` does, in words."""
-    if options.search:
-        return f"best-first search of at most {options.search} network calls"
-    return f"at most {options.attempts} attempts" if options.attempts else "the policy alone"
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -106,6 +145,15 @@ def summary(found: Solutions) -> dict[str, Any]:
     n, solved = len(found.solved), int(found.solved.sum())
     means = {name: float(np.mean(getattr(found, field))) for field, name in COSTS.items()}
     return {"solved": solved, "n": n, "success": solved / n, "interval": list(wilson(solved, n)), **means}
+
+
+def solution(mdp: PlanEditMDP, instance: NDArray[np.int8], found: Solutions, row: int) -> dict[str, Any]:
+    """One puzzle, shape (n_cells,): its text, its solution's text or None, and the costs."""
+    task, solved = mdp.task, bool(found.solved[row])
+    first = task.initial_plans(instance[None])[0]
+    plan = line(task.view(instance, found.plans[row])) if solved else None
+    costs = {name: int(getattr(found, field)[row]) for field, name in COSTS.items()}
+    return {"puzzle": line(task.view(instance, first)), "solved": solved, "plan": plan, **costs}
 
 
 def counted(number: float, one: str, many: str) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from trm_agents.commands import agents, arguments
-from trm_agents.commands import puzzles as reading
 
 if TYPE_CHECKING:
     from trm_agents.replay.episode import Episode
@@ -22,6 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_environment(parser, required=False)
     arguments.add_puzzles(parser)
     arguments.add_choice(parser)
+    text = "let it make at most N attempts before the first edit (default: 0, the policy alone)"
+    parser.add_argument("--attempts", type=arguments.not_negative, default=0, metavar="N", help=text)
     add_output(parser)
 
 
@@ -36,13 +37,20 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play the episode, then show it or write its files."""
+    # Loads numba: no help should wait for it.
+    from trm_agents.commands import puzzles as reading
+    from trm_agents.commands import spending
+
     agent = agents.about(options.model, options.env)
     puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
     index = reading.pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
-    from trm_agents.replay.episode import play
+    from trm_agents.replay.episode import PolicyAlone, WithAttempts, play
 
-    episode = play(agents.load(agent, puzzles.env), puzzles.mdp, puzzles.instances[index])
+    model = agents.load(agent, puzzles.env)
+    solver = spending.attempts_of(model, agent, puzzles.mdp, options.attempts) if options.attempts else None
+    watched = PolicyAlone(model) if solver is None else WithAttempts(solver)
+    episode = play(watched, puzzles.instances[index])
     present(episode, Path(options.model).stem, {"env": agent.env_id, "index": index}, options)
     return 0
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 COLUMNS: dict[str, Callable[[Card], str]] = {
     "agent": lambda card: card.name,
     "environment": lambda card: card.env_id,
-    "success": lambda card: f"{card.success:.1%}",
-    "95% interval": lambda card: "{:.1%} to {:.1%}".format(*card.interval),
+    "policy": lambda card: f"{card.policy.success:.1%}",
+    "with attempts": lambda card: "" if card.solver is None else f"{card.solver.success:.1%}",
     "n": lambda card: str(card.n),
 }
 """Columns of the list: head -> what it says of a card."""

@@ -69,8 +69,8 @@ def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
         else _action(mdp, frame, thought.action) | {"p": _chance(thought.policy, thought.action)},
         "policy": None if thought is None else _packed(mdp, thought.policy),
         "stop": _chance(thought.policy, -1) if thought is not None and mdp.stop_action is not None else None,
-        "values": None if thought is None else [round(float(value), 5) for value in thought.values],
-        "unroll": None if thought is None else thought.unroll,
+        "values": None if thought is None or not thought.unroll else [round(float(u), 5) for u in thought.values],
+        "unroll": None if thought is None else thought.unroll or None,
     }
 
 
