@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from trm_agents import UPITRM, HindsightTRM
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.upi_trm import UPITRM
     from trm_envs.plan_edit.env import PlanEditEnv
 
 ATTEMPTS = 127
@@ -93,7 +94,8 @@ def _class_of(file: str) -> Any:
             module = str(json.loads(archive.read("data"))["policy_class"]["__module__"])
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
         raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
-    from trm_agents import UPITRM, HindsightTRM
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.upi_trm import UPITRM
 
     for algorithm in (UPITRM, HindsightTRM):
         if module.split(".")[:2] == algorithm.__module__.split(".")[:2]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
 
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.problem import TRAINING_OPTIONS, mdp_options
+from trm_envs.plan_edit.problem import TRAINING_OPTIONS, ProblemOptions, mdp_options
 from trm_envs.plan_edit.sources import InstancePool
 from trm_envs.plan_edit.task import Grids
 from trm_envs.plan_edit.view import PlanView
@@ -56,7 +56,11 @@ def read(
         ValueError: no such environment, one of another kind, a keyword that it refuses, or a bad puzzle.
     """
     rules = {key: value for key, value in (learned_with or {}).items() if key not in TRAINING_OPTIONS}
-    chosen = {**rules, "split": "test"} if puzzles is None else {**mdp_options(rules), "puzzles": _source(puzzles)}
+    chosen = (
+        {**rules, "split": "test"}
+        if puzzles is None
+        else {**mdp_options(cast(ProblemOptions, rules)), "puzzles": _source(puzzles)}
+    )
     env = _make(env_id, {**chosen, **(asked or {})})
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} makes its puzzles as it goes: name a file of puzzles")

@@ -15,8 +15,9 @@ from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
 
 if TYPE_CHECKING:
-    from trm_agents import UPITRM, Attempts, HindsightTRM
-    from trm_agents.solving import Solutions
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.solving import Attempts, Solutions
+    from trm_agents.upi_trm import UPITRM
 
 COSTS = {"edits": "edits", "calls": "network_calls", "inner_steps": "inner_steps", "checks": "checks"}
 """Fields of `Solutions` that count, and what they are called in JSON, as in rows of the benchmark."""
@@ -47,7 +48,7 @@ def spend(
     Raises:
         ValueError: attempts or a search are asked of an agent that decodes no plans.
     """
-    from trm_agents import BestFirst
+    from trm_agents.solving import BestFirst
 
     if search:
         return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
@@ -62,7 +63,8 @@ def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, at
     Raises:
         ValueError: the model decodes no plans.
     """
-    from trm_agents import Attempts, presets
+    from trm_agents import presets
+    from trm_agents.solving import Attempts
 
     chosen = presets.solver_keywords(agent.attempts) if agent.attempts else presets.attempts(agent.env_id)
     return Attempts(model, **{**chosen, "attempts": attempts, "mdp": mdp})
