@@ -245,10 +245,10 @@ def test_a_cell_that_is_killed_without_a_word_has_failed(tmp_path):
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_command, "LocalLauncher", None)
-    assert cli.main(run_words(tmp_path / "run", "mine,ppo", "0-2", "--dry-run")) == 0
+    assert cli.main(run_words(tmp_path / "run", "mine,mine+search=5,ppo", "0-2", "--dry-run")) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("mine", "ppo", "random", "singles"))
-    assert "10 cells, 0 finished, 1200 environment steps to make" in text
+    assert "13 cells, 0 finished, 1200 environment steps to make" in text
     assert not (tmp_path / "run").exists()
 
 
