@@ -1,16 +1,17 @@
-# Two commands for everybody: `make test` and `make bench`. Both set up a virtual environment of their own first.
+# For everybody: `make test`, `make bench` and `make docs`. Each sets up the virtual environment first.
+# `make wheel-test` tries what is published.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test bench clean
+.PHONY: setup lint test wheel-test bench docs clean
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
 	touch $@
 
 lint: setup
@@ -22,9 +23,22 @@ lint: setup
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 15
 
+# What is published, in an environment that has nothing else, from another folder.
+wheel-test: setup
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv --clear build/empty
+	build/empty/bin/pip install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[agents]"
+	cd build/empty && OMP_NUM_THREADS=1 bin/python -I $(CURDIR)/tests/contract/wheel_smoke.py
+
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos upi_trm,ppo,a2c,dqn \
 		--seeds 0-2 --steps 20000 --workers $(WORKERS) --out runs/demo --resume
 
+# The site goes to site/; a broken link or reference is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

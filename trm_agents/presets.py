@@ -96,14 +96,20 @@ PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""
 
-SMALL: Data = {"learning_rate": 4e-3, "n_steps": 5, "batch_size": 32, "unroll": 4, "min_buffer_size": 200}
-"""Keywords of `HindsightTRM` for a small puzzle of one's own, played in about 50 environments at once."""
+SMALL: Data = {
+    "learning_rate": 4e-3,
+    "n_steps": 5,
+    "batch_size": 32,
+    "unroll": 4,
+    "min_buffer_size": 200,
+}
+"""Keywords of `HindsightTRM` for a small puzzle of one's own, played in 16 to 50 environments at once."""
 
 ATTEMPTS: dict[str, Data] = {
     # What a latent settles on may be wrong, as the checker says, and other guesses lead elsewhere.
     "SudokuPlanEdit-9x9": {"unroll": 120, "by": {"kind": "guesses", "early_unroll": 20}},
-    "MazePlanEdit": {"unroll": 144},
-    "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}},
+    "MazePlanEdit": {"unroll": 144, "carry_unroll": 48},
+    "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}, "carry_unroll": 72},
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
 

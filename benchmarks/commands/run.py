@@ -23,7 +23,13 @@ from benchmarks.running.runner import Runner, plan
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--suite", type=arguments.names, required=True, metavar="S[,S2]", help="suites")
-    parser.add_argument("--algos", type=arguments.names, required=True, metavar="A[,B]", help="methods to train")
+    parser.add_argument(
+        "--algos",
+        type=arguments.names,
+        required=True,
+        metavar="A[,B]",
+        help="methods to train, with settings (ROW@SETTING=VALUE) or a solver (ROW+attempts=127)",
+    )
     parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
     parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
     parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
@@ -85,5 +91,6 @@ def _show_plan(console: Console, cells: list[Cell], folder: Folder) -> None:
         budget = str(steps) if steps else "no training"
         table.add_row(suite, algo, str(seeds), budget, str(finished[suite, algo, steps]))
     console.print(table)
-    total = sum(cell.steps for cell in cells if cell.key not in done)
+    models = {cell.trained for cell in cells if cell.key not in done}
+    total = sum(model.steps for model in models if model.key not in done)
     console.print(f"{len(cells)} cells, {finished.total()} finished, {total} environment steps to make")

@@ -48,16 +48,20 @@ class Attempts:
     """Decode a whole plan before the first edit, show it to the checker, and try again where it is refused.
 
     Attempt 0 starts from z_0 = 0; up to `attempts` further ones start from fixed random latents, or see another plan
-    (`by`). The first plan that the checker accepts is written. Where it accepts none, the latent of the least uncertain
-    attempt is carried, and the policy edits the plan cell by cell: in every state the plan that its latent decodes is
-    checked, and where that is refused the latent takes more inner steps. No environment step is made and no solution
-    label is used. `solve` counts network calls, inner steps and checks; `predict` acts in an environment.
+    (`by`). The first plan that the checker accepts is written. Where it accepts none, the policy edits the plan cell by
+    cell: in every state the plan that the last latent decodes is checked, and where it is refused the network is called
+    again, from that latent where latents are carried. The first is that of the least uncertain attempt. No environment
+    step is made and no solution label is used. `solve` counts network calls, inner steps and checks; `predict` acts in
+    an environment.
 
     Args:
         model: a `HindsightTRM`, or another model whose policy decodes plans.
         attempts: further attempts, at least 0.
-        unroll: inner steps of each attempt.
+        unroll: inner steps of each attempt; None: as many as the policy takes. More help where the network was trained
+            deeper than that, as on 9x9 Sudoku and mazes (`presets.attempts`).
         by: what makes attempts different: `Restarts()`, `Refinements(k)` or `Guesses(early_unroll)`.
+        carry_unroll: inner steps from a carried latent, once the plan is edited cell by cell; None: as the policy does,
+            which may start every state from z_0 = 0.
         mdp: the MDP that instances belong to; by default that of the model's policy.
 
     Raises:
@@ -69,14 +73,16 @@ class Attempts:
         model: Any,
         attempts: int = 127,
         *,
-        unroll: int = 120,
+        unroll: int | None = None,
         by: Variation = Restarts(),  # noqa: B008  # frozen
+        carry_unroll: int | None = None,
         mdp: PlanEditMDP | None = None,
     ) -> None:
-        if attempts < 0 or unroll < 1:
+        if attempts < 0 or (unroll is not None and unroll < 1):
             raise ValueError(f"attempts must be at least 0 and unroll at least 1, got {attempts} and {unroll}")
         self.policy = policy_of(model)
-        self.attempts, self.unroll, self.by = attempts, unroll, by
+        self.attempts, self.unroll, self.by = attempts, unroll or self.policy.unroll, by
+        self.carry_unroll = self.policy.carry_unroll if carry_unroll is None else carry_unroll
         self.mdp = self.policy.mdp if mdp is None else mdp
 
     @torch.no_grad()
@@ -182,8 +188,7 @@ class Attempts:
         """The policy in these states, (B, n_actions), and their latents.
 
         Where the decoded plan is accepted, nothing but its edits has a probability: among equally good edits the policy
-        may prefer another plan's. Where it is refused, the latent takes more inner steps. `rows` are the states' places
-        in the tally.
+        may prefer another plan's. Where it is refused, a new pass is made. `rows` are the states' places in the tally.
         """
         observation = tensors_of(states, self.policy.device)
         probabilities, latents = read(self.policy, latents, observation), latents.clone()
@@ -191,9 +196,11 @@ class Attempts:
         refused = np.flatnonzero(~accepted)
         tally.checks[rows] += 1
         if len(refused):
-            unroll, chosen = self.policy.carry_unroll or self.policy.unroll, torch.as_tensor(refused)
+            chosen = torch.as_tensor(refused)
             part = {key: value[chosen] for key, value in observation.items()}
-            latents[chosen] = self.policy.decoder.last(part, latents[chosen], unroll)
+            start = None if self.carry_unroll is None else latents[chosen]
+            unroll = self.carry_unroll or self.policy.unroll
+            latents[chosen] = self.policy.decoder.last(part, start, unroll)
             probabilities[chosen] = read(self.policy, latents[chosen], part)
             tally.call(rows[refused], unroll)
         policy = decoding.edit_policy(self.mdp, probabilities, states, self.policy.beta)

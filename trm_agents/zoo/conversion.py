@@ -69,6 +69,9 @@ def converted(source: Path) -> Converted:
     _, parameters, _ = load_from_zip_file(source, device="cpu", load_data=False)
     policy_kwargs = dict(old.get("policy_kwargs") or {})
     attempts = _attempts(policy_kwargs)
+    if attempts and old.get("latent") != "persistent":
+        # A policy that made attempts carried its latent from then on.
+        attempts["carry_unroll"] = old["unroll"]
     for name, value in _GONE.items():
         if policy_kwargs.pop(name, value) != value:
             raise ValueError(f"{source.name} has policy_kwargs[{name!r}], which no longer exists: use version 0.1")
