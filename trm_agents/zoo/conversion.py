@@ -77,6 +77,8 @@ def converted(source: Path) -> Converted:
             raise ValueError(f"{source.name} has policy_kwargs[{name!r}], which no longer exists: use version 0.1")
     policy_kwargs.pop("augment", None)
     hindsight = old["target"] == "hindsight"
+    if not hindsight and old.get("latent") == "persistent":
+        raise ValueError(f"{source.name} carries its latent, which UPITRM no longer does: use version 0.1")
     keywords = {key: old[key] for key in _SHARED if key in old}
     keywords |= _of_hindsight(old) if hindsight else _of_upi_trm(old)
     keywords["policy_kwargs"] = _recursion(old, policy_kwargs, dense=policy_class in ("MlpPolicy", "MultiInputPolicy"))
