@@ -20,15 +20,15 @@ VARIATIONS = {"restarts": Restarts(), "refinements": Refinements(2), "guesses": 
 BY = pytest.mark.parametrize("by", VARIATIONS.values(), ids=VARIATIONS)
 INSTANCES = np.concatenate([sudokus(4, 12, "minimal"), sudokus(4, 12, (8, 12))])
 MDP = PlanEditMDP(SudokuTask(4))
-SHALLOW = {"unroll": 3}
-"""So shallow that an agent that is good at deeper passes fails at some attempts."""
+SHALLOW = {"unroll": 3, "carry_unroll": 4}
+"""An agent that is good at passes of its own depth fails at some attempts and, with a carried latent, at editing."""
 
 
 class Oracle:
     """One instance at a time, one attempt after the other, with every pass of the decoder written down."""
 
-    def __init__(self, model, mdp, attempts, unroll, by, budget=inf):
-        self.policy, self.mdp, self.budget = policy_of(model), mdp, budget
+    def __init__(self, model, mdp, attempts, unroll, by, budget=inf, carry_unroll=None):
+        self.policy, self.mdp, self.budget, self.carry_unroll = policy_of(model), mdp, budget, carry_unroll
         self.attempts, self.unroll, self.by = attempts, unroll, by
 
     def last(self, states, latent, unroll):
@@ -61,7 +61,8 @@ class Oracle:
             plans = decoding.likeliest_plans(self.mdp, likely, states)
             accepted = self.judged(states, plans)
             if not accepted:
-                latent = self.last(states, latent, self.policy.carry_unroll or self.policy.unroll)
+                carried = self.carry_unroll or self.policy.carry_unroll
+                latent = self.last(states, latent if carried else None, carried or self.policy.unroll)
                 likely = self.likely(states, latent)
             policy = decoding.edit_policy(self.mdp, likely, states, self.policy.beta)
             if accepted:
@@ -111,14 +112,21 @@ def assert_equals_oracle(found, oracle, instances):
 @BY
 def test_solving_a_batch_is_solving_one_instance_after_the_other_by_hand(model, by):
     found = Attempts(model, 8, by=by, **SHALLOW).solve(INSTANCES)
-    assert_equals_oracle(found, Oracle(model, MDP, 8, 3, by), INSTANCES)
+    assert_equals_oracle(found, Oracle(model, MDP, 8, 3, by, carry_unroll=4), INSTANCES)
     # What is compared are first attempts, edits after refused attempts, failures and, of guesses, later attempts.
-    assert model.policy.unroll != 3
     edited = found.inner_steps != 3 * found.calls
     assert (found.calls == 1).any() and (edited & found.solved).any() and (edited & ~found.solved).any()
     assert by != Guesses(3) or (~edited & (found.calls > 1)).any()
     assert np.array_equal(MDP.task.check(INSTANCES, found.plans).solved, found.solved)
     assert found.plans.dtype == np.int8 and {field.dtype for field in found[2:]} == {np.dtype(np.int64)}
+
+
+@BY
+def test_without_a_carried_latent_every_pass_starts_from_zero(model, by):
+    found = Attempts(model, 4, by=by, unroll=3).solve(INSTANCES)
+    assert_equals_oracle(found, Oracle(model, MDP, 4, 3, by), INSTANCES)
+    other = Attempts(model, 4, by=by, **SHALLOW).solve(INSTANCES)
+    assert not np.array_equal(found.plans, other.plans)
 
 
 @BY
@@ -138,7 +146,7 @@ def test_mazes_too_even_where_edits_run_out(task, by, monkeypatch):
 @pytest.mark.parametrize("budget", [0, 1, 2, 3, 7, 12])
 def test_a_budget_bounds_the_calls_of_each_instance(model, by, budget):
     found = Attempts(model, 8, by=by, **SHALLOW).solve(INSTANCES, budget)
-    assert_equals_oracle(found, Oracle(model, MDP, 8, 3, by, budget), INSTANCES)
+    assert_equals_oracle(found, Oracle(model, MDP, 8, 3, by, budget, carry_unroll=4), INSTANCES)
     assert found.calls.max() == budget
     assert np.array_equal(MDP.task.check(INSTANCES, found.plans).solved, found.solved)
     assert (found.edits[~found.solved] == MDP.max_edits).all()
@@ -175,7 +183,7 @@ def test_too_few_edits_for_what_is_decoded(model):
     found = solver.solve(INSTANCES)
     assert found.solved[once & (blanks <= limit)].all() and not found.solved[blanks > limit].any()
     assert (once & (blanks > limit)).any() and (found.edits[~found.solved] == limit).all()
-    assert_equals_oracle(found, Oracle(model, mdp, 2, 3, Restarts()), INSTANCES)
+    assert_equals_oracle(found, Oracle(model, mdp, 2, 3, Restarts(), carry_unroll=4), INSTANCES)
 
 
 @BY
@@ -187,13 +195,16 @@ def test_an_instance_is_solved_as_if_alone(model, by):
         assert np.array_equal(ours[order], other)
 
 
-def test_a_latent_that_is_carried_takes_the_carried_number_of_inner_steps():
-    model = hindsight_trm(unroll=5, carry_unroll=2)
-    found = Attempts(model, 0, unroll=4).solve(INSTANCES)
-    refused = found.calls > 1
-    assert refused.any() and np.array_equal(found.inner_steps, 4 + 2 * (found.calls - 1))
-    plain = Attempts(hindsight_trm(unroll=5), 0, unroll=4).solve(INSTANCES)
-    assert np.array_equal(plain.inner_steps, 4 + 5 * (plain.calls - 1))
+def test_depths_are_those_of_the_policy_unless_others_are_given():
+    carries, plain = hindsight_trm(unroll=5, carry_unroll=2), hindsight_trm(unroll=5)
+    for solver, first, then in (
+        (Attempts(carries, 0), 5, 2),
+        (Attempts(carries, 0, unroll=4, carry_unroll=3), 4, 3),
+        (Attempts(plain, 0), 5, 5),
+        (Attempts(plain, 0, unroll=4, carry_unroll=3), 4, 3),
+    ):
+        found = solver.solve(INSTANCES)
+        assert (found.calls > 1).any() and np.array_equal(found.inner_steps, first + then * (found.calls - 1))
 
 
 def test_a_network_that_knows_nothing_makes_one_attempt():
@@ -218,8 +229,9 @@ def test_no_instance_is_no_work(model):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda policy: Attempts(policy, -1), "attempts must be at least 0 and unroll at least 1, got -1 and 120"),
-        (lambda policy: Attempts(policy, 1, unroll=0), "attempts must be .*, got 1 and 0"),
+        (lambda policy: Attempts(policy, -1), "attempts must be at least 0, got -1"),
+        (lambda policy: Attempts(policy, 1, unroll=0), "unroll must be at least 1 or None, got 0"),
+        (lambda policy: Attempts(policy, 1, carry_unroll=0), "carry_unroll must be at least 1 or None, got 0"),
         (lambda policy: Refinements(0), r"in_a_row must be at least 1, got 0: use Restarts\(\) for none"),
         (lambda policy: Guesses(0), "early_unroll must be at least 1, got 0"),
     ],

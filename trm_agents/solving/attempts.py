@@ -78,8 +78,11 @@ class Attempts:
         carry_unroll: int | None = None,
         mdp: PlanEditMDP | None = None,
     ) -> None:
-        if attempts < 0 or (unroll is not None and unroll < 1):
-            raise ValueError(f"attempts must be at least 0 and unroll at least 1, got {attempts} and {unroll}")
+        if attempts < 0:
+            raise ValueError(f"attempts must be at least 0, got {attempts}")
+        for name, steps in (("unroll", unroll), ("carry_unroll", carry_unroll)):
+            if steps is not None and steps < 1:
+                raise ValueError(f"{name} must be at least 1 or None, got {steps}")
         self.policy = policy_of(model)
         self.attempts, self.unroll, self.by = attempts, unroll or self.policy.unroll, by
         self.carry_unroll = self.policy.carry_unroll if carry_unroll is None else carry_unroll
