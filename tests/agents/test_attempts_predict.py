@@ -19,7 +19,7 @@ VARIATIONS = {"restarts": Restarts(), "refinements": Refinements(2), "guesses": 
 BY = pytest.mark.parametrize("by", VARIATIONS.values(), ids=VARIATIONS)
 INSTANCES = np.concatenate([sudokus(4, 12, "minimal"), sudokus(4, 12, (8, 12))])
 MDP = PlanEditMDP(SudokuTask(4))
-SHALLOW = {"unroll": 3}
+SHALLOW = {"unroll": 3, "carry_unroll": 4}
 
 
 def played(solver, mdp, instances):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder
-from trm_agents.recursion.cores.kernels import layout
+from trm_agents.recursion.cores.layout import layout
 from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
