@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.commands import arguments
@@ -19,6 +18,8 @@ from benchmarks.running import models
 
 THREADS = 1
 ROWS = "compute.jsonl"
+SHOWN = ("guide", "solver", "solved", "95% interval", "mean calls", "inner steps", "checks")
+"""Heads of the columns that a terminal shows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,8 +82,7 @@ def _draw(out: Path, last: ComputeRow) -> None:
 
 
 def _show(rows: list[ComputeRow]) -> None:
-    title = f"{rows[0].suite}, {rows[0].n} test puzzles"
-    table = Table(*tables.COMPUTE_COLUMNS, title=title)
+    table = tables.narrow(f"{rows[0].suite}, {rows[0].n} test puzzles", SHOWN)
     for row in rows:
-        table.add_row(*(Text(cell(row)) for cell in tables.COMPUTE_COLUMNS.values()))
+        table.add_row(*(Text(tables.COMPUTE_COLUMNS[head](row)) for head in SHOWN))
     Console().print(table)

@@ -198,24 +198,29 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
 }
 """Columns of the table of tuning trials: head -> what it says of one."""
 
-TERMINAL = ("method", "success", "95% interval", "seeds", "n", "network calls", "checks", "env steps", "train time")
+TERMINAL = ("method", "success", "95% interval", "seeds", "network calls", "checks", "env steps")
 """Heads of the columns that a terminal shows."""
 
 
 def terminal(title: str, lines: Sequence[Summary]) -> Table:
-    """Summaries of one suite as a rich table, as narrow as it can be: the report has all columns."""
+    """Summaries of one suite as a rich table: the report has all columns."""
     columns = [column for column in COLUMNS if column.head in TERMINAL]
-    title = f"{title}, {_levels(lines)}"
-    # Narrow on purpose: a folded number is hard to read.
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.show_edge = table.pad_edge = False
-    table.padding = (0, 0)
-    for column in columns:
-        justify: Literal["left", "right"] = "left" if column is columns[0] else "right"
-        table.add_column(column.head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
+    puzzles = " and ".join(str(n) for n in sorted({line.n for line in lines}))
+    table = narrow(f"{title}, {puzzles} test puzzles, {_levels(lines)}", [column.head for column in columns])
     for i, line in enumerate(lines):
         last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
         table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
+    return table
+
+
+def narrow(title: str, heads: Sequence[str]) -> Table:
+    """An empty table, as narrow as it can be: a folded number is hard to read."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.show_edge = table.pad_edge = False
+    table.padding = (0, 0)
+    for head in heads:
+        justify: Literal["left", "right"] = "left" if head == heads[0] else "right"
+        table.add_column(head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
     return table
 
 

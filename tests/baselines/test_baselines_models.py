@@ -12,41 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
+from model_helpers import ENV_ID, STEPS, problem_states, small
 
-from baselines import LINES, METHODS, SolverKind, gradient_steps, method, model_queries, parameters, row_of
+from baselines import LINES, METHODS, gradient_steps, method, model_queries, parameters, row_of
 from baselines.agents import recursive_networks
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, Suite, pool
 from trm_envs.maze.env import maze_problem
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
-from trm_envs.sudoku.env import sudoku_problem
 
-ENV_ID = "SudokuPlanEdit-4x4-v0"
-STEPS = 64
 TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo", "trm_maskable_ppo-consistent"]
-
-
-def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> BaseAlgorithm:
-    """A row's model whose first update comes within `STEPS` steps."""
-    row = METHODS[name]
-    shortened = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {"learning_starts": 16}
-    if "batch_size" in row.hyperparameters:
-        shortened["batch_size"] = 32
-    n_envs = row.n_envs
-    if row.family == "hindsight":
-        # The first solved episode is learned from, and the checker's advice helps to one.
-        shortened |= {"min_buffer_size": 1, "checker_steps": 100_000}
-        n_envs = 4
-    small = dataclasses.replace(row, n_envs=n_envs, hyperparameters={**row.hyperparameters, **shortened})
-    return small.make(env_id, env_kwargs, seed)
-
-
-def problem_states(level: str = "givens", count: int = 6) -> tuple[PlanEditMDP, PlanStates]:
-    mdp, source = sudoku_problem(4, split="validation", legal_actions=level)
-    rng = np.random.default_rng(0)
-    return mdp, mdp.initial(np.stack([source.sample(rng) for _ in range(count)]))
 
 
 def level_of(name: str) -> str:
@@ -325,72 +300,6 @@ def test_an_agent_carries_persistent_latents_through_its_episodes() -> None:
     assert together == [alone, alone] and len(set(alone)) > 1 and alone != forgetful
 
 
-def counted(model: BaseAlgorithm) -> list[tuple[int, int]]:
-    """(states, inner steps) of every pass of a recursive core from now on; lists grow as passes are made."""
-    seen: list[tuple[int, int]] = []
-    for network in recursive_networks(model):
-
-        def counting(injection: Any, latent: Any, steps: int, *rest: Any, unroll: Any = network.core.unroll) -> Any:
-            out = unroll(injection, latent, steps, *rest)
-            seen.append((out.latents.shape[1], steps))
-            return out
-
-        network.core.unroll = counting  # type: ignore[method-assign]
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("name", "depths"),
-    [
-        ("hindsight_trm", [4, 4]),
-        ("hindsight_trm@unroll=5@carry_unroll=2", [5, 2]),
-        ("upi_trm@unroll=3", [3, 3]),
-        ("trm_dqn", [4, 4]),
-        ("ppo", [0, 0]),
-    ],
-)
-def test_a_policy_pays_one_call_an_edit_and_its_depth(name: str, depths: list[int]) -> None:
-    """What an act says that it has cost, against the passes that the networks have made."""
-    model = METHODS[name].make(ENV_ID, {}, 0)
-    mdp, states = problem_states()
-    agent, passes = METHODS[name].agent(model, mdp, np.random.default_rng(0)), counted(model)
-    agent.begin()
-    for depth in depths:
-        passes.clear()
-        agent.act(states)
-        assert agent.spent is not None
-        assert [part.tolist() for part in agent.spent] == [[1] * 6, [depth] * 6, [0] * 6]
-        assert passes == ([(6, depth)] if depth else [])
-    # A new episode starts from z_0 = 0 again.
-    agent.begin()
-    agent.act(states)
-    assert agent.spent.inner_steps.tolist() == [depths[0]] * 6
-
-
-def test_an_exact_mixture_pays_a_call_for_each_snapshot_with_weight() -> None:
-    model = small("upi_trm-exact").learn(3 * STEPS)
-    mdp, states = problem_states()
-    agent, passes = METHODS["upi_trm-exact"].agent(model, mdp, np.random.default_rng(0)), counted(model)
-    agent.act(states)
-    assert agent.spent is not None and len(passes) > 1
-    assert agent.spent.network_calls.tolist() == [len(passes)] * 6
-    assert agent.spent.inner_steps.tolist() == [sum(steps for _, steps in passes)] * 6
-
-
-def test_with_auto_each_state_pays_the_inner_steps_that_it_takes() -> None:
-    name = "hindsight_trm-certified"
-    model = small(name).learn(STEPS)
-    mdp, states = problem_states()
-    agent = METHODS[name].agent(model, mdp, np.random.default_rng(0), "auto", 1e-3)
-    agent.act(states)
-    assert agent.spent is not None and agent.spent.network_calls.tolist() == [1] * 6
-    together = agent.spent.inner_steps
-    for row in range(6):
-        agent.act(states.at(np.array([row])))
-        assert agent.spent.inner_steps.tolist() == [together[row]]
-    assert together.min() >= 1 and (model.policy.unroll, model.policy.depth.unroll) == (8, 8)  # type: ignore[union-attr]
-
-
 def test_a_row_says_what_is_true_of_its_method() -> None:
     assert len({row.colour for row in METHODS.values()}) == len(METHODS)
     assert [row.name for row in METHODS.values() if row.role == "reference"] == ["stage0"]
@@ -402,18 +311,3 @@ def test_a_row_says_what_is_true_of_its_method() -> None:
     assert row_of("upi_trm-exact@n_steps=4") is METHODS["upi_trm-exact"]
     assert row_of("hindsight_trm@depth=1+attempts=7") is METHODS["hindsight_trm"]
     assert row_of("solver") is LINES["solver"] and row_of("elsewhere") is None
-
-
-@pytest.mark.parametrize(("kind", "budget"), [("attempts", 5), ("search", 20)])
-def test_solvers_of_a_row_solve_with_the_depth_and_the_rules_they_are_given(kind: SolverKind, budget: int) -> None:
-    model = small("hindsight_trm").learn(STEPS)
-    mdp, states = problem_states("consistent")
-    passes = counted(model)
-    solver = METHODS["hindsight_trm"].solver(model, mdp, ENV_ID, kind, budget, unroll=2)
-    found = solver.solve(states.instances)
-    assert found.calls.sum() > 0
-    assert sum(count * steps for count, steps in passes) == found.inner_steps.sum()
-    solved = mdp.task.check(states.instances, found.plans).solved
-    assert np.array_equal(solved, found.solved) or kind == "search"
-    own: Any = model.policy
-    assert own.unroll == 4 and own.mdp.legal_actions == "givens"

@@ -159,7 +159,7 @@ def test_trials_are_told_apart_by_what_they_change():
 def test_the_page_shows_the_winners_and_all_trials(tmp_path):
     rows = [trial(0, ent_coef=0.01), trial(1, solved=256, score=0.5, ent_coef=0.05)]
     records.write_atomically(tmp_path / "tuning.csv", records.to_csv(rows, TuningRow))
-    section = results.pages(tmp_path).texts["tuning.md"]
+    section = results.pages(tmp_path, words=tmp_path).texts["tuning.md"]
     assert "## sudoku-4x4-minimal, 2 trials of 50 environment steps, 512 validation puzzles" in section
     winners, every = section.split("<details ")
     assert "| ppo | 1 | 50.0 % | 0.500 | 0.0 % | yes | 1.0 s | ent_coef=0.05 |" in winners
