@@ -1,17 +1,17 @@
-# Two commands for everybody: `make test` and `make bench`. Each sets up a virtual environment of its own first.
+# For everybody: `make test`, `make bench` and `make docs`. Each sets up the virtual environment first.
 # `make wheel-test` tries what is published.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test wheel-test bench clean
+.PHONY: setup lint test wheel-test bench docs clean
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,docs]'
 	touch $@
 
 lint: setup
@@ -36,5 +36,9 @@ bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos upi_trm,ppo,a2c,dqn \
 		--seeds 0-2 --steps 20000 --workers $(WORKERS) --out runs/demo --resume
 
+# The site goes to site/; a broken link or reference is an error.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

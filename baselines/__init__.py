@@ -1,13 +1,13 @@
-"""Baselines and reference lines, through one registry: `baselines.make(name, ...)`, `baselines.line(name, ...)`.
+"""Baselines and reference lines, through one registry: `METHODS[name].make(...)`, `LINES[name].agent(...)`.
 
 Importing this package, and listing what it has, needs neither torch nor Stable-Baselines3.
 """
 
-from baselines.agents import Agent, Unroll, agent_of, carry_over, line
+from baselines.agents import Agent, Cost, Unroll
 from baselines.counters import gradient_steps, model_queries, parameters
-from baselines.models import load, make
-from baselines.proposers import guesser_of, proposer_of
-from baselines.registry import LINES, METHODS, Line, Method
+from baselines.method import Line, Method
+from baselines.registry import LINES, METHODS, line, method, row_of
+from baselines.solvers import Solver, SolverKind
 from baselines.spaces import SPACES, Space
 
 __all__ = [
@@ -15,18 +15,17 @@ __all__ = [
     "METHODS",
     "SPACES",
     "Agent",
+    "Cost",
     "Line",
     "Method",
+    "Solver",
+    "SolverKind",
     "Space",
     "Unroll",
-    "agent_of",
-    "carry_over",
     "gradient_steps",
-    "guesser_of",
     "line",
-    "load",
-    "make",
+    "method",
     "model_queries",
     "parameters",
-    "proposer_of",
+    "row_of",
 ]

@@ -1,7 +1,6 @@
-"""Policies for SB3's PPO, A2C and DQN on the same recursive network as UPI-TRM.
+"""Policies for SB3's PPO, A2C and DQN, and for sb3-contrib's MaskablePPO, on the same recursive network as UPI-TRM.
 
-They differ from `MlpPolicy` in the network alone: no masks, no lookahead, the same facts in the observation. That of
-MaskablePPO is in `baselines.maskable_backbone`.
+They differ from `MlpPolicy` in the network alone: no lookahead, the same facts in the observation.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
+from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
@@ -58,6 +58,8 @@ class Split(nn.Module):
 class ReadFromOneNetwork:
     """Makes an SB3 actor-critic policy read actor and critic from one recursive network.
 
+    A mixin: the attributes below are those of the SB3 policy beside it.
+
     Nothing is learned behind the network's own heads, which keep their own (zero) initialisation.
 
     Args:
@@ -82,6 +84,10 @@ class ReadFromOneNetwork:
 
 class RecursiveActorCriticPolicy(ReadFromOneNetwork, ActorCriticPolicy):
     """For PPO and A2C."""
+
+
+class RecursiveMaskableActorCriticPolicy(ReadFromOneNetwork, MaskableActorCriticPolicy):
+    """For MaskablePPO."""
 
 
 class RecursiveQNetwork(QNetwork):

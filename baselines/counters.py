@@ -12,15 +12,11 @@ COUNTS = ("num_timesteps", "gradient_steps_done", "model_queries")
 
 
 def count_gradient_steps(model: BaseAlgorithm) -> None:
-    """Count every optimiser step of the model from now on, in `model.gradient_steps_done`.
+    """Count every optimiser step of an SB3 model from now on, in `model.gradient_steps_done`; ours count themselves.
 
     The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
-    `load` (`baselines.load` does). SB3's own `_n_updates` counts epochs for PPO.
+    `load` (`Method.load` does). SB3's own `_n_updates` counts epochs for PPO.
     """
-    from trm_agents.common.algorithm import ResumableAlgorithm
-
-    if isinstance(model, ResumableAlgorithm):
-        return  # It counts by itself, under the same name.
     counted: Any = model
     counted.gradient_steps_done = getattr(model, "gradient_steps_done", 0)
 
@@ -31,13 +27,15 @@ def count_gradient_steps(model: BaseAlgorithm) -> None:
 
 
 def gradient_steps(model: BaseAlgorithm) -> int:
-    """Optimiser steps that the model has made since `baselines.make`, those before a save included.
+    """Optimiser steps that the model has made since it was made, those before a save included.
 
     Raises:
-        ValueError: the model was not made or loaded by `baselines`.
+        ValueError: the model was not made or loaded by a row of `baselines`.
     """
     if not hasattr(model, "gradient_steps_done"):
-        raise ValueError("this model does not count its gradient steps: build it with baselines.make or baselines.load")
+        raise ValueError(
+            "this model does not count its gradient steps: make or load it by its row of baselines.METHODS"
+        )
     return int(model.gradient_steps_done)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.agents import Agent
+from baselines.agents import Agent, Cost
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 MAX_SUCCESSORS = 200_000
@@ -61,11 +61,15 @@ class CheckerGreedy(Agent):
         at_once = max(1, MAX_SUCCESSORS // self.mdp.n_actions)
         starts = range(0, len(states.plans), at_once)
         chunks = [states.at(np.arange(start, min(start + at_once, len(states.plans)))) for start in starts]
-        return np.concatenate([self._best(chunk) for chunk in chunks])
+        best, judged = zip(*(self._best(chunk) for chunk in chunks), strict=True)
+        self.spent = Cost.of(len(states.plans))._replace(checks=np.concatenate(judged))
+        return np.concatenate(best)
 
-    def _best(self, states: PlanStates) -> NDArray[np.int64]:
+    def _best(self, states: PlanStates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One action a state, and how many successors of each were judged, (B,) both."""
         successors = self.mdp.successors(states)
         checks = successors.transition.checks
         scores = np.full((len(states.plans), self.mdp.n_actions), -np.inf)
         scores[successors.rows, successors.actions] = np.where(checks.solved, np.inf, checks.score)
-        return choose(scores == scores.max(axis=1, keepdims=True), self.rng)
+        judged = np.bincount(successors.rows, minlength=len(scores)).astype(np.int64)
+        return choose(scores == scores.max(axis=1, keepdims=True), self.rng), judged

@@ -2,133 +2,79 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pkgutil import resolve_name
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 from baselines import hyperparameters as tuned
+from baselines.method import Line, Method
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
-ObservationKind = Literal["dict", "one_hot"]
-
-
-@dataclass(frozen=True)
-class Method:
-    """One trainable row, as data (JSON-serialisable by `dataclasses.asdict`)."""
-
-    name: str
-    algorithm: str
-    """Import path `module:class` of an SB3-style algorithm; resolved only when a model is made."""
-    policy: str
-    """Name of a policy that the algorithm knows, or the import path `module:class` of one."""
-    observation: ObservationKind
-    """The environment's own dictionary, or the same facts one-hot and flat."""
-    n_envs: int
-    """Episodes collected at once."""
-    hyperparameters: Mapping[str, Any]
-    """Keywords of the algorithm. The discount is not among them: `make` takes that of the environment's shaping."""
-    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Keywords that replace the ones above where the environment id starts with the key."""
-    masks: bool = False
-    """Whether the method is given action masks."""
-    legal_actions: LegalActions | None = None
-    """Legal-action level that the row asks of the environment; None leaves it as it is."""
-    resumes_exactly: bool = False
-    """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
-    network: Mapping[str, Any] | None = None
-    """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
-    training: Mapping[str, Any] = field(default_factory=dict)
-    """Keywords of the training environment alone: models are scored without them."""
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that replace those above on every environment; dots lead into a keyword that is a mapping itself."""
-
-    def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
-        """Keywords of the algorithm on this environment."""
-        merged = presets.overridden(self.hyperparameters, self.overrides, env_id)
-        for setting, value in self.changes.items():
-            *parents, key = setting.split(".")
-            inner = merged
-            for parent in parents:
-                inner = inner.setdefault(parent, {})
-            inner[key] = value
-        return merged
-
-    def env_kwargs_for(self, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Keywords of the environment, with the legal-action level of this row."""
-        level = {} if self.legal_actions is None else {"legal_actions": self.legal_actions}
-        return {**env_kwargs, **level}
-
-    def with_settings(self, settings: Mapping[str, Any]) -> Method:
-        """The row with other settings.
-
-        Args:
-            settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
-                recursive network. Dots lead into keywords that are mappings:
-                `policy_kwargs.optimizer_kwargs.weight_decay`.
-
-        Raises:
-            ValueError: the row has no network of its own.
-        """
-        changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
-        for setting, value in settings.items():
-            first, _, rest = setting.partition(".")
-            if rest and first in parts:
-                parts[first][rest] = value
-            else:
-                changes[setting] = value
-        if parts["network"] and self.network is None:
-            raise ValueError(
-                f"{self.name!r} has no settings of a network: leave out network.{next(iter(parts['network']))}"
-            )
-        network = None if self.network is None else parts["network"]
-        return replace(self, changes=changes, training=parts["env"], network=network)
-
-    def known_settings(self) -> set[str]:
-        """Keywords that the algorithm takes; resolving it needs torch."""
-        return set(inspect.signature(resolve_name(self.algorithm).__init__).parameters) - {"self", "policy", "env"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One reference line: an agent that does not learn."""
-
-    name: str
-    agent: str
-    """Import path of what builds the `Agent` from (mdp, rng)."""
-    puzzles: tuple[str, ...] = ()
-    """Prefixes of the environment ids that it can play; empty means all."""
-
-    def supports(self, env_id: str) -> bool:
-        """Whether the line can play this environment."""
-        return not self.puzzles or env_id.rpartition(":")[2].startswith(self.puzzles)
-
-
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
-_MASKABLE = "baselines.maskable_backbone:RecursiveMaskableActorCriticPolicy"
-UPI_TRM, HINDSIGHT_TRM = "trm_agents:UPITRM", "trm_agents:HindsightTRM"
-"""Import paths of our algorithms."""
+_MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 
 
-def _ours(name: str) -> Method:
-    """A row of one of our algorithms, with its preset."""
-    hindsight = name.startswith("hindsight_trm")
-    algorithm, policy, n_envs = (HINDSIGHT_TRM, "TokenPolicy", 50) if hindsight else (UPI_TRM, "TRMPolicy", 16)
-    return Method(name, algorithm, policy, "dict", n_envs, *presets.PRESETS[name], resumes_exactly=True)
+def _ours(name: str, colour: str, **more: Any) -> Method:
+    """A row of HindsightTRM or of UPITRM, with its preset."""
+    settings = presets.PRESETS[name]
+    about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, **more}
+    if name.startswith("hindsight_trm"):
+        about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
+        return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
+    about |= {"family": "upi", "knows": ("groups", "model")}
+    return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)
 
 
 def _maskable(
-    name: str, legal_actions: LegalActions, policy: str, hyperparameters: Mapping[str, Any], **more: Any
+    name: str, legal_actions: LegalActions, colour: str, hyperparameters: Mapping[str, Any], **more: Any
 ) -> Method:
-    """A row of MaskablePPO at a legal-action level: flat observations for an MLP, the dictionary for our network."""
-    observation: ObservationKind = "one_hot" if policy == "MlpPolicy" else "dict"
+    """A row of MaskablePPO with an MLP at a legal-action level."""
     algorithm = "sb3_contrib:MaskablePPO"
     return Method(
-        name, algorithm, policy, observation, 16, hyperparameters, masks=True, legal_actions=legal_actions, **more
+        name,
+        algorithm,
+        "MlpPolicy",
+        "one_hot",
+        16,
+        hyperparameters,
+        masks=True,
+        legal_actions=legal_actions,
+        colour=colour,
+        knows=("masks",),
+        **more,
+    )
+
+
+def _recursive(
+    name: str, algorithm: str, policy: str, n_envs: int, colour: str, hyperparameters: Mapping[str, Any], **more: Any
+) -> Method:
+    """A row of SB3's or of sb3-contrib's with our recursive network."""
+    return Method(
+        name,
+        algorithm,
+        policy,
+        "dict",
+        n_envs,
+        hyperparameters,
+        **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, **more},
+    )
+
+
+def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> Method:
+    return _recursive(
+        name,
+        "sb3_contrib:MaskablePPO",
+        _MASKABLE,
+        16,
+        colour,
+        tuned.TRM_PPO,
+        masks=True,
+        legal_actions=legal_actions,
+        knows=("masks", "groups"),
     )
 
 
@@ -164,40 +110,39 @@ def _setting(text: str) -> tuple[str, Any]:
 METHODS = Methods(
     (row.name, row)
     for row in (
-        _ours("hindsight_trm"),
-        _ours("upi_trm"),
-        _ours("upi_trm-exact"),
-        _ours("stage0"),
-        _ours("hindsight_trm-certified"),
-        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO),
-        Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C),
-        Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES),
-        _maskable("maskable_ppo", "givens", "MlpPolicy", tuned.MASKABLE_PPO, training=tuned.MASKABLE_PPO_TRAINING),
-        _maskable("maskable_ppo-consistent", "consistent", "MlpPolicy", tuned.PPO),
-        Method("trm_ppo", _PPO, _ACTOR_CRITIC, "dict", 16, tuned.TRM_PPO, network=tuned.BACKBONE),
-        Method("trm_a2c", _A2C, _ACTOR_CRITIC, "dict", 4, tuned.TRM_A2C, network=tuned.BACKBONE),
-        Method(
-            "trm_dqn",
-            _DQN,
-            "baselines.backbone:RecursiveDQNPolicy",
-            "dict",
-            4,
-            tuned.TRM_DQN,
-            network=tuned.BACKBONE,
-        ),
-        _maskable("trm_maskable_ppo", "givens", _MASKABLE, tuned.TRM_PPO, network=tuned.BACKBONE),
-        _maskable("trm_maskable_ppo-consistent", "consistent", _MASKABLE, tuned.TRM_PPO, network=tuned.BACKBONE),
+        _ours("hindsight_trm", "#0b6e4f"),
+        _ours("hindsight_trm-certified", "#6a4c93"),
+        _ours("upi_trm", "#2f9e6e"),
+        _ours("upi_trm-exact", "#7cc9a3"),
+        _ours("stage0", "#777777", role="reference", order=3, compared=True),
+        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
+        Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),
+        Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES, colour="#30638e"),
+        _maskable("maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training=tuned.MASKABLE_PPO_TRAINING),
+        _maskable("maskable_ppo-consistent", "consistent", "#c77da3", tuned.PPO),
+        _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO),
+        _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
+        _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
+        _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
+        _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
     )
 )
 
 LINES: dict[str, Line] = {
     row.name: row
     for row in (
-        Line("random", "baselines.lines:RandomLegal"),
-        Line("random_consistent", "baselines.lines:RandomConsistent"),
-        Line("checker_greedy", "baselines.lines:CheckerGreedy"),
-        Line("singles", "baselines.logic:singles_line", ("SudokuPlanEdit",)),
-        Line("solver", "baselines.logic:solver_line", ("SudokuPlanEdit", "MazePlanEdit")),
+        Line("random", "baselines.lines:RandomLegal", 0, knows=("masks",)),
+        Line("random_consistent", "baselines.lines:RandomConsistent", 1, knows=("masks",)),
+        Line("checker_greedy", "baselines.lines:CheckerGreedy", 2, knows=("model", "checker"), compared=True),
+        Line("singles", "baselines.logic:singles_line", 4, ("SudokuPlanEdit",), drawn_once=True, knows=("puzzle",)),
+        Line(
+            "solver",
+            "baselines.logic:solver_line",
+            5,
+            ("SudokuPlanEdit", "MazePlanEdit"),
+            drawn_once=True,
+            knows=("puzzle",),
+        ),
     )
 }
 
@@ -211,3 +156,20 @@ def method(name: str) -> Method:
     if name not in METHODS:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def line(name: str) -> Line:
+    """The reference line of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in LINES:
+        raise ValueError(f"unknown reference line {name!r}; known lines: {', '.join(LINES)}")
+    return LINES[name]
+
+
+def row_of(algo: str) -> Method | Line | None:
+    """What is true of a line of a table: the row of its name, without settings and solver; None for a foreign one."""
+    name = re.split("[@+]", algo)[0]
+    return METHODS.get(name) or LINES.get(name)

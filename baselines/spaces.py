@@ -6,7 +6,7 @@ trial 0 is all of those. Then come the trials in `first`: the tuned variants tha
 PPO, A2C and DQN, as far as their names tell (more entropy, a deeper network, a stronger reward, a higher learning rate
 with longer rollouts, slower exploration), each a change of trial 0. Their larger replay buffer is in trial 0 already:
 it forgets nothing within a trial. All later trials are drawn by optuna. Every method gets as many trials as any other,
-UPI-TRM included.
+ours included.
 """
 
 from __future__ import annotations
@@ -86,17 +86,17 @@ def _dqn(network: Choices, deeper: Settings) -> Space:
 
 
 SPACES: dict[str, Space] = {
-    "upi_trm": Space(
+    "hindsight_trm": Space(
         {
             "learning_rate": [[4e-3, 2e-4], [2e-3, 1e-4], [8e-3, 4e-4]],
             "batch_size": [32, 64],
-            "replay_ratio": [0.75, 1.5],
+            "train_ratio": [0.75, 1.5],
             "unroll": [4, 2, 8],
             "beta": [10.0, 5.0, 20.0],
-            "prior_steps": [8_000, 4_000, 16_000],
+            "checker_steps": [8_000, 4_000, 16_000],
         }
     ),
-    "upi_trm-k_step": Space(
+    "upi_trm": Space(
         {
             "learning_rate": [[3e-3, 3e-4], [1e-3, 1e-4], [6e-3, 6e-4]],
             "n_steps": [25, 50],
@@ -104,8 +104,8 @@ SPACES: dict[str, Space] = {
             "bootstrap_horizon": [8, 1, 16],
             "unroll": [4, 2, 8],
             "beta": [4.0, 2.0, 8.0],
-            "prior": [0.5, 0.25, 0.75],
-            "mixture_alpha": [0.5, 0.3, 0.8],
+            "checker_weight": [0.5, 0.25, 0.75],
+            "mixture.alpha": [0.5, 0.3, 0.8],
         }
     ),
     "ppo": _ppo(_MLP, _DEEP_MLP),

@@ -1,60 +1,77 @@
-"""The README's picture: `python docs/figures.py MODEL.zip` draws a trained agent editing a plan."""
+"""The moving picture of the README: `python docs/figures.py` draws an episode of a trained agent of the zoo."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import gymnasium as gym
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from PIL import Image, ImageDraw
 
 import trm_envs
-from trm_agents import UPITRM
+from trm_agents import zoo
+from trm_envs.plan_edit.problem import TRAINING_OPTIONS
 
-FRAMES = 5
-TARGET = Path(__file__).parent / "images" / "plan_edit.png"
+TARGET = Path(__file__).parent / "images" / "plan_edit.gif"
+SIDE, BAR = 300, 26
+"""Pixels of the board and of the line of words above it."""
+FIRST, EACH, LAST = 1200, 180, 3000
+"""How long frames are shown, in milliseconds."""
+COLOURS = 32
 
 
-def episode(model: UPITRM, env_id: str, seed: int) -> list[tuple[object, dict[str, object]]]:
-    """Frames and infos of one greedy episode on a test puzzle, the first state included."""
-    env = gym.make(env_id, split="test", render_mode="rgb_array")
+class Frame(NamedTuple):
+    """A state of the episode."""
+
+    picture: Any
+    """RGB, shape (height, width, 3), uint8."""
+    info: dict[str, Any]
+
+
+def episode(agent: str, seed: int) -> list[Frame]:
+    """One greedy episode of the policy alone on a test puzzle, the first state included."""
+    card = zoo.card(agent)
+    tested_with = {key: value for key, value in card.env_kwargs.items() if key not in TRAINING_OPTIONS}
+    env = gym.make(card.env_id, **tested_with, split="test", render_mode="rgb_array")
+    model, state, done = zoo.load(agent), None, False
     observation, info = env.reset(seed=seed)
-    steps = [(env.render(), info)]
-    done = False
+    frames = [Frame(env.render(), info)]
     while not done:
-        action, _ = model.predict(observation, deterministic=True)
+        start = None if state is None else [False]
+        action, state = model.predict(observation, state, start, deterministic=True)
         observation, _, done, _, info = env.step(action)
-        steps.append((env.render(), info))
-    return steps
+        frames.append(Frame(env.render(), info))
+    return frames
 
 
-def draw(steps: list[tuple[object, dict[str, object]]], target: Path) -> None:
-    """A strip of frames evenly spaced over the episode."""
-    chosen = sorted({round(i * (len(steps) - 1) / (FRAMES - 1)) for i in range(FRAMES)})
-    figure, axes = plt.subplots(1, len(chosen), figsize=(2.6 * len(chosen), 3.0))
-    for axis, index in zip(axes, chosen, strict=True):
-        frame, info = steps[index]
-        axis.imshow(frame)
-        axis.set_axis_off()
-        state = "solved" if info["is_success"] else f"score {info['score']:g}"
-        axis.set_title("givens" if index == 0 else f"after edit {index}: {state}", fontsize=11)
-    figure.tight_layout()
+def draw(frames: list[Frame], target: Path) -> None:
+    """An animation, one picture an edit."""
+    pictures = [_picture(i, frame) for i, frame in enumerate(frames)]
+    times = [FIRST, *[EACH] * (len(frames) - 2), LAST]
     target.parent.mkdir(exist_ok=True)
-    figure.savefig(target, dpi=110)
+    pictures[0].save(target, save_all=True, append_images=pictures[1:], duration=times, loop=0, optimize=True)
+
+
+def _picture(edits: int, frame: Frame) -> Image.Image:
+    board = Image.fromarray(frame.picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    whole = Image.new("RGB", (SIDE, SIDE + BAR), "white")
+    whole.paste(board, (0, BAR))
+    state = "solved" if frame.info["is_success"] else f"checker: {frame.info['score']:g}"
+    words = f"edit {edits}   {state}"
+    ImageDraw.Draw(whole).text((8, 5), words, fill="black", font_size=14)
+    return whole.quantize(COLOURS, dither=Image.Dither.NONE)
 
 
 def main() -> None:
-    """Load the model, play, draw."""
+    """Play and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--env", default="SudokuPlanEdit-4x4-v0")
-    parser.add_argument("--seed", type=int, default=3)
-    args = parser.parse_args()
+    parser.add_argument("--agent", default="upi-trm-sudoku-9x9", help="name of an agent of the zoo")
+    parser.add_argument("--seed", type=int, default=0, help="chooses the puzzle")
+    parser.add_argument("--out", type=Path, default=TARGET)
+    options = parser.parse_args()
     gym.register_envs(trm_envs)
-    draw(episode(UPITRM.load(args.model), args.env, args.seed), TARGET)
+    draw(episode(options.agent, options.seed), options.out)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ if __name__ == "__main__":
     instances, squares = latin_squares(6, 5_000, 24, rng)
     check_task(task, instances, solutions=squares)
     env = PlanEditVectorEnv(50, PlanEditMDP(task), InstancePool(instances), autoreset_mode="SameStep")
-    model = HindsightTRM("TokenPolicy", env, train_unroll=(4, 16, 8), seed=0, **presets.SMALL)
+    model = HindsightTRM("TokenPolicy", env, seed=0, **presets.SMALL)
     model.learn(steps)
 
     held_out, _ = latin_squares(6, 100, 24, rng)

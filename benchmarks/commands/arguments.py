@@ -56,6 +56,11 @@ def budgets(text: str) -> list[int]:
     return sorted({not_negative(part) for part in names(text)})
 
 
+def counts(text: str) -> list[int]:
+    """`8,32` -> [8, 32], in increasing order; none of them 0."""
+    return sorted({positive(part) for part in names(text)})
+
+
 def model_file(text: str) -> Path:
     """`MODEL.zip` as it is, `zoo:NAME` as the file of that agent."""
     try:
@@ -81,7 +86,7 @@ def add_contestants(parser: argparse.ArgumentParser) -> None:
         "--contestants",
         default="baselines",
         metavar="MODULE",
-        help="module with the names that baselines has: METHODS, LINES, make, load, agent_of, ... (default: baselines)",
+        help="module with METHODS, LINES and SPACES (default: baselines)",
     )
 
 

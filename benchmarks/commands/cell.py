@@ -1,8 +1,9 @@
-"""Run one cell (or all seeds of a reference line): what `run` starts, one process each."""
+"""Run the cells that score one model, or all seeds of a reference line: what `run` starts, one process each."""
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from benchmarks.commands import arguments
@@ -14,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--suite", required=True)
-    parser.add_argument("--algo", required=True)
+    parser.add_argument("--algos", type=arguments.names, required=True, help="lines of one model")
     parser.add_argument("--kind", choices=("method", "line"), required=True)
     parser.add_argument("--seeds", type=arguments.seeds, required=True)
     parser.add_argument("--steps", type=int, required=True, help="environment steps; 0 for a reference line")
@@ -33,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     command = folder.about()["command"]
     contestants = arguments.contestants(options.contestants)
     done = {row.key for row in folder.results()}
-    for seed in options.seeds:
-        cell = Cell(options.suite, options.algo, seed, options.steps, options.kind)
+    for algo, seed in product(options.algos, options.seeds):
+        cell = Cell(options.suite, algo, seed, options.steps, options.kind)
         if cell.key not in done:
             row = run_cell(cell, folder, contestants, options.threads, command, options.points)
             print(describe(row), flush=True)

@@ -34,7 +34,10 @@ CHECKED = (0.0, 0.01, 0.1, 0.3, 1.0)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "model", type=arguments.model_file, metavar="MODEL", help="a saved UPI-TRM, zoo:NAME, or synthetic"
+        "model",
+        type=arguments.model_file,
+        metavar="MODEL",
+        help="a saved UPITRM or HindsightTRM, zoo:NAME, or synthetic",
     )
     parser.add_argument("--instances", type=arguments.positive, default=20, metavar="K", help="how many (default: 20)")
     parser.add_argument(
@@ -68,11 +71,11 @@ def run(options: argparse.Namespace) -> int:
     contestants = arguments.contestants(options.contestants)
     if not 0.0 <= options.alpha <= 1.0 or not options.beta > 0.0:
         raise ValueError(f"alpha must be within [0, 1] and beta positive, got {options.alpha} and {options.beta}")
-    algo, trained_with = models.trained(options.model, contestants)
+    method, trained_with = models.trained(options.model, contestants)
     env_id, puzzles = _puzzles(options, trained_with.get("legal_actions", "givens"))
     from benchmarks.studies.certificates import CertificateRow, certificates
 
-    task = _task(options, contestants.load(algo, str(options.model), env_id, {}), algo, env_id)
+    task = _task(options, method.load(str(options.model), env_id, {}), method.name, env_id)
     console = Console(stderr=True, quiet=options.json)
     total = min(options.instances, len(puzzles.instances))
     found = list(track(certificates(task, puzzles, total), "certifying", total, console=console))
@@ -108,7 +111,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from benchmarks.studies.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
-    unroll, horizon = getattr(model, "training_unroll", 1), getattr(model, "bootstrap_horizon", 1)
+    unroll, horizon = getattr(model, "unroll", 1), getattr(model, "bootstrap_horizon", 1)
     origin = provenance()
     return Task(
         model,

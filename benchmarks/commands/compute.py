@@ -1,13 +1,11 @@
-"""Success of a model against network calls a puzzle, beside the same search without a network."""
+"""Success of a model against test-time compute: alone, by search and by attempts, beside a search without it."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmarks.commands import arguments
@@ -20,6 +18,8 @@ from benchmarks.running import models
 
 THREADS = 1
 ROWS = "compute.jsonl"
+SHOWN = ("guide", "solver", "solved", "95% interval", "mean calls", "inner steps", "checks")
+"""Heads of the columns that a terminal shows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=arguments.budgets,
         default=arguments.budgets("0,10,25,50,100,200,300"),
         metavar="N,N",
-        help="network calls a puzzle; 0 = greedy, without search (default: 0,10,25,50,100,200,300)",
+        help="network calls a puzzle of a search; 0 = the policy alone (default: 0,10,25,50,100,200,300)",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=arguments.counts,
+        default=arguments.counts("8,32,127"),
+        metavar="N,N",
+        help="attempts a puzzle (default: 8,32,127)",
     )
     parser.add_argument("--limit", type=arguments.positive, metavar="K", help="only the first K puzzles")
     parser.add_argument("--unroll", type=arguments.positive, metavar="N", help="inner steps of a recursive network")
@@ -44,22 +51,19 @@ def run(options: argparse.Namespace) -> int:
     """Measure, append the rows, draw every figure of the suite's rows anew."""
     # Before anything loads numeric libraries: they read these once.
     set_threads(THREADS)
-    from benchmarks.studies.compute import Guide, measure
-    from trm_agents.solving import uniform_proposer
+    from benchmarks.studies.compute import Guide, measure, plans_of, uniform_plans
 
     contestants, row = arguments.contestants(options.contestants), suite(options.suite)
-    algo, _ = models.trained(options.model, contestants, options.algo)
-    row = row._replace(env_kwargs=contestants.METHODS[algo].env_kwargs_for(row.env_kwargs))
+    method, _ = models.trained(options.model, contestants, options.algo)
+    row = row._replace(env_kwargs=method.env_kwargs_for(row.env_kwargs))
     puzzles = pool(row.env_id, row.env_kwargs, "test")
     puzzles = puzzles._replace(instances=puzzles.instances[: options.limit])
-    model = contestants.load(algo, str(options.model), row.env_id, row.env_kwargs)
-    proposer = contestants.proposer_of(algo, model, puzzles.mdp, options.unroll)
-    agent = contestants.agent_of(algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll)
-    guesser = contestants.guesser_of(model, puzzles.mdp)
-    guide = Guide(options.model.name, proposer, guesser, algo, options.unroll)
-    common = options.budgets, THREADS, options.command_line
-    rows = measure(row, puzzles, guide, agent, *common)
-    rows += measure(row, puzzles, Guide(UNIFORM, uniform_proposer(puzzles.mdp)), None, *common)
+    model = method.load(str(options.model), row.env_id, row.env_kwargs)
+    guide = Guide(options.model.name, method.name, options.unroll)
+    common = THREADS, options.command_line
+    plans = plans_of(method, model, row.env_id, options.budgets, options.attempts, options.unroll)
+    rows = measure(row, puzzles, guide, plans, *common)
+    rows += measure(row, puzzles, Guide(UNIFORM), uniform_plans(options.budgets), *common)
     for one in rows:
         records.append(options.out / ROWS, one)
     _draw(options.out, rows[0])
@@ -78,8 +82,7 @@ def _draw(out: Path, last: ComputeRow) -> None:
 
 
 def _show(rows: list[ComputeRow]) -> None:
-    title = f"{rows[0].suite}, {rows[0].n} test puzzles"
-    table = Table(*tables.COMPUTE_COLUMNS, title=title)
+    table = tables.narrow(f"{rows[0].suite}, {rows[0].n} test puzzles", SHOWN)
     for row in rows:
-        table.add_row(*(Text(cell(row)) for cell in tables.COMPUTE_COLUMNS.values()))
+        table.add_row(*(Text(tables.COMPUTE_COLUMNS[head](row)) for head in SHOWN))
     Console().print(table)

@@ -61,7 +61,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
 
     import baselines
     from benchmarks.studies.depth import DepthRow, depths_for, measure
-    from trm_agents import UPITRM
+    from trm_agents import HindsightTRM
 
     torch.set_num_threads(1)
     file = folder.root / "depth.jsonl"
@@ -73,10 +73,10 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
             continue
         row = suite(cell.suite)
         puzzles = pool(row.env_id, row.env_kwargs, "test")
-        model = baselines.load(cell.algo, str(path), row.env_id, row.env_kwargs)
-        assert isinstance(model, UPITRM)
+        model = baselines.method(cell.algo).load(str(path), row.env_id, row.env_kwargs)
+        assert isinstance(model, HindsightTRM)
         commit = origin.commit + ("+" if origin.dirty else "")
-        depths = depths_for(model.training_unroll)
+        depths = depths_for(model.unroll)
         for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit), depths):
             records.append(file, found)
         console.print(f"[green]measured[/] {cell}")

@@ -1,4 +1,4 @@
-"""Score a saved model on every puzzle of a file, each exactly once, greedy or by search."""
+"""Score a saved model on every puzzle of a file, each exactly once, by its policy alone, by attempts or by search."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baselines import Method, SolverKind
 from baselines.agents import TOLERANCE
 from benchmarks.commands import arguments
-from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.evaluation import Result, evaluate, solve
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import Pool, pool
 from benchmarks.running import models
 
 if TYPE_CHECKING:
-    from trm_agents.solving import Guesser, Proposer
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +35,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance", type=float, default=TOLERANCE, metavar="X", help="auto: how much a value may still change"
     )
-    parser.add_argument(
-        "--search", type=arguments.not_negative, default=0, metavar="N", help="search with N network calls a puzzle"
-    )
+    solver = parser.add_mutually_exclusive_group()
+    for name, what in (
+        ("attempts", "make N attempts at each puzzle"),
+        ("search", "search with N network calls a puzzle"),
+    ):
+        solver.add_argument(
+            f"--{name}",
+            type=arguments.not_negative,
+            default=0,
+            metavar="N",
+            help=f"{what} (default: 0, the policy alone)",
+        )
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
@@ -47,63 +56,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    contestants = arguments.contestants(options.contestants)
-    algo, trained_with = models.trained(options.model, contestants, options.algo)
+    method, trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)
     level = options.legal_actions or trained_with.get("legal_actions", "givens")
     if not options.puzzles.is_file():
         raise ValueError(f"there is no puzzle file {options.puzzles}")
+    if options.unroll == "auto" and (options.attempts or options.search):
+        raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     puzzles = pool(options.env, {"puzzles": str(options.puzzles), "legal_actions": level, **budget})
-    model = contestants.load(algo, str(options.model), options.env, trained_with)
-    if options.search:
-        if options.unroll == "auto":
-            raise ValueError("--unroll auto is for greedy episodes: leave out --search")
-        proposer = contestants.proposer_of(algo, model, puzzles.mdp, options.unroll)
-        facts = _by_search(puzzles, proposer, contestants.guesser_of(model, puzzles.mdp), options.search)
-    else:
-        agent = contestants.agent_of(
-            algo, model, puzzles.mdp, np.random.default_rng(0), options.unroll, options.tolerance
-        )
-        result = evaluate(agent, *puzzles)
-        facts = _facts(result.solved, result.edits)
-        if options.unroll == "auto":
-            facts |= {"tolerance": options.tolerance, "mean_depth": getattr(agent, "mean_depth", None)}
-    facts["search"] = options.search
-    facts |= {"algo": algo, "env": options.env, "legal_actions": level, "unroll": options.unroll}
+    model = method.load(str(options.model), options.env, trained_with)
+    facts = _facts(_result(options, method, model, puzzles))
+    facts |= {"attempts": options.attempts, "search": options.search}
+    if options.unroll == "auto":
+        facts |= {"tolerance": options.tolerance, "mean_depth": facts["inner_steps"] / facts["network_calls"]}
+    facts |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}
     facts["max_edits"] = puzzles.mdp.max_edits
     print(json.dumps(facts) if options.json else _text(facts))
     return 0
 
 
-def _by_search(puzzles: Pool, proposer: Proposer, guesser: Guesser | None, budget: int) -> dict[str, Any]:
-    from trm_agents.solving import search
-
-    found = search(*puzzles, proposer, budget, guesser=guesser)
-    # As in an episode, an unsolved puzzle counts with its whole budget of edits.
-    facts = _facts(found.solved, np.where(found.solved, found.edits, puzzles.mdp.max_edits))
-    facts["network_calls"] = float(found.calls.mean())
-    facts["network_calls_solved"] = float(np.median(found.calls[found.solved])) if found.solved.any() else None
-    facts["model_queries"] = float(found.queries.mean())
-    return facts
+def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, puzzles: Pool) -> Result:
+    kind: SolverKind = "attempts" if options.attempts else "search"
+    if count := options.attempts or options.search:
+        return solve(method.solver(model, puzzles.mdp, options.env, kind, count, options.unroll), *puzzles)
+    agent = method.agent(model, puzzles.mdp, np.random.default_rng(0), options.unroll, options.tolerance)
+    return evaluate(agent, *puzzles)
 
 
-def _facts(solved: NDArray[np.bool_], edits: NDArray[np.int64]) -> dict[str, Any]:
-    interval = wilson_interval(int(solved.sum()), len(solved))
+def _facts(result: Result) -> dict[str, Any]:
+    interval = wilson_interval(result.n_solved, result.n)
+    solved = result.solved
     return {
-        "solved": int(solved.sum()),
-        "n": len(solved),
+        "solved": result.n_solved,
+        "n": result.n,
         "success": interval.mean,
         "interval": [interval.lo, interval.hi],
-        "edits": float(edits.mean()),
+        "edits": result.mean_edits,
+        **result.mean_compute._asdict(),
+        "network_calls_solved": float(np.median(result.network_calls[solved])) if solved.any() else None,
     }
 
 
 def _text(facts: dict[str, Any]) -> str:
     lo, hi = facts["interval"]
-    depth = f", {facts['mean_depth']:.1f} inner steps a state" if facts["unroll"] == "auto" else ""
-    spent = f", {facts['network_calls']:.1f} network calls of at most {facts['search']}" if facts["search"] else ""
+    solver = next((f" with {name}={facts[name]}" for name in ("attempts", "search") if facts[name]), "")
+    depth = f", {facts['mean_depth']:.1f} inner steps a pass" if facts["unroll"] == "auto" else ""
     return (
-        f"{facts['algo']} solved {facts['solved']} of {facts['n']} puzzles: {facts['success']:.1%} "
+        f"{facts['algo']}{solver} solved {facts['solved']} of {facts['n']} puzzles: {facts['success']:.1%} "
         f"(95 % Wilson interval {lo:.1%} to {hi:.1%}), {facts['edits']:.1f} edits a puzzle of at most "
-        f"{facts['max_edits']}{spent}{depth}, legal actions: {facts['legal_actions']}"
+        f"{facts['max_edits']}, {facts['network_calls']:.1f} network calls of {facts['inner_steps']:.1f} inner steps "
+        f"together and {facts['checks']:.1f} checks a puzzle{depth}, legal actions: {facts['legal_actions']}"
     )

@@ -1,4 +1,4 @@
-"""Fill the marked tables of README.md from published rows, or check that they are up to date."""
+"""Fill the marked tables of README.md and of the pages under docs/, or check that they are up to date."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import argparse
 from pathlib import Path
 
 from benchmarks.commands.generated import settle
-from benchmarks.protocol.provenance import ROOT
-from benchmarks.reporting.readme import fill
+from benchmarks.reporting.readme import fill, pages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a table is out of date")
-    parser.add_argument("--file", type=Path, default=ROOT / "README.md", help="default: the project's README.md")
+    parser.add_argument("--file", type=Path, help="one file alone (default: README.md and the pages under docs/)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Fill or check."""
-    return settle(options.file, fill(options.file.read_text(encoding="utf-8")), options.check)
+    files = pages() if options.file is None else [options.file]
+    return max(settle(path, fill(path.read_text(encoding="utf-8")), options.check) for path in files)

@@ -14,8 +14,9 @@ from benchmarks.protocol import records
 from benchmarks.protocol.provenance import set_threads
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.trials import Trial, trials
 from benchmarks.reporting import tables
-from benchmarks.running.tuning import Trial, Tuning, trials
+from benchmarks.running.tuning import Tuning
 
 ROWS = "tuning.jsonl"
 

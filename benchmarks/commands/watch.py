@@ -17,7 +17,9 @@ from trm_agents.commands.watch import add_output, present
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", type=arguments.model_file, metavar="MODEL", help="a saved model of ours, or zoo:NAME")
+    parser.add_argument(
+        "model", type=arguments.model_file, metavar="MODEL", help="a saved HindsightTRM or UPITRM, or zoo:NAME"
+    )
     parser.add_argument("--env", metavar="ID", help="environment id (default: the one that the file names)")
     parser.add_argument("--puzzles", type=Path, metavar="FILE", help="puzzles of your own (default: the test pool)")
     shared.add_choice(parser)
@@ -28,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Play the episode, then show it or write its files."""
-    contestants = arguments.contestants(options.contestants)
-    algo, trained_with = models.trained(options.model, contestants)
+    method, trained_with = models.trained(options.model, arguments.contestants(options.contestants))
     label = models.label_of(options.model)
     env_id = options.env or (label.env_id if label is not None else None)
     if env_id is None:
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     # Loads torch: no mistake above should wait for it.
     from trm_agents.replay.episode import PolicyAlone, play
 
-    model: Any = contestants.load(algo, str(options.model), env_id, trained_with)
+    model: Any = method.load(str(options.model), env_id, trained_with)
     with facing(model, puzzles.mdp):
         episode = play(PolicyAlone(model), puzzles.instances[index])
     present(episode, options.model.stem, {"env": env_id, "index": index}, options)

@@ -20,11 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser("add", help="make a trained model an agent: slim it, measure it, write its card")
-    adding.add_argument("model", type=Path, metavar="RUN_MODEL.zip", help="a UPI-TRM, best in the folder of its run")
+    adding.add_argument(
+        "model", type=Path, metavar="RUN_MODEL.zip", help="a HindsightTRM, best in the folder of its run"
+    )
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
     adding.add_argument("--suite", help="suite whose test pool measures it (default: that of its run)")
     adding.add_argument(
         "--settings", metavar="ALGO", help="row or variant whose settings the agent gets (default: it keeps its own)"
+    )
+    adding.add_argument(
+        "--attempts", type=arguments.not_negative, default=0, metavar="N", help="measure it with N attempts as well"
     )
     adding.add_argument("--commit", help="code that trained it (default: what its run says)")
     adding.add_argument("--allow-dirty", action="store_true", help="accept uncommitted changes; the card tells of them")
@@ -57,4 +62,6 @@ def _added(options: argparse.Namespace) -> Card:
     if options.settings is not None and options.settings not in contestants.METHODS:
         raise ValueError(f"unknown method {options.settings!r}; known methods: {', '.join(contestants.METHODS)}")
     source = source._replace(settings=options.settings or source.settings)
-    return make_entry(source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty)
+    return make_entry(
+        source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty, options.attempts
+    )

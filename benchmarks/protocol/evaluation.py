@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import Agent, Line, Method, Space, Unroll
+from baselines import Agent, Cost, Line, Method, Solver, Space
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import Grids
-
-if TYPE_CHECKING:
-    from stable_baselines3.common.base_class import BaseAlgorithm
-
-    from trm_agents.solving import Guesser, Proposer
 
 BATCH = 512
 """Instances played at once; bounds memory."""
@@ -37,53 +32,13 @@ class Contestants(Protocol):
     def SPACES(self) -> Mapping[str, Space]:  # noqa: N802
         """What methods are tuned over."""
 
-    def make(
-        self,
-        name: str,
-        env_id: str,
-        env_kwargs: Mapping[str, Any],
-        seed: int | None,
-        *,
-        settings: Mapping[str, Any] = ...,
-    ) -> BaseAlgorithm:
-        """A new model."""
 
-    def load(self, name: str, path: str, env_id: str, env_kwargs: Mapping[str, Any]) -> BaseAlgorithm:
-        """A saved model."""
+class MeanCompute(NamedTuple):
+    """Test-time compute, the mean over instances; what rows say of it."""
 
-    def carry_over(
-        self, name: str, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None = ...
-    ) -> BaseAlgorithm:
-        """A model on another environment, with the weights that it has and what it has cost."""
-
-    def agent_of(
-        self,
-        name: str,
-        model: BaseAlgorithm,
-        mdp: PlanEditMDP,
-        rng: np.random.Generator,
-        unroll: Unroll | None = None,
-        tolerance: float = ...,
-    ) -> Agent:
-        """The agent of a model."""
-
-    def proposer_of(self, name: str, model: BaseAlgorithm, mdp: PlanEditMDP, unroll: int | None = None) -> Proposer:
-        """What guides a search with a model."""
-
-    def guesser_of(self, model: BaseAlgorithm, mdp: PlanEditMDP) -> Guesser | None:
-        """What guesses whole plans in such a search."""
-
-    def line(self, name: str, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
-        """The agent of a reference line."""
-
-    def gradient_steps(self, model: BaseAlgorithm) -> int:
-        """Optimiser steps made."""
-
-    def parameters(self, model: BaseAlgorithm) -> int:
-        """Parameters that the optimiser trains."""
-
-    def model_queries(self, model: BaseAlgorithm) -> int:
-        """Successors enumerated through the MDP."""
+    network_calls: float
+    inner_steps: float
+    checks: float
 
 
 @dataclass(frozen=True)
@@ -98,6 +53,13 @@ class Result:
     """Sum of discounted rewards of the episode, shape (n,)."""
     scores: NDArray[np.float64]
     """The highest score that the checker gave to a plan of the episode, shape (n,)."""
+
+    network_calls: NDArray[np.int64]
+    """Passes of a network, over all edits, shape (n,)."""
+    inner_steps: NDArray[np.int64]
+    """Inner steps of recursive networks, over all passes, shape (n,)."""
+    checks: NDArray[np.int64]
+    """Plans that the checker or the rules judged before an edit was chosen, shape (n,)."""
 
     @property
     def n(self) -> int:
@@ -119,6 +81,11 @@ class Result:
         """Mean edits spent, over all instances; an unsolved one spends its whole budget."""
         return float(self.edits.mean())
 
+    @property
+    def mean_compute(self) -> MeanCompute:
+        """Test-time compute an instance."""
+        return MeanCompute(*(float(getattr(self, name).mean()) for name in MeanCompute._fields))
+
 
 def evaluate(agent: Agent, mdp: PlanEditMDP, instances: Grids, *, deterministic: bool = True) -> Result:
     """Play every instance once, from its first state to the end of its episode.
@@ -134,21 +101,56 @@ def evaluate(agent: Agent, mdp: PlanEditMDP, instances: Grids, *, deterministic:
     Raises:
         ValueError: there is no instance.
     """
+    return _joined([_play(agent, mdp, part, deterministic) for part in _batches(instances)])
+
+
+def solve(solver: Solver, mdp: PlanEditMDP, instances: Grids) -> Result:
+    """Let a solver look for a solved plan of every instance, once.
+
+    A solver plays no episode, so there are no returns: they are nan. As in an episode, an unsolved instance counts with
+    its whole budget of edits.
+
+    Args:
+        solver: what looks for plans, with a budget of its own.
+        mdp: for the checker's scores of the plans.
+        instances: shape (n, n_cells), int8, n >= 1.
+
+    Raises:
+        ValueError: there is no instance.
+    """
+    return _joined([_solve(solver, mdp, part) for part in _batches(instances)])
+
+
+def _batches(instances: Grids) -> list[Grids]:
     if len(instances) == 0:
         raise ValueError("there is no instance to evaluate on")
-    parts = [
-        _play(agent, mdp, instances[start : start + BATCH], deterministic) for start in range(0, len(instances), BATCH)
-    ]
-    return Result(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    return [instances[start : start + BATCH] for start in range(0, len(instances), BATCH)]
 
 
-def _play(
-    agent: Agent, mdp: PlanEditMDP, instances: Grids, deterministic: bool
-) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """The fields of `Result` of one batch; episodes that have ended leave it."""
+def _joined(parts: list[Result]) -> Result:
+    names = [field.name for field in fields(Result)]
+    return Result(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def _solve(solver: Solver, mdp: PlanEditMDP, instances: Grids) -> Result:
+    found = solver.solve(instances)
+    return Result(
+        solved=found.solved,
+        edits=found.edits,
+        returns=np.full(len(instances), np.nan),
+        scores=mdp.task.check(instances, found.plans).score,
+        network_calls=found.calls,
+        inner_steps=found.inner_steps,
+        checks=found.checks,
+    )
+
+
+def _play(agent: Agent, mdp: PlanEditMDP, instances: Grids, deterministic: bool) -> Result:
+    """The result of one batch; episodes that have ended leave it."""
     solved = np.zeros(len(instances), np.bool_)
     edits = np.zeros(len(instances), np.int64)
     returns = np.zeros(len(instances))
+    spent = Cost.of(len(instances))
     alive = np.arange(len(instances))
     states, discount = mdp.initial(instances), 1.0
     agent.begin()
@@ -156,6 +158,9 @@ def _play(
     while len(alive):
         transition = mdp.transition(states, agent.act(states, deterministic))
         edits[alive] += 1
+        if agent.spent is not None:
+            for total, part in zip(spent, agent.spent, strict=True):
+                total[alive] += part
         returns[alive] += discount * transition.rewards
         solved[alive] = transition.checks.solved
         scores[alive] = np.maximum(scores[alive], transition.checks.score)
@@ -163,4 +168,4 @@ def _play(
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
         agent.keep(going)
-    return solved, edits, returns, scores
+    return Result(solved, edits, returns, scores, *spent)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock
 
 from benchmarks.protocol import records
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import CellKey, CurveRow, FailureRow, Kind, ResultRow
 
 CURVE_POINTS = 8
@@ -29,6 +30,11 @@ class Cell(NamedTuple):
     def key(self) -> CellKey:
         """What its row is known by."""
         return self.suite, self.algo, self.seed, self.steps
+
+    @property
+    def trained(self) -> Cell:
+        """The cell whose model this one scores: of a solver line the one of its policy alone, else the same."""
+        return self._replace(algo=named(self.algo).method)
 
     def __str__(self) -> str:
         return f"{self.suite} {self.algo} seed {self.seed}"
@@ -61,7 +67,7 @@ class Folder:
         return FileLock(self.root / "run.lock", timeout=0)
 
     def of_cell(self, cell: Cell) -> Path:
-        """Folder of one cell: log, learning curve, checkpoint, model, outcomes."""
+        """Folder of one cell: log and outcomes, and where it trains a model learning curve, checkpoint and model."""
         return self.root / "cells" / cell.suite / f"{cell.algo}-seed{cell.seed}-steps{cell.steps}"
 
     def save_plan(self, cells: list[Cell], about: dict[str, Any]) -> None:
@@ -95,13 +101,14 @@ class Folder:
         return [row for row in records.latest(records.read(self.failures_file, FailureRow)) if row.key not in done]
 
     def curves(self) -> list[CurveRow]:
-        """Learning curves of all cells of the plan."""
-        points = [p for cell in self.plan() for p in records.read(self.of_cell(cell) / "curve.jsonl", CurveRow)]
+        """Learning curves of all models of the plan."""
+        models = dict.fromkeys(cell.trained for cell in self.plan())
+        points = [p for cell in models for p in records.read(self.of_cell(cell) / "curve.jsonl", CurveRow)]
         return records.latest(points)
 
     def progress(self, cell: Cell) -> int:
-        """Environment steps that a cell says it has made."""
+        """Environment steps that the model of a cell says it has made."""
         try:
-            return int((self.of_cell(cell) / "progress.txt").read_text(encoding="utf-8"))
+            return int((self.of_cell(cell.trained) / "progress.txt").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return 0

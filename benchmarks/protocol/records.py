@@ -66,10 +66,10 @@ def schema_of(path: Path) -> str:
 
 
 def to_csv(records: Sequence[Any], kind: type[Any]) -> str:
-    """Records as CSV with a header; None is an empty field."""
+    """Records as CSV with a header, what classes share last; None is an empty field."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    names = [field.name for field in dataclasses.fields(kind)]
+    names = [field.name for field in sorted(dataclasses.fields(kind), key=lambda field: field.kw_only is True)]
     writer.writerow(names)
     for record in records:
         writer.writerow(["" if getattr(record, name) is None else getattr(record, name) for name in names])
@@ -122,6 +122,8 @@ def _value(value: Any, hint: Any) -> Any:
         return value == "True"
     if hint in (int, float):
         return hint(value)
+    if not value and type(None) in get_args(hint):
+        return None
     if hint in (int | None, float | None):
-        return get_args(hint)[0](value) if value else None
+        return get_args(hint)[0](value)
     return value

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines import SolverKind
+
 Kind = Literal["method", "line"]
 CellKey = tuple[str, str, int, int]
 """(suite, algo, seed, steps)."""
@@ -17,8 +19,29 @@ UNIFORM = "uniform"
 """Guide of a search that prefers nothing: the same search without a network."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Renamed:
+    """A row whose method may have another name today than when the row was published."""
+
+    published_as: str = ""
+    """The name then, see `benchmarks.protocol.renamed`; empty for rows that were published since."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Which code made a row, on which machine."""
+
+    threads: int
+    commit: str
+    dirty: bool
+    """Whether the code differed from the commit."""
+    cpu: str
+    versions: str
+    command: str
+
+
 @dataclass(frozen=True)
-class ResultRow:
+class ResultRow(Renamed, Origin):
     """One cell: a model (or reference line) scored on the whole test pool."""
 
     suite: str
@@ -26,18 +49,25 @@ class ResultRow:
     legal_actions: str
     """Legal-action level that the cell was trained and scored at."""
     algo: str
+    """A method's name, a solver line's, or a reference line's; see `benchmarks.protocol.names`."""
     kind: Kind
     seed: int
     steps: int
     """Budget of environment steps; 0 for a reference line."""
     n: int
-    """Test puzzles, each solved or not in one greedy episode."""
+    """Test puzzles, each solved or not in one greedy episode, or by one solver."""
     solved: int
     success: float
     success_sampled: float | None
     """Fraction solved when actions are sampled; None where the agent has no such mode."""
     edits: float
     """Mean edits spent on a test puzzle."""
+    network_calls: float | None
+    """Mean passes of the network on a test puzzle; None where nobody counted them, here and in the next two."""
+    inner_steps: float | None
+    """Mean inner steps of recursive networks on a test puzzle; 0 for networks without recursion."""
+    checks: float | None
+    """Mean plans that the checker or the rules judged on a test puzzle before an edit was chosen."""
     env_steps: int
     """`env.step` calls made in training, warm-up included."""
     model_queries: int
@@ -48,18 +78,11 @@ class ResultRow:
     """Trainable parameters of the policy."""
     wall_s: float
     """Seconds spent training; evaluation is not counted."""
-    threads: int
     pool_sha256: str
     """Hash of the test pool."""
     solved_bits: str
     """Which test puzzles were solved: base64 of one bit a puzzle, in the pool's order."""
-    commit: str
-    dirty: bool
-    """Whether the code differed from the commit."""
-    cpu: str
-    versions: str
-    command: str
-    schema: str = "result/1"
+    schema: str = "result/2"
 
     @property
     def key(self) -> CellKey:
@@ -73,7 +96,7 @@ class ResultRow:
 
 
 @dataclass(frozen=True)
-class CurveRow:
+class CurveRow(Renamed):
     """One point of a learning curve, on part of the validation pool."""
 
     suite: str
@@ -89,7 +112,7 @@ class CurveRow:
     model_queries: int
     gradient_steps: int
     wall_s: float
-    schema: str = "curve/1"
+    schema: str = "curve/2"
 
     @property
     def key(self) -> tuple[str, str, int, int, int]:
@@ -98,19 +121,21 @@ class CurveRow:
 
 
 @dataclass(frozen=True)
-class ComputeRow:
-    """Success on a test pool within a budget of network calls a puzzle."""
+class ComputeRow(Renamed, Origin):
+    """Success on a test pool within a budget of test-time compute."""
 
     suite: str
     env_id: str
     guide: str
-    """What guided the search: a model file's name, or `UNIFORM`."""
+    """What guided the solver: a model file's name, or `UNIFORM`."""
     algo: str
     """The model's method; empty for `uniform`."""
     unroll: int | None
     """Inner steps of a recursive network, where they were not its own."""
+    solver: SolverKind | None
+    """None for the policy alone: one pass an edit."""
     budget: int
-    """Most network calls a puzzle; 0 = one greedy episode without search: one call an edit, and one a restart."""
+    """Most network calls of a search, attempts of `attempts`, 0 for the policy alone."""
     n: int
     solved: int
     success: float
@@ -118,40 +143,36 @@ class ComputeRow:
     """Mean over all puzzles."""
     network_calls_solved: float | None
     """Median over the solved ones; None where there is none, or where calls were counted for all together."""
+    inner_steps: float | None
+    """Mean over all puzzles; None where nobody counted them."""
+    checks: float | None
+    """Plans that the checker or the rules judged, the mean over all puzzles; None where nobody counted them."""
     edits: float
     """Mean over all puzzles; an unsolved one counts with its whole budget of edits."""
-    judged_per_call: float
-    """Plans that the rules judged in the search, a network call; over the whole run."""
     wall_s: float
-    """Seconds of the whole run, which gives the rows of all budgets."""
-    threads: int
+    """Seconds of the run that gave the row; rows of the first edition have those of all budgets together."""
     pool_sha256: str
     """Hash of the puzzles."""
     solved_bits: str
     """Which puzzles were solved: base64 of one bit a puzzle, in the pool's order."""
-    commit: str
-    dirty: bool
-    cpu: str
-    versions: str
-    command: str
     guesses: bool = False
     """Whether each call also guessed a whole plan, which the checker saw."""
-    schema: str = "compute/2"
+    schema: str = "compute/3"
 
     @property
-    def key(self) -> tuple[str, str, int | None, int, str]:
+    def key(self) -> tuple[str, str, int | None, str | None, int, str]:
         """What the row is the measurement of."""
-        return self.suite, self.guide, self.unroll, self.budget, self.pool_sha256
+        return self.suite, self.guide, self.unroll, self.solver, self.budget, self.pool_sha256
 
     @property
     def guided_by(self) -> str:
-        """What guided the search, in words."""
+        """What guided the solver, in words."""
         depth = "" if self.unroll is None else f", n = {self.unroll}"
-        return f"{self.guide}{depth}{', with guesses' if self.guesses and self.budget else ''}"
+        return f"{self.guide}{depth}{', with guesses' if self.guesses else ''}"
 
 
 @dataclass(frozen=True)
-class TuningRow:
+class TuningRow(Renamed, Origin):
     """One trial of a method's tuning, scored on the whole validation pool."""
 
     suite: str
@@ -175,15 +196,11 @@ class TuningRow:
     gradient_steps: int
     wall_s: float
     """Seconds spent training."""
-    threads: int
     pool_sha256: str
     """Hash of the validation pool."""
-    commit: str
-    dirty: bool
-    cpu: str
-    versions: str
-    command: str
-    schema: str = "tuning/1"
+    published_settings: str = ""
+    """The settings under the names that they had when the row was published; empty where these are today's."""
+    schema: str = "tuning/2"
 
     @property
     def key(self) -> tuple[str, str, int, int, int]:
@@ -211,7 +228,7 @@ class FailureRow:
 
 
 @dataclass(frozen=True)
-class SpeedRow:
+class SpeedRow(Renamed, Origin):
     """One throughput measurement."""
 
     name: str
@@ -221,13 +238,7 @@ class SpeedRow:
     highest: float
     unit: str
     repeats: int
-    threads: int
-    cpu: str
-    commit: str
-    dirty: bool
-    versions: str
-    command: str
-    schema: str = "speed/1"
+    schema: str = "speed/2"
 
     @property
     def key(self) -> str:

@@ -1,18 +1,20 @@
-"""One line a suite: UPI-TRM, the best of the other methods, and the reference lines."""
+"""Suites at a glance: our policy alone, our policy inside a solver, and the best of the other methods."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting import tables
 from benchmarks.reporting.summary import Summary, summarise
 
-OURS = "upi_trm"
-"""What the names of UPI-TRM's methods begin with."""
+HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9")
+"""Suites of the README."""
+HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
+"""Heads of the columns that describe a line, see `tables.COLUMNS`."""
 
 
 class Glance(NamedTuple):
@@ -20,74 +22,84 @@ class Glance(NamedTuple):
 
     suite: str
     steps: int
-    ours: Summary
-    """The best of UPI-TRM's methods."""
+    policy: Summary | None
+    """The best of our methods, its policy alone."""
+    solver: Summary | None
+    """The best solver with the same method's model."""
     others: list[Summary]
-    """The other trained methods, from best to worst."""
-    references: dict[str, Summary]
-    """Floors and ceilings by name, trained ones with this budget."""
+    """The other trained policies, from best to worst."""
 
 
-def table(rows: Iterable[ResultRow], page: str) -> str:
-    """The overview as a Markdown table; empty where UPI-TRM has no rows.
+def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES) -> str:
+    """The overview as a Markdown table; empty where our methods have no rows.
 
     Args:
         rows: published results.
-        page: address of the page that has a section for each suite.
+        page: folder of the suites' pages, seen from the page that shows the table.
+        suites: those to show.
     """
-    found = overview(rows)
-    linked = {"suite": lambda one: f"[{one.suite}]({page}#{one.suite})", **COLUMNS}
-    return tables.markdown_columns(linked, found) if found else ""
-
-
-def overview(rows: Iterable[ResultRow]) -> list[Glance]:
-    """The suites that UPI-TRM has rows of, in their order; of budgets with as many methods the largest."""
     lines = summarise(rows)
-    found = (_glance(name, [line for line in lines if line.suite == name]) for name in SUITES)
-    return [glance for glance in found if glance is not None]
+    found = [glance(name, [line for line in lines if line.suite == name]) for name in suites]
+    shown = [row for one in found if one is not None for row in _lines(one, page)]
+    return tables.markdown(_heads(), shown) if shown else ""
 
 
-def _glance(suite: str, lines: list[Summary]) -> Glance | None:
+def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
+    """Every line of a method's row, its solver lines included and variants left out; empty where there is none."""
+    lines = [line for line in summarise(rows) if named(line.algo).method == method]
+    ordered = sorted(lines, key=lambda line: (list(SUITES).index(line.suite), line.steps, named(line.algo).budget))
+    shown = [[f"[{line.suite}]({page}{line.suite}.md)", tables.count(line.steps), *_cells(line)] for line in ordered]
+    return tables.markdown(_heads()[:-1], shown) if shown else ""
+
+
+def glance(suite: str, lines: list[Summary]) -> Glance | None:
+    """A suite's overview; None where our methods have no rows. Of budgets with as many methods it takes the largest."""
     contestants = [line for line in lines if not line.is_reference]
-    budgets = {line.steps for line in contestants if line.algo.startswith(OURS)}
+    budgets = {line.steps for line in contestants if line.ours}
     if not budgets:
         return None
     steps = max(budgets, key=lambda steps: (sum(line.steps == steps for line in contestants), steps))
     here = [line for line in contestants if line.steps == steps]
+    best = next(line for line in here if line.ours)
+    trained = [line for line in here if named(line.algo).method == named(best.algo).method]
+    others = [line for line in here if not line.ours and not named(line.algo).solver]
     return Glance(
         suite,
         steps,
-        ours=next(line for line in here if line.algo.startswith(OURS)),
-        others=[line for line in here if not line.algo.startswith(OURS)],
-        references={line.algo: line for line in lines if line.is_reference and line.steps in (0, steps)},
+        policy=next((line for line in trained if not named(line.algo).solver), None),
+        solver=next((line for line in trained if named(line.algo).solver), None),
+        others=others,
     )
 
 
-def _named(line: Summary, plain: str = "") -> str:
-    """What a method solves, with its name where that is not the plain one."""
-    solved = tables.rate(line.success)
-    return solved if line.algo == plain else f"{line.algo}: {solved}"
+def _columns() -> list[tables.Column]:
+    by_head = {column.head: column for column in tables.COLUMNS}
+    return [by_head[head] for head in HEADS]
+
+
+def _heads() -> list[str]:
+    return ["suite", "env steps", "method", *(column.head for column in _columns()), "best other method"]
+
+
+def _lines(one: Glance, page: str) -> list[list[str]]:
+    """One row a line; what is true of the whole suite stands in the first only."""
+    shared = [f"[{one.suite}]({page}{one.suite}.md)", tables.count(one.steps)]
+    rows = [_cells(line) for line in (one.policy, one.solver) if line is not None]
+    if one.policy is None and one.solver is not None:
+        rows.insert(0, [named(one.solver.algo).method, "not measured", *[""] * (len(_columns()) - 1)])
+    ends = [_best_other(one), *[""] * (len(rows) - 1)]
+    return [[*(["", ""] if i else shared), *cells, end] for i, (cells, end) in enumerate(zip(rows, ends, strict=True))]
+
+
+def _cells(line: Summary) -> list[str]:
+    """Name of a line, and what the columns say of it."""
+    said = [tables.rate(line.success) if column.head == "success" else column.cell(line) for column in _columns()]
+    return [line.algo, *said]
 
 
 def _best_other(one: Glance) -> str:
-    """The first of them; where it solves nothing, how many there are that do not."""
+    """The best of them; where none solves anything, how many were run."""
     if not one.others:
-        return ""
+        return "none run"
     best = one.others[0]
-    return _named(best) if best.success.mean else f"none of {len(one.others)}: {tables.percent(0)}"
-
-
-def _reference(name: str, one: Glance) -> str:
-    line = one.references.get(name)
-    return "" if line is None else tables.percent(line.success.mean)
-
-
-COLUMNS: dict[str, Callable[[Glance], str]] = {
-    "env steps": lambda one: tables.count(one.steps),
-    "UPI-TRM": lambda one: _named(one.ours, OURS),
-    "best other method": _best_other,
-    **{name: partial(_reference, name) for name in ("checker_greedy", "stage0", "singles")},
-    "seeds": lambda one: str(one.ours.seeds),
-    "n": lambda one: str(one.ours.n),
-}
-"""Columns of the table after the suite's: head -> what it says of one."""
+    return f"{best.algo}: {tables.rate(best.success)}" if best.success.mean else f"none of {len(one.others)}: 0.0 %"

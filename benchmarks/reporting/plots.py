@@ -13,28 +13,11 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
+from baselines import METHODS, row_of
 from benchmarks.protocol.rows import UNIFORM, ComputeRow, CurveRow
-from benchmarks.protocol.stats import t_interval, wilson_interval
-from benchmarks.reporting.summary import Summary
-from benchmarks.running.runner import REFERENCE_METHODS
+from benchmarks.protocol.stats import Interval, t_interval, wilson_interval
+from benchmarks.reporting.summary import Summary, is_reference
 
-COLOURS = {
-    "upi_trm": "#0b6e4f",
-    "upi_trm-k_step": "#2f9e6e",
-    "upi_trm-exact": "#7cc9a3",
-    "upi_trm-certified": "#6a4c93",
-    "ppo": "#d1495b",
-    "a2c": "#edae49",
-    "dqn": "#30638e",
-    "maskable_ppo": "#8f2d56",
-    "maskable_ppo-consistent": "#c77da3",
-    "trm_ppo": "#e07a5f",
-    "trm_a2c": "#b08968",
-    "trm_dqn": "#5fa8d3",
-    "trm_maskable_ppo": "#4b1d3f",
-    "trm_maskable_ppo-consistent": "#e0a3c8",
-    "stage0": "#777777",
-}
 OTHERS = ("#1982c4", "#8ac926", "#ff595e", "#ffca3a")
 GREY = "#8a8f98"
 STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
@@ -73,7 +56,7 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     """
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     axes: Any = figure.add_subplot()
-    ordered = sorted(points, key=lambda p: (p.algo in REFERENCE_METHODS, p.algo, p.steps))
+    ordered = sorted(points, key=lambda p: (is_reference(p.algo), p.algo, p.steps))
     budgets = {algo: sorted({p.steps for p in points if p.algo == algo}) for algo in {p.algo for p in points}}
     flat: list[tuple[str, str]] = []
     for i, ((algo, steps), group) in enumerate(groupby(ordered, key=lambda p: (p.algo, p.steps))):
@@ -81,10 +64,10 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
         label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
         marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
         if any(mean for _, mean, _, _ in found):
-            _draw(axes, COLOURS.get(algo, OTHERS[i % len(OTHERS)]), algo in REFERENCE_METHODS, label, found, marker)
+            _draw(axes, _colour(algo, i), is_reference(algo), label, found, marker)
         elif found:
             # One on top of the other, they could not be told apart.
-            _draw(axes, GREY, algo in REFERENCE_METHODS, NO_ENTRY, found, marker)
+            _draw(axes, GREY, is_reference(algo), NO_ENTRY, found, marker)
             flat.append((algo, label))
     if flat:
         counts = Counter(algo for algo, _ in flat)
@@ -96,6 +79,13 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
         axes.axhline(100 * line.success.mean, color=GREY, linewidth=1.3, linestyle=style, label=label)
     _finish(axes, suite, points)
     return figure
+
+
+def _colour(algo: str, place: int) -> str:
+    """That of the method's row; variants, which share a row, and foreign methods are told apart by their place."""
+    row = row_of(algo)
+    plain = row is not None and row.colour and "@" not in algo
+    return row.colour if row is not None and plain else OTHERS[place % len(OTHERS)]
 
 
 def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker: str = MARKERS[0]) -> None:
@@ -139,23 +129,25 @@ def _style(axes: Any, quantity: str, title: str) -> None:
 
 
 def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
-    """Success on test puzzles against the budget of network calls, with Wilson bands; greedy play as a point.
+    """Success on test puzzles against network calls, with Wilson bands.
+
+    A search stands at the budget that it may use, the policy alone and attempts at what they made on average.
 
     Args:
         rows: of one suite and the same puzzles, at least one.
     """
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     axes: Any = figure.add_subplot()
-    budgets = sorted({row.budget for row in rows if row.budget})
-    colours = iter((COLOURS["upi_trm"], *OTHERS) * 9)
-    ordered = sorted(rows, key=lambda r: (r.guide == UNIFORM, r.guide, r.unroll or 0, r.budget))
+    budgets = sorted({row.budget for row in rows if row.solver == "search"})
+    colours = iter((METHODS["hindsight_trm"].colour, *OTHERS) * 9)
+    ordered = sorted(rows, key=lambda r: (r.guide == UNIFORM, r.guide, r.unroll or 0, r.solver or "", r.budget))
     for (guide, unroll), group in groupby(ordered, key=lambda r: (r.guide, r.unroll)):
         label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
         colour = GREY if guide == UNIFORM else next(colours)
         _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
     _style(
         axes,
-        "network calls a puzzle: at most (search), mean (greedy play)",
+        "network calls a puzzle: at most (search), mean (policy alone, attempts)",
         f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals",
     )
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
@@ -164,19 +156,25 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
 
 
 def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequence[ComputeRow]) -> None:
-    intervals = {row.budget: wilson_interval(row.solved, row.n) for row in rows}
-    searched: Curve = [(budget, i.mean, i.lo, i.hi) for budget, i in intervals.items() if budget]
+    """The searches of one guide as a curve, its policy alone and its attempts as points."""
+    intervals = [(row, wilson_interval(row.solved, row.n)) for row in rows]
+    searched: Curve = [(row.budget, i.mean, i.lo, i.hi) for row, i in intervals if row.solver == "search"]
     if searched:
         guesses = " with guesses" if any(row.guesses for row in rows) else ""
         _draw(axes, colour, dashed, f"{label}, search{guesses}", searched)
-    for row in rows:
-        if row.budget == 0:
-            # An episode has no budget of calls: it stands at what it made on average.
-            mean, lo, hi = (100 * value for value in intervals[0][:3])
+    named = {None: "policy alone", "attempts": "attempts"}
+    for solver, marker in ((None, "D"), ("attempts", "s")):
+        points = [(row.network_calls, i) for row, i in intervals if row.solver == solver]
+        if points:
+            mean = [100 * i.mean for _, i in points]
             # Rounding may put an end of the interval inside the estimate where that is 0 or 1.
-            error = [[max(0.0, mean - lo)], [max(0.0, hi - mean)]]
-            point = {"fmt": "D", "color": colour, "capsize": 3, "markersize": 6, "zorder": 4}
-            axes.errorbar([row.network_calls], [mean], error, label=f"{label}, greedy play", **point)
+            low, high = ([max(0.0, 100 * side) for side in sides] for sides in zip(*_sides(points), strict=True))
+            about = {"fmt": marker, "color": colour, "capsize": 3, "markersize": 6, "zorder": 4}
+            axes.errorbar([x for x, _ in points], mean, [low, high], label=f"{label}, {named[solver]}", **about)
+
+
+def _sides(points: Sequence[tuple[float, Interval]]) -> list[tuple[float, float]]:
+    return [(i.mean - i.lo, i.hi - i.mean) for _, i in points]
 
 
 def as_svg(figure: Figure) -> str:

@@ -1,7 +1,7 @@
-"""Tables of the README and of pages like it, from published rows and from the zoo's cards.
+"""Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
-A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`, a suite's
-name, `speed`, `zoo`, or `theory:NAME` for those of docs/theory.md.
+A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
+`headline` (a sentence), `method:ROW`, a suite's name, `zoo`, or `theory:NAME` for those of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -9,14 +9,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
-from benchmarks.protocol.rows import ResultRow, SpeedRow
+from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting import overview, tables
+from benchmarks.reporting.sentences import WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
-RESULTS = "docs/results.md"
-"""The page that has a section for each suite, seen from the README."""
+RESULTS = {"overview": "docs/results/", "overview:site": "results/"}
+"""Where the suites' pages are, seen from the README and from the site's first page."""
 BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """The README and all pages under docs/ that have a marked table."""
+    found = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [path for path in found if BLOCK.search(path.read_text(encoding="utf-8"))]
 
 
 def fill(text: str, folder: Path = PUBLISHED) -> str:
@@ -40,18 +48,19 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     Raises:
         ValueError: there are no published rows for it.
     """
-    if name == "speed":
-        measured = published(SpeedRow, folder)
-        content = tables.markdown_columns(tables.SPEED_COLUMNS, measured) if measured else ""
-    elif name == "zoo":
+    if name == "zoo":
         content = _zoo()
     elif name.startswith("theory:"):
         # Loads torch.
         from benchmarks.studies import theory_tables
 
         content = theory_tables.table(name, folder / "theory")
-    elif name == "overview":
-        content = overview.table(published(ResultRow, folder), RESULTS)
+    elif name in RESULTS:
+        content = overview.table(published(ResultRow, folder), RESULTS[name], overview.HEADLINES)
+    elif name.startswith("method:"):
+        content = overview.of_method(published(ResultRow, folder), name.partition(":")[2], "../results/")
+    elif name == "headline":
+        content = sentences(WORDS, Numbers(published(ResultRow, folder)), only=name)[name]
     else:
         rows = [row for row in published(ResultRow, folder) if row.suite == name]
         content = tables.markdown_summaries(summarise(rows)) if rows else ""
@@ -64,4 +73,4 @@ def _zoo() -> str:
     # Loads torch, which the other tables do not need.
     from trm_agents import zoo
 
-    return tables.markdown_columns(tables.CARD_COLUMNS, [zoo.card(name) for name in zoo.names()])
+    return tables.markdown_columns(tables.CARD_COLUMNS, tables.measured(map(zoo.card, zoo.names())))

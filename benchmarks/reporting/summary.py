@@ -10,11 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines import Method, row_of
 from benchmarks.protocol.rows import CurveRow, Kind, ResultRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
-from benchmarks.running.runner import REFERENCE_METHODS
-
-LINE_ORDER = ("random", "random_consistent", "checker_greedy", "stage0", "singles", "solver")
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,10 @@ class Summary:
     sampled: Interval | None
     """Success with sampled actions; None where the agent has no such mode or there is one seed."""
     edits: float
+    network_calls: float | None
+    """Passes of the network on a puzzle; None where a row does not say, here and in the next two."""
+    inner_steps: float | None
+    checks: float | None
     env_steps: float
     model_queries: float
     gradient_steps: float
@@ -42,7 +44,31 @@ class Summary:
     @property
     def is_reference(self) -> bool:
         """Whether it is a floor or ceiling, not a contestant."""
-        return self.kind == "line" or self.algo in REFERENCE_METHODS
+        return self.kind == "line" or is_reference(self.algo)
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is one of the project's own methods, its references included."""
+        row = row_of(self.algo)
+        return isinstance(row, Method) and row.family != "baseline"
+
+    @property
+    def learns_values(self) -> bool:
+        """Whether it is a row of the published method as it is: what it learns beside is a value."""
+        row = row_of(self.algo)
+        return isinstance(row, Method) and row.family == "upi" and row.name == self.algo and not self.is_reference
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether it is a reference that tables show the best contestant's difference to."""
+        row = row_of(self.algo)
+        return row is not None and row.compared
+
+    @property
+    def knows(self) -> str:
+        """What the method is given beside observations and rewards, in words; empty for a foreign one."""
+        row = row_of(self.algo)
+        return "" if row is None else ", ".join(row.knows) or "nothing"
 
     def as_json(self) -> dict[str, Any]:
         """One flat object; costs are means over seeds."""
@@ -50,6 +76,12 @@ class Summary:
         interval, sampled = flat.pop("success"), flat.pop("sampled")
         flat |= {"mean": interval[0], "lo": interval[1], "hi": interval[2], "interval": interval[4]}
         return flat | {"mean_sampled": None if sampled is None else sampled[0]}
+
+
+def is_reference(algo: str) -> bool:
+    """Whether a trained method is a floor, by its row."""
+    row = row_of(algo)
+    return row is not None and row.role == "reference"
 
 
 def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
@@ -66,7 +98,8 @@ def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
 
 
 def _place(line: Summary) -> tuple[str, bool, int, float, float, str, int]:
-    order = LINE_ORDER.index(line.algo) if line.is_reference and line.algo in LINE_ORDER else 0
+    row = row_of(line.algo)
+    order = row.order if line.is_reference and row is not None else 0
     sampled = line.sampled.mean if line.sampled else 0.0
     return line.suite, line.is_reference, order, -line.success.mean, -sampled, line.algo, line.steps
 
@@ -91,6 +124,9 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         success=success_interval([row.solved for row in rows], first.n),
         sampled=t_interval(sampled).within(0.0, 1.0) if len(sampled) == len(rows) > 1 else None,
         edits=_mean([row.edits for row in rows]),
+        network_calls=_counted([row.network_calls for row in rows]),
+        inner_steps=_counted([row.inner_steps for row in rows]),
+        checks=_counted([row.checks for row in rows]),
         env_steps=_mean([row.env_steps for row in rows]),
         model_queries=_mean([row.model_queries for row in rows]),
         gradient_steps=_mean([row.gradient_steps for row in rows]),
@@ -101,6 +137,12 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+def _counted(values: Sequence[float | None]) -> float | None:
+    """The mean, where every row has a value."""
+    known = [value for value in values if value is not None]
+    return _mean(known) if len(known) == len(values) else None
 
 
 def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.bool_]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from rich.box import SIMPLE_HEAD
@@ -11,13 +11,12 @@ from rich.text import Text
 
 from benchmarks.protocol.rows import ComputeRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
+from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import Lasting, Summary
 
 if TYPE_CHECKING:
     from benchmarks.reporting.ablations import Ablation
-    from benchmarks.reporting.targets import Verdict
-    from benchmarks.running.tuning import Trial
-    from trm_agents.zoo import Card
+    from trm_agents.zoo import Card, Score
 
 
 T = TypeVar("T")
@@ -59,6 +58,11 @@ def count(value: float) -> str:
     return f"{value / 1e3:.1f}k" if value < 1e6 else f"{value / 1e6:.2f}M"
 
 
+def _counted(value: float | None) -> str:
+    """A number of test-time compute; empty where nobody counted."""
+    return "" if value is None else f"{value:.1f}" if value < 100 else count(value)
+
+
 def _seconds(value: float) -> str:
     return "" if value == 0 else f"{value:.0f} s" if value >= 10 else f"{value:.1f} s"
 
@@ -67,7 +71,8 @@ COLUMNS = (
     Column("method", "Name in the registry; reference lines (floors, ceilings) come last.", lambda s: s.algo),
     Column(
         "success",
-        "Test puzzles solved by the final checkpoint: each exactly once, greedy actions. Mean over training seeds.",
+        "Test puzzles solved by the final checkpoint: each exactly once, by greedy actions, one pass an edit, or by "
+        "the solver that the name ends in. Mean over training seeds.",
         lambda s: percent(s.success.mean),
     ),
     Column(
@@ -86,6 +91,24 @@ COLUMNS = (
     Column("legal actions", "givens: only givens locked. consistent: also break no rule.", lambda s: s.legal_actions),
     Column("edits", "Mean edits spent on a puzzle; an unsolved one spends all.", lambda s: f"{s.edits:.1f}"),
     Column(
+        "network calls",
+        "Test-time compute: mean network passes on a puzzle; empty where nobody counted, here and in the next two.",
+        lambda s: _counted(s.network_calls),
+    ),
+    Column("inner steps", "Mean inner steps of recursive networks on a puzzle.", lambda s: _counted(s.inner_steps)),
+    Column(
+        "checks",
+        "Mean plans on a puzzle that the checker or the rules judged before an edit was chosen.",
+        lambda s: _counted(s.checks),
+    ),
+    Column(
+        "knows",
+        "What the method is given beside observations and rewards: masks of legal actions, the groups of the "
+        "constraint graph, the model (successors of any state), the checker (scores of any plan), how such puzzles are "
+        "solved.",
+        lambda s: s.knows,
+    ),
+    Column(
         "env steps",
         "Calls of env.step to train, the unit of cost; the last rollout is finished.",
         lambda s: count(s.env_steps),
@@ -97,33 +120,51 @@ COLUMNS = (
 )
 
 
-CARD_COLUMNS: dict[str, Callable[[Card], str]] = {
-    "agent": lambda card: card.name,
-    "suite": lambda card: card.suite,
-    "success": lambda card: percent(card.success),
-    "95% interval": lambda card: span(Interval(card.success, *card.interval, card.n, "wilson")),
-    "n": lambda card: str(card.n),
-    "edits": lambda card: f"{card.edits:.1f}",
-    "parameters": lambda card: count(card.parameters),
-    "env steps": lambda card: count(card.env_steps),
-    "seed": lambda card: str(card.seed),
-    "trained by": lambda card: card.trained_commit[:7],
+class Measured(NamedTuple):
+    """One line of an agent's card."""
+
+    card: Card
+    score: Score
+
+
+def measured(cards: Iterable[Card]) -> list[Measured]:
+    """The policy of every agent, followed by its solver where it was measured with one."""
+    return [Measured(card, score) for card in cards for score in (card.policy, card.solver) if score is not None]
+
+
+CARD_COLUMNS: dict[str, Callable[[Measured], str]] = {
+    "agent": lambda one: one.card.name,
+    "line": lambda one: one.score.line,
+    "suite": lambda one: one.card.suite,
+    "success": lambda one: percent(one.score.success),
+    "95% interval": lambda one: span(Interval(one.score.success, *one.score.interval, one.card.n, "wilson")),
+    "n": lambda one: str(one.card.n),
+    "network calls": lambda one: _counted(one.score.network_calls),
+    "inner steps": lambda one: _counted(one.score.inner_steps),
+    "checks": lambda one: _counted(one.score.checks),
+    "edits": lambda one: f"{one.score.edits:.1f}",
+    "parameters": lambda one: count(one.card.parameters),
+    "env steps": lambda one: count(one.card.env_steps),
+    "seed": lambda one: str(one.card.seed),
+    "trained by": lambda one: one.card.trained_commit[:7],
 }
-"""Columns of a table of the zoo's agents: head -> what it says of a card."""
+"""Columns of a table of the zoo's agents: head -> what it says of one line of a card."""
 
 COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
     "guide": lambda row: row.guided_by,
-    "calls at most": lambda row: str(row.budget) if row.budget else "greedy",
+    "solver": lambda row: "policy" if row.solver is None else f"{row.solver}={row.budget}",
     "solved": lambda row: percent(row.success),
     "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),
     "mean calls": lambda row: f"{row.network_calls:.1f}",
     "median when solved": lambda row: "" if row.network_calls_solved is None else f"{row.network_calls_solved:g}",
+    "inner steps": lambda row: _counted(row.inner_steps),
+    "checks": lambda row: _counted(row.checks),
     "edits": lambda row: f"{row.edits:.1f}",
 }
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
 
 ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
-    "variant": lambda one: one.label,
+    "variant": lambda one: one.variant.algo,
     "suite": lambda one: one.variant.suite,
     "budget": lambda one: count(one.variant.steps),
     "success": lambda one: percent(one.variant.success.mean),
@@ -157,36 +198,29 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
 }
 """Columns of the table of tuning trials: head -> what it says of one."""
 
-TARGET_COLUMNS: dict[str, Callable[[Verdict], str]] = {
-    "method": lambda one: one.target.algo,
-    "suite": lambda one: one.target.suite,
-    "play": lambda one: one.target.what,
-    "env steps": lambda one: f"{one.target.steps:,}",
-    "target": lambda one: percent(one.target.success),
-    "measured": lambda one: "" if one.measured is None else rate(one.measured.success),
-    "by": lambda one: "" if one.measured is None else f"{one.measured.by} at {count(one.measured.steps)}",
-    "verdict": lambda one: one.status,
-}
-"""Columns of the table of targets: head -> what it says of a verdict."""
-
-TERMINAL = ("method", "success", "95% interval", "seeds", "n", "env steps", "model queries", "train time")
+TERMINAL = ("method", "success", "95% interval", "seeds", "network calls", "checks", "env steps")
 """Heads of the columns that a terminal shows."""
 
 
 def terminal(title: str, lines: Sequence[Summary]) -> Table:
-    """Summaries of one suite as a rich table, as narrow as it can be: the report has all columns."""
+    """Summaries of one suite as a rich table: the report has all columns."""
     columns = [column for column in COLUMNS if column.head in TERMINAL]
-    title = f"{title}, {_levels(lines)}"
-    # Narrow on purpose: a folded number is hard to read.
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.show_edge = table.pad_edge = False
-    table.padding = (0, 0)
-    for column in columns:
-        justify: Literal["left", "right"] = "left" if column is columns[0] else "right"
-        table.add_column(column.head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
+    puzzles = " and ".join(str(n) for n in sorted({line.n for line in lines}))
+    table = narrow(f"{title}, {puzzles} test puzzles, {_levels(lines)}", [column.head for column in columns])
     for i, line in enumerate(lines):
         last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
         table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
+    return table
+
+
+def narrow(title: str, heads: Sequence[str]) -> Table:
+    """An empty table, as narrow as it can be: a folded number is hard to read."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table.show_edge = table.pad_edge = False
+    table.padding = (0, 0)
+    for head in heads:
+        justify: Literal["left", "right"] = "left" if head == heads[0] else "right"
+        table.add_column(head.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
     return table
 
 

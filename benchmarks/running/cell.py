@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baselines import Agent
+from baselines import Method
 from benchmarks.protocol import records, stats
-from benchmarks.protocol.evaluation import Contestants, Result, evaluate
+from benchmarks.protocol.evaluation import Contestants, Result, evaluate, solve
 from benchmarks.protocol.folder import CURVE_POINTS, Cell, Folder
+from benchmarks.protocol.names import named
 from benchmarks.protocol.provenance import pool_hash, provenance
 from benchmarks.protocol.rows import ResultRow, pack_bits
 from benchmarks.protocol.suites import Pool, Suite, pool, suite
@@ -45,12 +47,13 @@ def run_cell(
     row = suite(cell.suite)
     if cell.kind == "line":
         test = pool(row.env_id, row.env_kwargs, "test")
-        agent = contestants.line(cell.algo, test.mdp, np.random.default_rng(cell.seed))
+        agent = contestants.LINES[cell.algo].agent(test.mdp, np.random.default_rng(cell.seed))
         greedy, sampled, cost = evaluate(agent, *test), None, NOTHING
     else:
-        row = row._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(row.env_kwargs))
+        method = contestants.METHODS[cell.trained.algo]
+        row = row._replace(env_kwargs=method.env_kwargs_for(row.env_kwargs))
         test = pool(row.env_id, row.env_kwargs, "test")
-        greedy, sampled, cost = _trained(cell, row, folder, contestants, threads, points, test)
+        greedy, sampled, cost = _trained(cell, row, folder, method, threads, points, test)
     _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
     result = _row(cell, row, test, greedy, sampled, cost, threads, command)
     records.append(folder.rows_file, result)
@@ -58,23 +61,27 @@ def run_cell(
 
 
 def _trained(
-    cell: Cell, row: Suite, folder: Folder, contestants: Contestants, threads: int, points: int, test: Pool
-) -> tuple[Result, Result, Cost]:
-    """Outcomes of the final checkpoint, greedy and sampled, and what it has cost."""
+    cell: Cell, row: Suite, folder: Folder, method: Method, threads: int, points: int, test: Pool
+) -> tuple[Result, Result | None, Cost]:
+    """Outcomes of the final checkpoint, greedy and sampled, and what it has cost; a solver has no samples."""
     # Reference lines do not need it.
     import torch
 
     torch.set_num_threads(threads)
-    path = _model(cell, row, folder, contestants, points)
+    path = _model(cell.trained, row, folder, method, points)
     label = models.label_of(path)
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.
-    model = contestants.load(cell.algo, str(path), label.env_id, label.env_kwargs)
-    agent = _agent(cell, row, contestants, test, model)
+    model = _at_home(row, method, method.load(str(path), label.env_id, label.env_kwargs))
+    name = named(cell.algo)
+    if name.solver is not None:
+        solver = method.solver(model, test.mdp, row.env_id, name.solver, name.budget)
+        return solve(solver, *test), None, label.cost
+    agent = method.agent(model, test.mdp, np.random.default_rng(cell.seed))
     return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
 
 
-def _model(cell: Cell, row: Suite, folder: Folder, contestants: Contestants, points: int) -> Path:
+def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) -> Path:
     """The final model of a cell on its suite; trained now, unless it is there.
 
     Raises:
@@ -84,8 +91,8 @@ def _model(cell: Cell, row: Suite, folder: Folder, contestants: Contestants, poi
     from benchmarks.running.training import train
 
     def of_method(name: str) -> Suite:
-        named = suite(name)
-        return named._replace(env_kwargs=contestants.METHODS[cell.algo].env_kwargs_for(named.env_kwargs))
+        found = suite(name)
+        return found._replace(env_kwargs=method.env_kwargs_for(found.env_kwargs))
 
     home = row if row.trained_on is None else of_method(row.trained_on)
     # A suite that this one's methods train on may have trained the same cell.
@@ -98,22 +105,21 @@ def _model(cell: Cell, row: Suite, folder: Folder, contestants: Contestants, poi
         name, steps = row.begun_on
         if cell.steps <= steps:
             raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
-        begun = _model(cell._replace(suite=name, steps=steps), of_method(name), folder, contestants, points)
+        begun = _model(cell._replace(suite=name, steps=steps), of_method(name), folder, method, points)
     validation = pool(row.env_id, row.env_kwargs, "validation")
     puzzles = spread(validation.instances, VALIDATION_PUZZLES)
 
     def measure(model: BaseAlgorithm) -> Result:
-        return evaluate(_agent(cell, row, contestants, validation, model), validation.mdp, puzzles)
+        agent = method.agent(_at_home(row, method, model), validation.mdp, np.random.default_rng(cell.seed))
+        return evaluate(agent, validation.mdp, puzzles)
 
-    train(cell, home, paths[0].parent, contestants, measure, points, begun)
+    train(cell, home, paths[0].parent, method, measure, points, begun)
     return paths[0]
 
 
-def _agent(cell: Cell, row: Suite, contestants: Contestants, puzzles: Pool, model: BaseAlgorithm) -> Agent:
-    """The agent of a model of a cell, carried over where its suite has it trained elsewhere."""
-    if row.trained_on is not None:
-        model = contestants.carry_over(cell.algo, model, row.env_id, row.env_kwargs)
-    return contestants.agent_of(cell.algo, model, puzzles.mdp, np.random.default_rng(cell.seed))
+def _at_home(row: Suite, method: Method, model: BaseAlgorithm) -> BaseAlgorithm:
+    """The model of a cell, carried over where its suite has it trained elsewhere."""
+    return model if row.trained_on is None else method.carry_over(model, row.env_id, row.env_kwargs)
 
 
 def spread(instances: Grids, count: int) -> Grids:
@@ -132,7 +138,6 @@ def _row(
     threads: int,
     command: str,
 ) -> ResultRow:
-    origin = provenance()
     return ResultRow(
         suite=cell.suite,
         env_id=row.env_id,
@@ -146,26 +151,24 @@ def _row(
         success=greedy.success,
         success_sampled=None if sampled is None else sampled.success,
         edits=greedy.mean_edits,
+        **greedy.mean_compute._asdict(),
         env_steps=cost.env_steps,
         model_queries=cost.model_queries,
         gradient_steps=cost.gradient_steps,
         parameters=cost.parameters,
         wall_s=cost.wall_s,
-        threads=threads,
         pool_sha256=pool_hash(test.instances),
         solved_bits=pack_bits(greedy.solved),
-        commit=origin.commit,
-        dirty=origin.dirty,
-        cpu=origin.cpu,
-        versions=origin.versions,
+        threads=threads,
         command=command,
+        **provenance()._asdict(),
     )
 
 
 def _save_outcomes(path: Path, greedy: Result, sampled: Result | None) -> None:
     """What became of each test puzzle, for a closer look than the row's bits."""
     out = io.BytesIO()
-    arrays = {"solved": greedy.solved, "edits": greedy.edits, "returns": greedy.returns}
+    arrays = {field.name: getattr(greedy, field.name) for field in fields(greedy)}
     if sampled is not None:
         arrays |= {"solved_sampled": sampled.solved, "edits_sampled": sampled.edits}
     np.savez_compressed(out, allow_pickle=False, **arrays)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines import Method, gradient_steps, model_queries, parameters
+from baselines.method import ROW_NAME
 from benchmarks.protocol.evaluation import Contestants
 
 if TYPE_CHECKING:
@@ -18,19 +20,6 @@ if TYPE_CHECKING:
 MEMBER = "benchmark.json"
 ZOO = "zoo:"
 """What a model's name starts with where it stands for a shipped agent."""
-
-SIGNATURES = (
-    ("maskable_ppo", ("sb3_contrib.common.maskable",), ()),
-    ("upi_trm", ("trm_agents.",), ()),
-    ("trm_maskable_ppo", ("baselines.maskable_backbone",), ()),
-    ("trm_dqn", ("baselines.backbone",), ("exploration_fraction",)),
-    ("trm_ppo", ("baselines.backbone",), ("clip_range",)),
-    ("trm_a2c", ("baselines.backbone",), ("gae_lambda",)),
-    ("dqn", (), ("exploration_fraction",)),
-    ("ppo", (), ("clip_range",)),
-    ("a2c", (), ("gae_lambda",)),
-)
-"""Row name, what the policy class's module starts with, constructor keywords that the file must hold; first match."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +33,9 @@ class Cost:
     wall_s: float
 
     @classmethod
-    def of(cls, model: BaseAlgorithm, contestants: Contestants, wall_s: float) -> Cost:
+    def of(cls, model: BaseAlgorithm, wall_s: float) -> Cost:
         """The counters of a model."""
-        queries, updates = contestants.model_queries(model), contestants.gradient_steps(model)
-        return cls(model.num_timesteps, queries, updates, contestants.parameters(model), wall_s)
+        return cls(model.num_timesteps, model_queries(model), gradient_steps(model), parameters(model), wall_s)
 
 
 @dataclass(frozen=True)
@@ -107,33 +95,32 @@ def label_of(path: Path) -> Label | None:
     return Label(**values, cost=None if cost is None else Cost(**cost))
 
 
-def detect_algo(path: Path) -> str:
-    """Which row of `METHODS` a model file without a label belongs to, told from what SB3 saved in it.
+def row_of_file(path: Path) -> str:
+    """Which row of `METHODS` a model file without a label says that it belongs to.
 
     Raises:
-        ValueError: the file is no SB3 zip, or of an algorithm that is not known here.
+        ValueError: the file is no SB3 zip, or says nothing of its row.
     """
     data = _members(path, "data").get("data")
     if data is None:
         raise ValueError(f"{path} is not a saved model: it has no member 'data'")
-    module = str(data.get("policy_class", {}).get("__module__", ""))
-    for algo, modules, keywords in SIGNATURES:
-        if (not modules or module.startswith(modules)) and all(key in data for key in keywords):
-            return algo
-    raise ValueError(f"cannot tell which algorithm {path} belongs to (policy from {module!r}): name it with --algo")
+    if ROW_NAME not in data:
+        raise ValueError(f"{path} does not say which method it is of: name it with --algo")
+    return str(data[ROW_NAME])
 
 
-def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[str, dict[str, Any]]:
+def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[Method, dict[str, Any]]:
     """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
 
     Raises:
         ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
     """
     label = label_of(path)
-    name = algo or (label.algo if label is not None else detect_algo(path))
+    name = algo or (label.algo if label is not None else row_of_file(path))
     if name not in contestants.METHODS:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
-    return name, contestants.METHODS[name].env_kwargs_for({} if label is None else label.env_kwargs)
+    row = contestants.METHODS[name]
+    return row, row.env_kwargs_for({} if label is None else label.env_kwargs)
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:

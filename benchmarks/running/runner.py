@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,22 +23,19 @@ from rich.progress import (
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import FailureRow
 from benchmarks.protocol.suites import suite
 from benchmarks.running.cell import describe
 from benchmarks.running.launcher import Launcher, Process
 
-REFERENCE_METHODS = ("stage0",)
-"""Trained rows that are reference lines all the same: always beside the others, with their seeds and steps."""
-LINES_DRAWN_ONCE = ("singles", "solver")
-"""Reference lines without chance: one seed says it all."""
-LINE_COST = 500
-"""What a reference line counts for in the overall progress, in environment steps."""
+SCORED = 500
+"""What a cell without training of its own counts for in the overall progress, in environment steps."""
 LOG_TAIL = 60
 POLL_S = 0.2
 
 Job = tuple[Cell, ...]
-"""Cells that one process runs: one that trains, or all seeds of a reference line."""
+"""Cells that one process runs: those that score one model, or all seeds of a reference line."""
 
 
 class Running(NamedTuple):
@@ -65,35 +61,49 @@ def plan(
         contestants: methods and reference lines.
         suites: names in `SUITES`.
         algos: names in `METHODS`, variants (`upi_trm@unroll=2`) included; names in `LINES` are welcome, they are added
-            anyway.
+            anyway. A solver line (`hindsight_trm+attempts=127`) scores the model of its method.
         seeds: training seeds.
         steps: environment steps a cell; None for each suite's default.
         stage0: add the trained reference line where it is not asked for.
 
     Raises:
-        ValueError: a name or a setting is unknown, or steps is not positive.
+        ValueError: a name or a setting is unknown, a method has no solvers, or steps is not positive.
     """
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    if unknown := [name for name in algos if name not in contestants.METHODS and name not in contestants.LINES]:
-        raise ValueError(f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}")
-    wanted = (*algos, *REFERENCE_METHODS) if stage0 else algos
-    trained = {name: contestants.METHODS[name] for name in wanted if name in contestants.METHODS}
+    references = [row.name for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
+    trained = dict.fromkeys(name for name in (*algos, *references) if name not in contestants.LINES)
+    _check(contestants, trained)
     cells = []
     for name in suites:
         row = suite(name)
         for line in (line for line in contestants.LINES.values() if line.supports(row.env_id)):
-            drawn = sorted(seeds)[:1] if line.name in LINES_DRAWN_ONCE else seeds
+            drawn = sorted(seeds)[:1] if line.drawn_once else seeds
             cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]
         budget = row.steps if steps is None else steps
         cells += [Cell(name, algo, seed, budget) for algo in trained for seed in seeds]
     return cells
 
 
+def _check(contestants: Contestants, algos: Iterable[str]) -> None:
+    """Raise what is wrong with a name before anything is run."""
+    names = {algo: named(algo) for algo in algos}
+    if unknown := [algo for algo, name in names.items() if name.method not in contestants.METHODS]:
+        raise ValueError(
+            f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}, with settings as in "
+            "ROW@SETTING=VALUE and with a solver as in ROW+attempts=127 or ROW+search=100"
+        )
+    for algo, name in names.items():
+        if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
+            raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
+
+
 def jobs(cells: Iterable[Cell]) -> list[Job]:
-    """Cells by process."""
-    grouped = groupby(cells, key=lambda cell: (cell.suite, cell.algo, None if cell.kind == "line" else cell.seed))
-    return [tuple(group) for _, group in grouped]
+    """Cells by process, in the order of each one's first cell."""
+    found: dict[Cell, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell._replace(seed=0) if cell.kind == "line" else cell.trained, []).append(cell)
+    return [tuple(group) for group in found.values()]
 
 
 class Runner:
@@ -135,7 +145,7 @@ class Runner:
         waiting = jobs(cell for cell in cells if cell.key not in done)
         failed = 0
         with self._progress() as progress:
-            total = sum(_cost(cell) for job in waiting for cell in job)
+            total = sum(map(_cost, waiting))
             overall = progress.add_task("[bold]all cells", total=total, visible=bool(waiting))
             try:
                 while waiting or self._running:
@@ -151,11 +161,13 @@ class Runner:
 
     def _start(self, job: Job, progress: Progress) -> None:
         first = job[0]
-        seeds = ",".join(str(cell.seed) for cell in job)
-        words = ["--out", str(self.folder.root), "--suite", first.suite, "--algo", first.algo, "--kind", first.kind]
+        seeds, algos = (
+            ",".join(dict.fromkeys(values)) for values in zip(*((str(c.seed), c.algo) for c in job), strict=True)
+        )
+        words = ["--out", str(self.folder.root), "--suite", first.suite, "--algos", algos, "--kind", first.kind]
         words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
-        task = progress.add_task(f"{first.suite} {first.algo} seed {seeds}", total=sum(map(_cost, job)))
-        (self.folder.of_cell(first) / "progress.txt").unlink(missing_ok=True)
+        task = progress.add_task(f"{first.suite} {algos} seed {seeds}", total=_cost(job))
+        (self.folder.of_cell(first.trained) / "progress.txt").unlink(missing_ok=True)
         process = self.launcher.start(["cell", *words], self._log(job))
         self._running[job] = Running(process, task)
 
@@ -165,14 +177,14 @@ class Runner:
         for job, (process, task) in list(self._running.items()):
             code = process.poll()
             if code is None:
-                made = sum(self.folder.progress(cell) for cell in job)
+                made = sum(self.folder.progress(cell) for cell in dict.fromkeys(cell.trained for cell in job))
                 progress.update(task, completed=made)
                 under_way += made
             else:
                 del self._running[job]
                 progress.remove_task(task)
                 failed += self._ended(job, code)
-        left = sum(_cost(cell) for job in (*waiting, *self._running) for cell in job)
+        left = sum(map(_cost, (*waiting, *self._running)))
         progress.update(overall, completed=total - left + under_way)
         return failed
 
@@ -198,8 +210,10 @@ class Runner:
         return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console)
 
 
-def _cost(cell: Cell) -> int:
-    return cell.steps or LINE_COST
+def _cost(job: Job) -> int:
+    """Environment steps of the model that its cells share; other cells are scored only."""
+    first, *others = job
+    return (first.steps or SCORED) + SCORED * len(others)
 
 
 def _tail(log: Path) -> str:

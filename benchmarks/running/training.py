@@ -11,8 +11,9 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
+from baselines import Method
 from benchmarks.protocol import records
-from benchmarks.protocol.evaluation import Contestants, Result
+from benchmarks.protocol.evaluation import Result
 from benchmarks.protocol.folder import CURVE_POINTS, Cell
 from benchmarks.protocol.rows import CurveRow
 from benchmarks.protocol.suites import Suite
@@ -131,7 +132,7 @@ class Told(BaseCallback):
 
 
 def start_or_resume(
-    cell: Cell, suite: Suite, folder: Path, contestants: Contestants, begun: Path | None = None
+    cell: Cell, suite: Suite, folder: Path, method: Method, begun: Path | None = None
 ) -> tuple[BaseAlgorithm, float]:
     """The model to train, and seconds that it has been trained already, on `begun` included.
 
@@ -139,11 +140,11 @@ def start_or_resume(
     generators nor buffers, so their cells start again.
     """
     checkpoint = folder / "checkpoint.zip"
-    if checkpoint.exists() and contestants.METHODS[cell.algo].resumes_exactly:
+    if checkpoint.exists() and method.resumes_exactly:
         label = models.label_of(checkpoint)
         if label is None or label.cost is None:
             raise ValueError(f"{checkpoint.name} of {cell} says nothing of its cost: delete it to start the cell again")
-        model = contestants.load(cell.algo, str(checkpoint), suite.env_id, suite.env_kwargs)
+        model = method.load(str(checkpoint), suite.env_id, suite.env_kwargs)
         # Points measured after the checkpoint belong to steps that are made again.
         points = [row for row in records.read(folder / "curve.jsonl", CurveRow) if row.env_steps <= model.num_timesteps]
         (folder / "curve.jsonl").unlink(missing_ok=True)
@@ -152,11 +153,11 @@ def start_or_resume(
         return model, label.cost.wall_s
     (folder / "curve.jsonl").unlink(missing_ok=True)
     if begun is None:
-        return contestants.make(cell.algo, suite.env_id, suite.env_kwargs, cell.seed), 0.0
+        return method.make(suite.env_id, suite.env_kwargs, cell.seed), 0.0
     label = models.label_of(begun)
     assert label is not None and label.cost is not None
-    first = contestants.load(cell.algo, str(begun), label.env_id, label.env_kwargs)
-    model = contestants.carry_over(cell.algo, first, suite.env_id, suite.env_kwargs, cell.seed)
+    first = method.load(str(begun), label.env_id, label.env_kwargs)
+    model = method.carry_over(first, suite.env_id, suite.env_kwargs, cell.seed)
     return model, label.cost.wall_s
 
 
@@ -164,7 +165,7 @@ def train(
     cell: Cell,
     suite: Suite,
     folder: Path,
-    contestants: Contestants,
+    method: Method,
     measure: Callable[[BaseAlgorithm], Result],
     points: int = CURVE_POINTS,
     begun: Path | None = None,
@@ -175,22 +176,20 @@ def train(
         cell: what to train.
         suite: what it is trained on.
         folder: where the cell's files go.
-        contestants: methods.
+        method: the row of the cell.
         measure: scores the model on validation puzzles.
         points: measurements of its learning curve.
         begun: a model of the method that was trained elsewhere, to go on with; None: a new one.
     """
-    model, wall_s = start_or_resume(cell, suite, folder, contestants, begun)
+    model, wall_s = start_or_resume(cell, suite, folder, method, begun)
 
     def cost(seconds: float) -> Cost:
-        return Cost.of(model, contestants, seconds)
+        return Cost.of(model, seconds)
 
     def save(name: str, seconds: float) -> None:
         models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
 
-    checkpoint = (
-        (lambda seconds: save("checkpoint.zip", seconds)) if contestants.METHODS[cell.algo].resumes_exactly else None
-    )
+    checkpoint = (lambda seconds: save("checkpoint.zip", seconds)) if method.resumes_exactly else None
     callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:

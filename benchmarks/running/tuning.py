@@ -11,8 +11,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,34 +40,6 @@ def objective(row: TuningRow) -> float:
     The last plan's score would not do: an agent that edits nothing has a higher one than most that try and go wrong.
     """
     return row.solved + 1.0 / (1.0 + math.exp(-row.score))
-
-
-def best(rows: Sequence[TuningRow]) -> TuningRow:
-    """The trial whose settings are used: most puzzles solved, then the highest score, then the earliest."""
-    return max(rows, key=lambda row: (row.solved, row.score, -row.trial))
-
-
-class Trial(NamedTuple):
-    """A trial beside the others of its method."""
-
-    row: TuningRow
-    changes: Settings
-    """Settings in which it differs from trial 0."""
-    used: bool
-    """Whether its settings are the ones that the method is run with."""
-
-
-def trials(rows: Sequence[TuningRow]) -> list[Trial]:
-    """All trials, method by method, each method's in order; trial 0 of each must be among them."""
-    found = []
-    for _, group in groupby(sorted(rows, key=lambda row: row.key), key=lambda row: row.key[:-1]):
-        mine = list(group)
-        start, used = json.loads(mine[0].settings), best(mine)
-        for row in mine:
-            settings = json.loads(row.settings)
-            changes = {setting: value for setting, value in settings.items() if value != start[setting]}
-            found.append(Trial(row, changes, row == used))
-    return found
 
 
 def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
@@ -145,13 +116,13 @@ class Tuning:
         torch.set_num_threads(1)
         row = suite(self.suite)
         settings = suggest(self.contestants.SPACES[algo], tried, self.seed)
-        env_kwargs = self.contestants.METHODS[algo].env_kwargs_for(row.env_kwargs)
-        model = self.contestants.make(algo, row.env_id, row.env_kwargs, self.seed, settings=settings)
+        method = self.contestants.METHODS[algo]
+        model = method.make(row.env_id, row.env_kwargs, self.seed, settings=settings)
         since = time.perf_counter()
         model.learn(self.steps, callback=Told(progress))
-        cost = Cost.of(model, self.contestants, time.perf_counter() - since)
-        validation = pool(row.env_id, env_kwargs, "validation")
-        agent = self.contestants.agent_of(algo, model, validation.mdp, np.random.default_rng(self.seed))
+        cost = Cost.of(model, time.perf_counter() - since)
+        validation = pool(row.env_id, method.env_kwargs_for(row.env_kwargs), "validation")
+        agent = method.agent(model, validation.mdp, np.random.default_rng(self.seed))
         greedy, sampled = (evaluate(agent, *validation, deterministic=greedy) for greedy in (True, False))
         return TuningRow(
             suite=self.suite,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from pkgutil import resolve_name
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from baselines import METHODS
 from benchmarks.protocol import records
-from benchmarks.protocol.evaluation import Contestants, Result, evaluate
+from benchmarks.protocol.evaluation import Contestants, Result, evaluate, solve
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.provenance import Provenance, pool_hash, provenance
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import Pool, Suite, pool, suite
 from benchmarks.running import models
 from benchmarks.running.models import Label
-from trm_agents import UPITRM, zoo
-from trm_agents.zoo import Card
+from trm_agents import presets, zoo
+from trm_agents.zoo import Card, Score
 
 LICENCE = "MIT"
 
@@ -53,7 +56,7 @@ def source_of(model: Path, suite_name: str | None = None, commit: str | None = N
         about = run.about()
         commit = str(about["commit"]) + ("+" if about["dirty"] else "")
     assert commit is not None
-    label = label or Label(models.detect_algo(model), row.env_id, row.env_kwargs)
+    label = label or Label(models.row_of_file(model), row.env_id, row.env_kwargs)
     return Source(model, label, row, commit, label.algo)
 
 
@@ -65,18 +68,21 @@ def _run_of(model: Path) -> Folder | None:
     return run if run.plan_file.is_file() else None
 
 
-def make_entry(source: Source, name: str, contestants: Contestants, to: Path, allow_dirty: bool = False) -> Card:
+def make_entry(
+    source: Source, name: str, contestants: Contestants, to: Path, allow_dirty: bool = False, attempts: int = 0
+) -> Card:
     """Write NAME.zip, then NAME.json, and return the card.
 
     Args:
         source: the model.
         name: of the agent.
-        contestants: whose `load` and `agent_of` measure it.
+        contestants: whose rows measure it.
         to: the zoo's folder.
         allow_dirty: accept code that differs from its commit, then or now; the card marks such commits with `+`.
+        attempts: measure it with so many attempts too; 0 measures the policy alone.
 
     Raises:
-        ValueError: the model is no UPI-TRM, its slim file is too large, or the code is dirty.
+        ValueError: the model is of another algorithm, its slim file is too large, or the code is dirty.
     """
     origin, row = provenance(), source.suite
     if not allow_dirty and (origin.dirty or source.commit.endswith("+")):
@@ -87,8 +93,11 @@ def make_entry(source: Source, name: str, contestants: Contestants, to: Path, al
     if len(content) > zoo.MAX_BYTES:
         raise ValueError(f"{name} takes {len(content):,} bytes, more than the {zoo.MAX_BYTES:,} that an agent may")
     test = pool(row.env_id, row.env_kwargs, "test")
-    result = measure(content, source, test, contestants)
-    card = describe(source, name, origin, test, result, hashlib.sha256(content).hexdigest())
+    scores = measure(content, source, test, contestants, attempts)
+    card = describe(source, name, origin, test, scores, hashlib.sha256(content).hexdigest())
+    if attempts:
+        settings = presets.overridden({}, presets.ATTEMPTS, row.env_id)
+        card = dataclasses.replace(card, attempts={"attempts": attempts, **settings})
     records.write_atomically(to / f"{name}.zip", content)
     records.write_atomically(to / f"{name}.json", card.as_json())
     return card
@@ -99,27 +108,47 @@ def _slim(source: Source, contestants: Contestants) -> bytes:
     label, row = source.label, source.suite
     if (source.settings, row.env_id) == (label.algo, label.env_id):
         return zoo.slim(source.model)
-    model = contestants.load(label.algo, str(source.model), label.env_id, label.env_kwargs)
+    model = contestants.METHODS[label.algo].load(str(source.model), label.env_id, label.env_kwargs)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
-        contestants.carry_over(source.settings, model, row.env_id, row.env_kwargs).save(file)
+        contestants.METHODS[source.settings].carry_over(model, row.env_id, row.env_kwargs).save(file)
         return zoo.slim(file)
 
 
-def measure(content: bytes, source: Source, test: Pool, contestants: Contestants) -> Result:
-    """Greedy outcomes of a slim model on a test pool: what is measured is what is shipped."""
-    algo, row = source.label.algo, source.suite
+def measure(
+    content: bytes, source: Source, test: Pool, contestants: Contestants, attempts: int = 0
+) -> tuple[Score, Score | None]:
+    """A slim model on a test pool, without and with attempts: what is measured is what is shipped."""
+    method, row = contestants.METHODS[source.label.algo], source.suite
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
         file.write_bytes(content)
-        model = contestants.load(algo, str(file), row.env_id, row.env_kwargs)
-    return evaluate(contestants.agent_of(algo, model, test.mdp, np.random.default_rng(0)), *test)
+        model = method.load(str(file), row.env_id, row.env_kwargs)
+    alone = score("policy", evaluate(method.agent(model, test.mdp, np.random.default_rng(0)), *test))
+    if not attempts:
+        return alone, None
+    solver = method.solver(model, test.mdp, row.env_id, "attempts", attempts)
+    return alone, score(f"attempts={attempts}", solve(solver, *test))
 
 
-def describe(source: Source, name: str, origin: Provenance, test: Pool, result: Result, sha256: str) -> Card:
-    """The card of a measured agent; what training has cost is read from the full model's own counters."""
-    trained = UPITRM.load(source.model, device="cpu")
+def score(line: str, result: Result) -> Score:
+    """What a card says of a result."""
     interval = wilson_interval(result.n_solved, result.n)
+    return Score(
+        line=line,
+        solved=result.n_solved,
+        success=result.success,
+        interval=(interval.lo, interval.hi),
+        edits=result.mean_edits,
+        **result.mean_compute._asdict(),
+    )
+
+
+def describe(
+    source: Source, name: str, origin: Provenance, test: Pool, scores: tuple[Score, Score | None], sha256: str
+) -> Card:
+    """The card of a measured agent; what training has cost is read from the full model's own counters."""
+    trained: Any = resolve_name(METHODS[source.label.algo].algorithm).load(source.model, device="cpu")
     return Card(
         name=name,
         algo=source.label.algo,
@@ -135,11 +164,9 @@ def describe(source: Source, name: str, origin: Provenance, test: Pool, result: 
         trained_commit=source.commit,
         measured_commit=origin.commit + ("+" if origin.dirty else ""),
         versions=origin.versions,
-        n=result.n,
-        solved=result.n_solved,
-        success=result.success,
-        interval=(interval.lo, interval.hi),
-        edits=result.mean_edits,
+        n=len(test.instances),
+        policy=scores[0],
+        solver=scores[1],
         pool_sha256=pool_hash(test.instances),
         sha256=sha256,
         licence=LICENCE,

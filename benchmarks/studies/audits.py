@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.models import build
-from baselines.registry import METHODS
+from baselines import METHODS
 from benchmarks.protocol.suites import pool, suite
 from benchmarks.studies.certificates import rounded
 from trm_agents.theory.audit import ImprovementAudit
-
-METHOD = "upi_trm-exact"
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class AuditRow:
 
     suite: str
     setting: str
-    """`mixture_alpha`: a number, or `safe`."""
+    """`mixture.alpha`: a number, or `safe`."""
     capacity: int
     """Snapshots that the mixture keeps."""
     seed: int
@@ -85,11 +82,10 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
     row = suite(plan.suite)
     validation = pool(row.env_id, row.env_kwargs, "validation")
     instances = _chosen(validation.instances, plan.blanks)
-    dials = {"mixture_alpha": plan.alpha, "mixture_capacity": plan.capacity, "n_steps": plan.n_steps}
+    settings = {"mixture.alpha": plan.alpha, "mixture.capacity": plan.capacity, "n_steps": plan.n_steps}
     watching = ImprovementAudit(validation.mdp, instances)
-    model: Any = build(METHODS[METHOD].with_settings(dials), row.env_id, row.env_kwargs, plan.seed).learn(
-        plan.steps, callback=watching
-    )
+    model: Any = METHODS["upi_trm-exact"].make(row.env_id, row.env_kwargs, plan.seed, settings=settings)
+    model.learn(plan.steps, callback=watching)
     distance, loss = watching.expiry_error()
     bound = model.policy.mixture.expiry_bound
     rows = []

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from benchmarks.protocol.provenance import pool_hash
+from benchmarks.protocol.rows import Renamed
 from benchmarks.protocol.suites import Pool
-from trm_agents import UPITRM
+from trm_agents import UPITRM, HindsightTRM
 from trm_agents.theory.certificate import Certificate, certify
 from trm_agents.theory.closure import TooManyStatesError, enumerate_closure
 from trm_agents.theory.improvement_checks import Improvement
@@ -22,7 +23,7 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
-class CertificateRow(Certificate):
+class CertificateRow(Renamed, Certificate):
     """One instance of one model."""
 
     model: str
@@ -34,7 +35,7 @@ class CertificateRow(Certificate):
     float32_error: float
     """sup |U_n in float32 - U_n in float64|: what the bounds, which are checked on the latter, leave out."""
     commit: str
-    schema: str = "certificate/1"
+    schema: str = "certificate/2"
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -45,7 +46,7 @@ class CertificateRow(Certificate):
 class Task(NamedTuple):
     """What is certified."""
 
-    model: UPITRM
+    model: UPITRM | HindsightTRM
     name: str
     algo: str
     env_id: str
@@ -67,8 +68,8 @@ def certificates(task: Task, puzzles: Pool, instances: int) -> Iterator[tuple[Ce
     Raises:
         ValueError: the model has no policy over plan-edit tokens.
     """
-    if not isinstance(task.model, UPITRM):
-        raise ValueError(f"certify takes a UPI-TRM, not a {type(task.model).__name__}")
+    if not isinstance(task.model, UPITRM | HindsightTRM):
+        raise ValueError(f"certify takes a UPITRM or a HindsightTRM, not a {type(task.model).__name__}")
     reader = Reader(task.model.policy, puzzles.mdp)
     digest = pool_hash(puzzles.instances)
     left = instances

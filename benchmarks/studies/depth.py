@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baselines import agent_of
+from baselines import method
 from baselines.agents import facing, unrolled
 from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.rows import Renamed
 from benchmarks.protocol.suites import Pool
-from trm_agents import UPITRM
-from trm_agents.common.collection import as_tensors
+from trm_agents import HindsightTRM
+from trm_agents.common.policy import as_tensors
+from trm_agents.recursion.cores.certified import CertifiedExactCoverCore
+from trm_agents.theory.clamped import ClampedExactCoverCore
 from trm_agents.theory.value_bounds import envelope
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
@@ -35,19 +38,22 @@ def depths_for(n: int) -> tuple[int, ...]:
 
 
 def variants() -> list[str]:
-    """Rows of `METHODS`: `upi_trm` trained at n = 2 with each contraction, with and without the projection."""
-    kinds = ["", f"@contraction=clamp@lipschitz={LIPSCHITZ}"]
-    kinds += [f"@contraction=certified@lipschitz={dial}" for dial in DIALS]
-    return [f"upi_trm@unroll={UNROLL}{kind}{ball}" for kind in kinds for ball in ("", "@radius=null")]
+    """Rows of `METHODS`: `hindsight_trm` trained at n = 2 with each contraction, with and without the projection."""
+    core, ball = "policy_kwargs.core", "@policy_kwargs.radius=null"
+    cores = [("clamped", LIPSCHITZ), *(("certified", dial) for dial in DIALS)]
+    kinds = ["", *(f"@{core}.kind={kind}@{core}.lipschitz={dial}" for kind, dial in cores)]
+    return [f"hindsight_trm@unroll={UNROLL}{kind}{end}" for kind in kinds for end in ("", ball)]
 
 
+CONTRACTIONS: dict[type, str] = {ClampedExactCoverCore: "clamp", CertifiedExactCoverCore: "certified"}
+"""What rows call the contraction of a core; any other has none."""
 START_PUZZLES = 64
 """Puzzles whose successors make up B1; B0 takes the whole pool."""
 CHUNK = 256
 
 
 @dataclass(frozen=True)
-class DepthRow:
+class DepthRow(Renamed):
     """One model at one depth m, against the depth n that it was trained at, on one set of states."""
 
     suite: str
@@ -85,7 +91,7 @@ class DepthRow:
     envelope: float
     """L_V C_z L_z^n (1 - L_z^(m-n)) / (1 - L_z), with the smaller depth as n."""
     commit: str
-    schema: str = "depth/2"
+    schema: str = "depth/3"
 
     @property
     def key(self) -> tuple[str, str, int, int, str, int]:
@@ -121,7 +127,7 @@ def sets_of_states(mdp: PlanEditMDP, puzzles: Pool) -> Mapping[str, PlanStates]:
 
 
 def measure(
-    model: UPITRM, algo: str, puzzles: Pool, about: tuple[str, int, int, str], depths: tuple[int, ...] = DEPTHS
+    model: HindsightTRM, algo: str, puzzles: Pool, about: tuple[str, int, int, str], depths: tuple[int, ...] = DEPTHS
 ) -> list[DepthRow]:
     """Rows of one model.
 
@@ -133,9 +139,12 @@ def measure(
         depths: m, each.
     """
     suite, seed, steps, commit = about
-    mdp, policy, n = puzzles.mdp, model.policy, model.training_unroll
-    success = {m: evaluate(agent_of(algo, model, mdp, np.random.default_rng(0), m), *puzzles).success for m in depths}
+    mdp, policy, n = puzzles.mdp, model.policy, model.unroll
+    success = {
+        m: evaluate(method(algo).agent(model, mdp, np.random.default_rng(0), m), *puzzles).success for m in depths
+    }
     rows = []
+    contraction = CONTRACTIONS.get(type(policy.core), "none")
     moduli = policy.core.lipschitz_bound(), policy.value_lipschitz()
     for name, states in sets_of_states(mdp, puzzles).items():
         with facing(model, mdp):
@@ -146,9 +155,9 @@ def measure(
                 DepthRow(
                     suite=suite,
                     algo=algo,
-                    contraction=model.contraction,
-                    dial=inf if model.contraction == "none" else model.lipschitz,
-                    projection=model.radius is not None,
+                    contraction=contraction,
+                    dial=getattr(policy.core, "lipschitz", inf),
+                    projection=policy.evaluator.radius is not None,
                     seed=seed,
                     steps=steps,
                     states_set=name,
@@ -182,9 +191,8 @@ def kl(policy: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.fl
 
 
 @torch.no_grad()
-def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) -> Read:
+def _read(model: HindsightTRM, states: PlanStates, depths: tuple[int, ...], n: int) -> Read:
     policy, mdp = model.policy, model.policy.mdp
-    assert mdp is not None
     potential = mdp.check(states).score if mdp.shaping else np.zeros(len(states.plans))
     rows = np.array(depths) - 1
     values, distances, policies, greedy, first = [], [], [], [], 0.0
@@ -199,7 +207,7 @@ def _read(model: UPITRM, states: PlanStates, depths: tuple[int, ...], n: int) ->
         at_depths = []
         for m in depths:
             with unrolled(model, m):
-                at_depths.append(policy.action_probabilities(seen)[0])
+                at_depths.append(policy.action_probabilities(seen))
         greedy.append(np.stack([policy.greedy(chances).numpy() for chances in at_depths]))
         chances = torch.stack(at_depths).double()
         policies.append((chances / chances.sum(2, keepdim=True)).numpy())

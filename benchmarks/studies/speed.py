@@ -110,7 +110,7 @@ def generator_rate(count: int = PUZZLES) -> Rate:
 
 
 def training_rate(suite_name: str, warm_up: int = WARM_UP_STEPS, steps: int = TRAINING_STEPS) -> Rate:
-    """Environment steps a second of training `upi_trm` end to end, once its memory holds something to learn from."""
+    """Environment steps a second of training `hindsight_trm` whole, once its memory holds something to learn from."""
     import torch
 
     import baselines
@@ -118,10 +118,10 @@ def training_rate(suite_name: str, warm_up: int = WARM_UP_STEPS, steps: int = TR
 
     torch.set_num_threads(1)
     row = suite(suite_name)
-    model = baselines.make("upi_trm", row.env_id, row.env_kwargs, SEED)
+    model = baselines.method("hindsight_trm").make(row.env_id, row.env_kwargs, SEED)
     model.learn(warm_up)
     run = timed(steps, lambda: model.learn(steps, reset_num_timesteps=False))
-    return Rate(f"upi_trm, training on {suite_name}", "steps/s", run)
+    return Rate(f"hindsight_trm, training on {suite_name}", "steps/s", run)
 
 
 def measurements() -> list[Callable[[], Rate]]:

@@ -45,7 +45,7 @@ def rng() -> np.random.Generator:
 
 def play(name: str, mdp: PlanEditMDP, instances: NDArray[np.int8]) -> tuple[NDArray[np.bool_], int]:
     """Solved flags and illegal actions of one episode an instance."""
-    agent, states = line(name, mdp, rng()), mdp.initial(instances)
+    agent, states = line(name).agent(mdp, rng()), mdp.initial(instances)
     solved, running, illegal = np.zeros(len(instances), np.bool_), np.arange(len(instances)), 0
     while len(running):
         transition = mdp.transition(states, agent.act(states))
@@ -66,7 +66,7 @@ def test_choose_is_uniform_over_the_marked() -> None:
 def test_random_is_uniform_over_legal_actions(stop: Literal["noop"] | None, n_legal: int) -> None:
     mdp = PlanEditMDP(SudokuTask(4), stop_action=stop)
     states = repeated(state("." + SOLVED[1:-1] + "."), 8000)
-    counts = np.bincount(line("random", mdp, rng()).act(states), minlength=mdp.n_actions)
+    counts = np.bincount(line("random").agent(mdp, rng()).act(states), minlength=mdp.n_actions)
     legal = mdp.action_mask(states)[0]
     assert legal.sum() == n_legal and not counts[~legal].any()
     assert stats.chisquare(counts[legal]).pvalue > 0.01
@@ -75,7 +75,7 @@ def test_random_is_uniform_over_legal_actions(stop: Literal["noop"] | None, n_le
 def test_random_consistent_takes_blank_and_filled_cells_alike(mdp: PlanEditMDP) -> None:
     # Cells 0 and 15 are free; 0 is filled rightly, so that its own digit and the missing one are consistent.
     states = repeated(state("." + SOLVED[1:-1] + ".", SOLVED[:-1] + "."), 4000)
-    counts = np.bincount(line("random_consistent", mdp, rng()).act(states), minlength=mdp.n_actions)
+    counts = np.bincount(line("random_consistent").agent(mdp, rng()).act(states), minlength=mdp.n_actions)
     assert set(np.flatnonzero(counts)) == {0, 15 * 4}
     assert stats.chisquare(counts[[0, 15 * 4]]).pvalue > 0.01
 
@@ -84,7 +84,7 @@ def test_random_consistent_falls_back_to_legal_actions(mdp: PlanEditMDP) -> None
     # The only free cell sees all four digits: nothing is consistent there.
     states = repeated(state(".123" + "4123" + "2341" + "3412"), 4000)
     assert not mdp.task.action_mask(states.instances, states.plans, "consistent").any()
-    counts = np.bincount(line("random_consistent", mdp, rng()).act(states), minlength=mdp.n_actions)
+    counts = np.bincount(line("random_consistent").agent(mdp, rng()).act(states), minlength=mdp.n_actions)
     assert (counts[:4] > 0).all() and not counts[4:].any()
 
 
@@ -93,14 +93,14 @@ def test_checker_greedy_takes_the_solving_edit(mdp: PlanEditMDP, cell: int) -> N
     # Every cell is free, one of them holds a wrong digit: exactly one edit solves the plan.
     wrong = str(int(SOLVED[cell]) % 4 + 1)
     states = state("." * 16, SOLVED[:cell] + wrong + SOLVED[cell + 1 :])
-    assert line("checker_greedy", mdp, rng()).act(states)[0] == cell * 4 + int(SOLVED[cell]) - 1
+    assert line("checker_greedy").agent(mdp, rng()).act(states)[0] == cell * 4 + int(SOLVED[cell]) - 1
 
 
 def test_checker_greedy_agrees_with_trying_every_action(mdp: PlanEditMDP) -> None:
     generator = np.random.default_rng(1)
     plans = generator.integers(0, 5, (40, 16)).astype(np.int8)
     states = PlanStates(np.zeros_like(plans), plans, np.full(40, 9, np.int32))
-    chosen = line("checker_greedy", mdp, rng()).act(states)
+    chosen = line("checker_greedy").agent(mdp, rng()).act(states)
     for row in range(len(plans)):
         one = states.at(np.array([row]))
         tried = [mdp.transition(one, np.array([action])).checks for action in range(mdp.n_actions)]
@@ -110,14 +110,14 @@ def test_checker_greedy_agrees_with_trying_every_action(mdp: PlanEditMDP) -> Non
 
 def test_checker_greedy_is_the_same_in_pieces(mdp: PlanEditMDP, monkeypatch: pytest.MonkeyPatch) -> None:
     states = repeated(state("." + SOLVED[1:-1] + "."), 7)
-    whole = line("checker_greedy", mdp, rng()).act(states)
+    whole = line("checker_greedy").agent(mdp, rng()).act(states)
     monkeypatch.setattr("baselines.lines.MAX_SUCCESSORS", 3 * mdp.n_actions)
-    assert np.array_equal(line("checker_greedy", mdp, rng()).act(states), whole)
+    assert np.array_equal(line("checker_greedy").agent(mdp, rng()).act(states), whole)
 
 
 def test_checker_greedy_breaks_ties_uniformly(mdp: PlanEditMDP) -> None:
     states = repeated(state("." + SOLVED[1:-1] + "."), 2000)
-    counts = np.bincount(line("checker_greedy", mdp, rng()).act(states), minlength=mdp.n_actions)
+    counts = np.bincount(line("checker_greedy").agent(mdp, rng()).act(states), minlength=mdp.n_actions)
     right = [0, 60]
     assert counts[right].sum() == 2000
     assert stats.chisquare(counts[right]).pvalue > 0.01
@@ -138,7 +138,7 @@ def test_singles_stops_where_logic_stops_and_the_solver_does_not(mdp: PlanEditMD
 
 
 def test_singles_changes_nothing_once_it_knows_no_more(mdp: PlanEditMDP) -> None:
-    agent, states = line("singles", mdp, rng()), state(AMBIGUOUS)
+    agent, states = line("singles").agent(mdp, rng()), state(AMBIGUOUS)
     for _ in range(16):
         before = states.plans
         transition = mdp.transition(states, agent.act(states))
@@ -166,7 +166,7 @@ def test_checker_greedy_and_random_play_mazes() -> None:
 
 def test_singles_refuses_mazes_and_an_unsolvable_instance_is_left_alone(mdp: PlanEditMDP) -> None:
     with pytest.raises(ValueError, match="Sudoku only, not MazeTask"):
-        line("singles", PlanEditMDP(MazeTask(5)), rng())
+        line("singles").agent(PlanEditMDP(MazeTask(5)), rng())
     assert not play("solver", mdp, grid("12.." + "..3." + "...." + "...4"))[0].any()
     assert LINES["singles"].supports("trm_envs:SudokuPlanEdit-9x9-v0")
     assert not LINES["singles"].supports("MazePlanEdit-9x9-v0")
@@ -175,7 +175,7 @@ def test_singles_refuses_mazes_and_an_unsolvable_instance_is_left_alone(mdp: Pla
 @pytest.mark.parametrize("name", LINES)
 def test_lines_act_legally_and_repeat_with_the_same_generator(mdp: PlanEditMDP, name: str) -> None:
     instances = np.concatenate([grid("." * k + SOLVED[k:]) for k in range(1, 9)])
-    first, again = (line(name, mdp, rng()).act(mdp.initial(instances)) for _ in range(2))
+    first, again = (line(name).agent(mdp, rng()).act(mdp.initial(instances)) for _ in range(2))
     assert first.dtype == np.int64 and first.shape == (8,)
     assert np.array_equal(first, again)
     assert play(name, mdp, instances)[1] == 0
@@ -183,4 +183,4 @@ def test_lines_act_legally_and_repeat_with_the_same_generator(mdp: PlanEditMDP, 
 
 def test_unknown_line_names_the_known_ones(mdp: PlanEditMDP) -> None:
     with pytest.raises(ValueError, match=r"'nothing'.*random, random_consistent, checker_greedy"):
-        line("nothing", mdp, rng())
+        line("nothing")

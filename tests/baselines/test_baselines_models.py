@@ -12,44 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.base_class import BaseAlgorithm
+from model_helpers import ENV_ID, STEPS, problem_states, small
 
-from baselines import LINES, METHODS, agent_of, carry_over, gradient_steps, load, make, model_queries, parameters
+from baselines import LINES, METHODS, gradient_steps, method, model_queries, parameters, row_of
 from baselines.agents import recursive_networks
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, Suite, pool
 from trm_envs.maze.env import maze_problem
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
-from trm_envs.sudoku.env import sudoku_problem
 
-ENV_ID = "SudokuPlanEdit-4x4-v0"
-STEPS = 64
 TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo", "trm_maskable_ppo-consistent"]
-
-
-def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> BaseAlgorithm:
-    """A row's model whose first update comes within `STEPS` steps."""
-    row = METHODS[name]
-    shortened = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {"learning_starts": 16}
-    if "batch_size" in row.hyperparameters:
-        shortened["batch_size"] = 32
-    n_envs = row.n_envs
-    if row.hyperparameters.get("target") == "hindsight":
-        # The first solved episode is learned from, and the checker's advice helps to one.
-        shortened |= {"learning_starts": 1, "prior_steps": 100_000}
-        n_envs = 4
-    METHODS["small"] = dataclasses.replace(row, n_envs=n_envs, hyperparameters={**row.hyperparameters, **shortened})
-    try:
-        return make("small", env_id, env_kwargs, seed)
-    finally:
-        del METHODS["small"]
-
-
-def problem_states(level: str = "givens", count: int = 6) -> tuple[PlanEditMDP, PlanStates]:
-    mdp, source = sudoku_problem(4, split="validation", legal_actions=level)
-    rng = np.random.default_rng(0)
-    return mdp, mdp.initial(np.stack([source.sample(rng) for _ in range(count)]))
 
 
 def level_of(name: str) -> str:
@@ -64,25 +36,27 @@ def global_draws() -> tuple[float, float]:
 def test_learns_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
     model = small(name).learn(STEPS)
     mdp, states = problem_states(level_of(name))
-    before = agent_of(name, model, mdp, np.random.default_rng(0)).act(states)
+    before = METHODS[name].agent(model, mdp, np.random.default_rng(0)).act(states)
     assert before.dtype == np.int64 and before.shape == (6,)
     assert ((before >= 0) & (before < mdp.n_actions)).all()
     assert model.num_timesteps >= STEPS and gradient_steps(model) > 0
     model.save(tmp_path / "model.zip")
-    loaded = load(name, str(tmp_path / "model.zip"), ENV_ID, {})
-    agent = agent_of(name, loaded, mdp, np.random.default_rng(0))
+    loaded = METHODS[name].load(str(tmp_path / "model.zip"), ENV_ID, {})
+    agent = METHODS[name].agent(loaded, mdp, np.random.default_rng(0))
     assert np.array_equal(agent.act(states), before)
     assert gradient_steps(loaded) == gradient_steps(model) and model_queries(loaded) == model_queries(model)
     loaded.learn(STEPS, reset_num_timesteps=False)
     assert loaded.num_timesteps >= 2 * STEPS and gradient_steps(loaded) > gradient_steps(model)
 
 
-@pytest.mark.parametrize("name", ["upi_trm", "ppo", "maskable_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo"])
+@pytest.mark.parametrize(
+    "name", ["hindsight_trm", "upi_trm", "ppo", "maskable_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo"]
+)
 def test_learns_mazes(name: str) -> None:
     model = small(name, env_id="MazePlanEdit-5x5-v0").learn(4 * STEPS)
     mdp, source = maze_problem(5, split="validation")
     states = mdp.initial(np.stack([source.sample(np.random.default_rng(0))] * 3))
-    assert agent_of(name, model, mdp, np.random.default_rng(0)).act(states).shape == (3,)
+    assert METHODS[name].agent(model, mdp, np.random.default_rng(0)).act(states).shape == (3,)
     assert gradient_steps(model) > 0
 
 
@@ -90,7 +64,7 @@ def test_learns_mazes(name: str) -> None:
 def test_evaluating_leaves_training_as_it_is(name: str) -> None:
     model = small(name)
     mdp, states = problem_states(level_of(name))
-    agent = agent_of(name, model, mdp, np.random.default_rng(0))
+    agent = METHODS[name].agent(model, mdp, np.random.default_rng(0))
     torch.manual_seed(1)
     np.random.seed(1)
     expected, action_rng = global_draws(), model.action_space.np_random.bit_generator.state
@@ -102,14 +76,14 @@ def test_evaluating_leaves_training_as_it_is(name: str) -> None:
     assert model.action_space.np_random.bit_generator.state == action_rng
 
 
-@pytest.mark.parametrize("name", ["ppo", "dqn", "maskable_ppo", "trm_ppo", "upi_trm"])
+@pytest.mark.parametrize("name", ["ppo", "dqn", "maskable_ppo", "trm_ppo", "hindsight_trm"])
 def test_sampled_actions_depend_on_the_agents_generator_alone(name: str) -> None:
     model = small(name).learn(STEPS)
     mdp, states = problem_states(count=40)
 
     def sampled(seed: int) -> list[int]:
         torch.manual_seed(int(np.random.default_rng().integers(2**31)))
-        return [int(a) for a in agent_of(name, model, mdp, np.random.default_rng(seed)).act(states, False)]
+        return [int(a) for a in METHODS[name].agent(model, mdp, np.random.default_rng(seed)).act(states, False)]
 
     assert sampled(0) == sampled(0)
     if name != "dqn":  # Its epsilon is drawn once for the whole batch and may well leave it greedy.
@@ -119,14 +93,14 @@ def test_sampled_actions_depend_on_the_agents_generator_alone(name: str) -> None
 @pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.masks or row.resumes_exactly])
 def test_masked_rows_act_legally_even_when_sampled(name: str) -> None:
     mdp, states = problem_states(level_of(name), count=200)
-    actions = agent_of(name, small(name), mdp, np.random.default_rng(0)).act(states, deterministic=False)
+    actions = METHODS[name].agent(small(name), mdp, np.random.default_rng(0)).act(states, deterministic=False)
     assert mdp.action_mask(states)[np.arange(200), actions].all()
 
 
-def test_upi_trm_takes_legal_actions_from_the_mdp_it_is_evaluated_in() -> None:
+def test_hindsight_trm_takes_legal_actions_from_the_mdp_it_is_evaluated_in() -> None:
     mdp, states = problem_states("consistent", count=200)
-    model = small("upi_trm")
-    agent = agent_of("upi_trm", model, mdp, np.random.default_rng(0))
+    model = small("hindsight_trm")
+    agent = METHODS["hindsight_trm"].agent(model, mdp, np.random.default_rng(0))
     actions = agent.act(states, deterministic=False)
     assert mdp.action_mask(states)[np.arange(200), actions].all()
     own: Any = model.policy
@@ -158,20 +132,20 @@ def test_discount_is_that_of_the_shaping(name: str) -> None:
 def test_uncounted_model_is_refused() -> None:
     from stable_baselines3 import PPO
 
-    with pytest.raises(ValueError, match=r"baselines\.make"):
+    with pytest.raises(ValueError, match=r"row of baselines\.METHODS"):
         gradient_steps(PPO("MlpPolicy", "CartPole-v1"))
 
 
 @pytest.mark.parametrize("name", TRM_PPO_LIKE)
 def test_backbone_is_that_of_upi_trm(name: str) -> None:
-    ours = recursive_networks(small("upi_trm-k_step"))[0]
+    ours = recursive_networks(small("upi_trm"))[0]
     theirs = recursive_networks(small(name))
     assert {n: p.shape for n, p in theirs[0].named_parameters()} == {n: p.shape for n, p in ours.named_parameters()}
     assert (theirs[0].unroll, theirs[0].radius) == (ours.unroll, ours.radius)
-    assert parameters(small(name)) == parameters(small("upi_trm-k_step")) == sum(p.numel() for p in ours.parameters())
+    assert parameters(small(name)) == parameters(small("upi_trm")) == sum(p.numel() for p in ours.parameters())
 
 
-@pytest.mark.parametrize("name", [*TRM_PPO_LIKE, "upi_trm"])
+@pytest.mark.parametrize("name", [*TRM_PPO_LIKE, "hindsight_trm", "upi_trm"])
 def test_unroll_is_used_and_put_back(name: str) -> None:
     model = small(name).learn(STEPS)
     mdp, states = problem_states()
@@ -185,24 +159,24 @@ def test_unroll_is_used_and_put_back(name: str) -> None:
             return unroll(injection, latent, steps, *rest)
 
         network.core.unroll = counting  # type: ignore[method-assign]
-    agent_of(name, model, mdp, np.random.default_rng(0), unroll=5).act(states)
+    METHODS[name].agent(model, mdp, np.random.default_rng(0), unroll=5).act(states)
     assert seen == [5]
     assert [network.unroll for network in networks] == own != [5] * len(own)
 
 
 def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_environment() -> None:
     small, large = "MazePlanEdit-9x9-v0", "MazePlanEdit-15x15-v0"
-    model = make("upi_trm", small, {}, 0)
-    torch.nn.init.normal_(model.policy.averaged.weight)
+    model = METHODS["hindsight_trm"].make(small, {}, 0)
+    torch.nn.init.normal_(next(model.policy.averaged.parameters()))
     before = torch.random.get_rng_state()
-    there = carry_over("upi_trm", model, large, {})
+    there = METHODS["hindsight_trm"].carry_over(model, large, {})
     assert torch.equal(torch.random.get_rng_state(), before)
     for own, weight in zip(model.policy.parameters(), there.policy.parameters(), strict=True):
         assert torch.equal(own, weight)
-    expected = METHODS["upi_trm"].hyperparameters_for(large)
+    expected = METHODS["hindsight_trm"].hyperparameters_for(large)
     policy: Any = there.policy
     assert there.observation_space["plan"].shape == (225,)  # type: ignore[index]
-    assert (policy.network.unroll, policy.restarts) == (expected["unroll"], expected["policy_kwargs"]["restarts"])
+    assert (policy.network.unroll, there.train_unroll) == (expected["unroll"], tuple(expected["train_unroll"]))  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.network or row.resumes_exactly])
@@ -211,16 +185,16 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
 )
 def test_every_recursive_row_plays_the_suites_that_begin_elsewhere(name: str, there: Suite) -> None:
     here = SUITES[there.trained_on or there.begun_on[0]]  # type: ignore[index]
-    model = make(name, here.env_id, here.env_kwargs, 0)
-    weights = carry_over(name, model, there.env_id, there.env_kwargs).get_parameters()["policy"]
+    model = METHODS[name].make(here.env_id, here.env_kwargs, 0)
+    weights = METHODS[name].carry_over(model, there.env_id, there.env_kwargs).get_parameters()["policy"]
     assert all(torch.equal(weight, weights[key]) for key, weight in model.get_parameters()["policy"].items())
 
 
 def test_what_was_carried_over_counts_on_and_trains_as_its_seed_says() -> None:
     small, large = "MazePlanEdit-5x5-v0", "MazePlanEdit-9x9-v0"
-    name = "upi_trm@unroll=2@min_unroll=2@max_unroll=2@backprop_steps=2@policy_kwargs.restarts=0"
-    model = make(name, small, {}, 0).learn(3_000)
-    further = [carry_over(name, model, large, {}, seed) for seed in (1, 1, 2)]
+    name = "hindsight_trm@unroll=2@train_unroll=[2,2,2]"
+    model = METHODS[name].make(small, {}, 0).learn(3_000)
+    further = [METHODS[name].carry_over(model, large, {}, seed) for seed in (1, 1, 2)]
     for there in further:
         assert there.num_timesteps == 3_000 and 0 < gradient_steps(model) == gradient_steps(there)
         assert 0 < model_queries(model) == model_queries(there)
@@ -231,17 +205,17 @@ def test_what_was_carried_over_counts_on_and_trains_as_its_seed_says() -> None:
 
 
 def test_what_has_a_size_is_not_carried_over() -> None:
-    model = make("ppo", "MazePlanEdit-5x5-v0", {}, 0)
+    model = METHODS["ppo"].make("MazePlanEdit-5x5-v0", {}, 0)
     with pytest.raises(ValueError, match="'ppo' cannot be carried over to MazePlanEdit-9x9-v0"):
-        carry_over("ppo", model, "MazePlanEdit-9x9-v0", {})
+        METHODS["ppo"].carry_over(model, "MazePlanEdit-9x9-v0", {})
 
 
 def test_bad_unroll_is_refused() -> None:
     mdp, _ = problem_states()
-    with pytest.raises(ValueError, match="recursive network, which 'ppo' does not have"):
-        agent_of("ppo", small("ppo"), mdp, np.random.default_rng(0), unroll=4)
+    with pytest.raises(ValueError, match="recursive network, which 'ppo' lacks"):
+        METHODS["ppo"].agent(small("ppo"), mdp, np.random.default_rng(0), unroll=4)
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        agent_of("trm_ppo", small("trm_ppo"), mdp, np.random.default_rng(0), unroll=0)
+        METHODS["trm_ppo"].agent(small("trm_ppo"), mdp, np.random.default_rng(0), unroll=0)
 
 
 def test_same_seed_same_training() -> None:
@@ -263,14 +237,8 @@ def test_overrides_go_by_environment() -> None:
 
 
 def test_unknown_method_names_the_known_ones() -> None:
-    mdp, _ = problem_states()
-    for call in (
-        lambda: make("nothing", ENV_ID, {}, 0),
-        lambda: load("nothing", "model.zip", ENV_ID, {}),
-        lambda: agent_of("nothing", small("ppo"), mdp, np.random.default_rng(0)),
-    ):
-        with pytest.raises(ValueError, match=r"'nothing'.*upi_trm, upi_trm-k_step, upi_trm-exact, stage0"):
-            call()
+    with pytest.raises(ValueError, match=r"'nothing'.*hindsight_trm, hindsight_trm-certified, upi_trm, upi_trm-exact"):
+        method("nothing")
 
 
 def test_listing_needs_no_torch() -> None:
@@ -279,45 +247,46 @@ def test_listing_needs_no_torch() -> None:
 
 
 def test_variants_are_rows_with_other_settings() -> None:
-    name = "upi_trm@unroll=3@contraction=clamp@radius=null@env.retry=0.5@policy_kwargs.optimizer_kwargs.weight_decay=0"
-    row, plain = METHODS[name], METHODS["upi_trm"]
+    name = (
+        "hindsight_trm@unroll=3@policy_kwargs.radius=null@env.retry=0.5@policy_kwargs.optimizer_kwargs.weight_decay=0"
+    )
+    row, plain = METHODS[name], METHODS["hindsight_trm"]
     assert name in METHODS and row.name == name and name not in list(METHODS)
     ordinary = plain.hyperparameters_for(ENV_ID)
     assert ordinary["policy_kwargs"]["optimizer_kwargs"]["weight_decay"] == 1.0
-    changed = {"unroll": 3, "contraction": "clamp", "radius": None}
-    changed["policy_kwargs"] = {"optimizer_kwargs": {"weight_decay": 0}}
+    changed = {"unroll": 3, "policy_kwargs": {"optimizer_kwargs": {"weight_decay": 0}, "radius": None}}
     assert row.hyperparameters_for(ENV_ID) == {**ordinary, **changed}
     # Settings win over those of a size, and leave the row that they come from alone.
-    assert METHODS["upi_trm@unroll=3"].hyperparameters_for("SudokuPlanEdit-9x9-v0")["unroll"] == 3
+    assert METHODS["hindsight_trm@unroll=3"].hyperparameters_for("SudokuPlanEdit-9x9-v0")["unroll"] == 3
     assert plain.hyperparameters_for(ENV_ID) == ordinary
     assert row.training == {"retry": 0.5} and plain.training == {}
-    model = make(name, ENV_ID, {}, 0)
-    assert (model.unroll, model.contraction, model.radius) == (3, "clamp", None)
+    model = METHODS[name].make(ENV_ID, {}, 0)
+    assert model.policy.network.unroll == 3 and model.policy.network.radius is None  # type: ignore[union-attr]
     assert METHODS["trm_ppo@network.unroll=2"].network == {**METHODS["trm_ppo"].network, "unroll": 2}
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("upi_trm@depth=3", "no setting 'depth'.*unroll"),
-        ("upi_trm@env=3", "no setting 'env'"),
-        ("upi_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
+        ("hindsight_trm@depth=3", "no setting 'depth'.*unroll"),
+        ("hindsight_trm@env=3", "no setting 'env'"),
+        ("hindsight_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
         ("ppo@network.unroll=2", "'ppo' has no settings of a network"),
         ("nothing@unroll=2", "unknown method 'nothing@unroll=2'"),
     ],
 )
 def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        make(name, ENV_ID, {}, 0)
+        method(name).make(ENV_ID, {}, 0)
 
 
 def test_an_agent_carries_persistent_latents_through_its_episodes() -> None:
     """All episodes at once, which end at different times, against one by one through `predict` and its state."""
-    name = "upi_trm@latent=persistent@unroll=4@carried_unroll=2"
-    model = make(name, ENV_ID, {"blanks": (6, 8)}, 0).learn(2_000)
+    name = "hindsight_trm@unroll=4@carry_unroll=2"
+    model = METHODS[name].make(ENV_ID, {"blanks": (6, 8)}, 0).learn(2_000)
     mdp, instances = pool(ENV_ID, {"blanks": (6, 8)}, "validation")
     chosen = instances[::30]
-    agent = agent_of(name, model, mdp, np.random.default_rng(0))
+    agent = METHODS[name].agent(model, mdp, np.random.default_rng(0))
     together = [evaluate(agent, mdp, chosen).edits.tolist() for _ in range(2)]
     alone, forgetful = [], []
     for instance in chosen:
@@ -329,3 +298,16 @@ def test_an_agent_carries_persistent_latents_through_its_episodes() -> None:
                 states, ended, count = transition.successors, bool(transition.terminated[0]), count + 1
             edits.append(count)
     assert together == [alone, alone] and len(set(alone)) > 1 and alone != forgetful
+
+
+def test_a_row_says_what_is_true_of_its_method() -> None:
+    assert len({row.colour for row in METHODS.values()}) == len(METHODS)
+    assert [row.name for row in METHODS.values() if row.role == "reference"] == ["stage0"]
+    orders = [row.order for row in (*LINES.values(), METHODS["stage0"])]
+    assert len(set(orders)) == len(orders)
+    for row in METHODS.values():
+        assert ("masks" in row.knows) == row.masks
+        assert ("groups" in row.knows) == (row.network is not None or row.family != "baseline")
+    assert row_of("upi_trm-exact@n_steps=4") is METHODS["upi_trm-exact"]
+    assert row_of("hindsight_trm@depth=1+attempts=7") is METHODS["hindsight_trm"]
+    assert row_of("solver") is LINES["solver"] and row_of("elsewhere") is None

@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import bench_fakes
 import numpy as np
 import pytest
 
+from baselines import METHODS
 from benchmarks import cli
 from benchmarks.commands.arguments import seeds
 from benchmarks.protocol.stats import wilson_interval
@@ -21,6 +21,7 @@ from benchmarks.studies import speed
 
 ROOT = Path(__file__).parents[2]
 PUZZLES = 20
+OURS = ("hindsight_trm", "hindsight_trm-certified", "upi_trm", "upi_trm-exact", "stage0")
 
 
 @pytest.fixture
@@ -64,36 +65,33 @@ def test_evaluate_text_and_budget(model, puzzles, capsys):
     assert (found["solved"], found["edits"], found["max_edits"]) == (0, 3.0, 3)
 
 
-def test_evaluate_by_search(model, puzzles, capsys):
-    assert cli.main(words(model, puzzles, "--search", "50", "--json")) == 0
+@pytest.mark.parametrize("solver", ["search", "attempts"])
+def test_evaluate_by_a_solver(model, puzzles, capsys, solver):
+    assert cli.main(words(model, puzzles, f"--{solver}", "7", "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert (found["search"], found["n"], found["solved"], found["success"]) == (50, PUZZLES, PUZZLES, 1.0)
-    assert 6 <= found["edits"] <= 8
-    assert found["network_calls_solved"] >= 1 and 1 <= found["network_calls"] <= 50
-    assert found["model_queries"] > found["network_calls"]
-    assert cli.main(words(model, puzzles, "--search", "1", "--max-edits", "7", "--json")) == 0
-    short = json.loads(capsys.readouterr().out)
-    assert (short["network_calls"], short["max_edits"]) == (1.0, 7)
-    assert short["solved"] < PUZZLES
-    assert short["success"] == short["solved"] / PUZZLES
-    assert cli.main(words(model, puzzles, "--search", "50")) == 0
-    assert "network calls of at most 50, legal actions" in capsys.readouterr().out
+    assert (found[solver], found["n"], found["solved"]) == (7, PUZZLES, 7)
+    assert found["success"] == 7 / PUZZLES and {"search", "attempts"} <= found.keys()
+    assert (found["network_calls"], found["inner_steps"], found["checks"]) == (1.0, 120.0, 2.0)
+    assert found["network_calls_solved"] == 1.0
+    assert cli.main(words(model, puzzles, f"--{solver}", "7")) == 0
+    assert f"mine with {solver}=7 solved 7 of {PUZZLES} puzzles" in capsys.readouterr().out
 
 
-def test_evaluate_without_search_makes_none(model, puzzles, capsys):
-    plain, zero = [], []
-    for arguments, out in (((), plain), (("--search", "0"), zero)):
+def test_evaluate_without_a_solver_plays_the_policy_alone(model, puzzles, capsys):
+    found = []
+    for arguments in ((), ("--search", "0"), ("--attempts", "0")):
         assert cli.main(words(model, puzzles, "--json", *arguments)) == 0
-        out.append(json.loads(capsys.readouterr().out))
-    assert plain == zero and plain[0]["search"] == 0 and "network_calls" not in plain[0]
+        found.append(json.loads(capsys.readouterr().out))
+    assert found[0] == found[1] == found[2]
+    assert (found[0]["search"], found[0]["attempts"], found[0]["network_calls"]) == (0, 0, 0.0)
 
 
-def test_evaluate_refuses_to_search_with_other_models(tmp_path, puzzles, capsys):
-    path = tmp_path / "ppo.zip"
-    models.save(bench_fakes.FakeModel("ppo", 0), path, Label("ppo", "SudokuPlanEdit-4x4-v0"))
-    assert cli.main(words(path, puzzles, "--search", "5", "--json")) == 2
-    captured = capsys.readouterr()
-    assert captured.out == "" and "only UPI-TRM models trained with the hindsight target" in captured.err
+def test_evaluate_takes_one_solver_at_a_time(model, puzzles, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(words(model, puzzles, "--search", "5", "--attempts", "5"))
+    assert "not allowed with" in capsys.readouterr().err
+    assert cli.main(words(model, puzzles, "--search", "5", "--unroll", "auto")) == 2
+    assert "--unroll auto is for the policy alone" in capsys.readouterr().err
 
 
 def test_evaluate_says_what_is_wrong_on_stderr(model, puzzles, tmp_path, capsys):
@@ -113,30 +111,19 @@ def test_evaluate_says_what_is_wrong_on_stderr(model, puzzles, tmp_path, capsys)
         assert message in captured.err
 
 
-def saved(path: Path, module: str, *keys: str) -> Path:
-    data = {"policy_class": {"__module__": module}, **dict.fromkeys(keys, 0)}
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("data", json.dumps(data))
-    return path
+@pytest.mark.parametrize("name", ["ppo", "a2c", "dqn", "maskable_ppo", "trm_maskable_ppo", "trm_dqn", *OURS])
+def test_saved_files_name_their_row(name, tmp_path):
+    METHODS[name].make("SudokuPlanEdit-4x4-v0", {}, 0).save(tmp_path / "model.zip")
+    assert models.row_of_file(tmp_path / "model.zip") == name
 
 
-@pytest.mark.parametrize("algo", ["PPO", "A2C", "DQN"])
-def test_sb3_files_tell_their_algorithm(algo, tmp_path):
+def test_a_file_that_says_nothing_of_its_row_asks(tmp_path):
     import stable_baselines3
 
-    model = getattr(stable_baselines3, algo)("MlpPolicy", "CartPole-v1", device="cpu")
-    model.save(tmp_path / "model.zip")
-    assert models.detect_algo(tmp_path / "model.zip") == algo.lower()
-
-
-def test_other_files_tell_their_algorithm_or_ask(tmp_path):
     path = tmp_path / "model.zip"
-    assert models.detect_algo(saved(path, "trm_agents.upi_trm.policies")) == "upi_trm"
-    assert models.detect_algo(saved(path, "sb3_contrib.common.maskable.policies", "clip_range")) == "maskable_ppo"
-    assert models.detect_algo(saved(path, "baselines.backbone", "exploration_fraction")) == "trm_dqn"
-    assert models.detect_algo(saved(path, "baselines.maskable_backbone", "clip_range")) == "trm_maskable_ppo"
-    with pytest.raises(ValueError, match=r"cannot tell which algorithm .* name it with --algo"):
-        models.detect_algo(saved(path, "elsewhere"))
+    stable_baselines3.PPO("MlpPolicy", "CartPole-v1", device="cpu").save(path)
+    with pytest.raises(ValueError, match=r"does not say which method it is of: name it with --algo"):
+        models.row_of_file(path)
 
 
 def test_drawn_actions_are_legal_and_cover_the_legal_ones():
@@ -174,7 +161,7 @@ def test_speed_counts_the_steps_of_training(monkeypatch):
     monkeypatch.setattr(speed, "timed", lambda amount, run: learned.append(amount) or real(amount, run, 2))
     rate = speed.training_rate("sudoku-4x4-easy", warm_up=250, steps=500)
     assert learned == [500]
-    assert rate.name == "upi_trm, training on sudoku-4x4-easy" and len(rate.values) == 2
+    assert rate.name == "hindsight_trm, training on sudoku-4x4-easy" and len(rate.values) == 2
     assert all(0 < value < 1e6 for value in rate.values)
 
 

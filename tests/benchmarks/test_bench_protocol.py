@@ -5,9 +5,10 @@ import random
 import numpy as np
 import pytest
 import torch
+from bench_fakes import FakeSolver
 
 import baselines
-from baselines import Agent
+from baselines import Agent, Cost
 from benchmarks.protocol import evaluation as protocol
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, pool, suite
@@ -88,7 +89,7 @@ def test_evaluating_draws_from_no_global_generator_and_repeats_itself(hard):
         return random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes()
 
     before = states()
-    first = [evaluate(baselines.line("random", hard.mdp, np.random.default_rng(3)), *hard) for _ in range(2)]
+    first = [evaluate(baselines.line("random").agent(hard.mdp, np.random.default_rng(3)), *hard) for _ in range(2)]
     assert states() == before
     assert first[0].edits.tolist() == first[1].edits.tolist()
 
@@ -96,6 +97,37 @@ def test_evaluating_draws_from_no_global_generator_and_repeats_itself(hard):
 def test_no_instances_is_an_error(hard):
     with pytest.raises(ValueError, match="no instance"):
         evaluate(Scripted(), hard.mdp, hard.instances[:0])
+    with pytest.raises(ValueError, match="no instance"):
+        protocol.solve(FakeSolver(hard.mdp, 3), hard.mdp, hard.instances[:0])
+
+
+def test_what_an_agent_spends_is_summed_for_each_puzzle(hard, monkeypatch):
+    monkeypatch.setattr(protocol, "BATCH", 100)
+
+    class Spender(Scripted):
+        """Says that a state costs as many calls as it has blanks, ten inner steps a call, and a check."""
+
+        def act(self, states, deterministic=True):
+            blanks = (states.plans == 0).sum(axis=1)
+            self.spent = Cost(blanks, 10 * blanks, np.ones_like(blanks))
+            return super().act(states, deterministic)
+
+    result = evaluate(Spender(), hard.mdp, hard.instances)
+    blanks = (hard.instances == 0).sum(axis=1)
+    expected = np.where(result.solved, blanks * (blanks + 1) // 2, blanks * hard.mdp.max_edits)
+    assert result.network_calls.tolist() == expected.tolist()
+    assert result.inner_steps.tolist() == (10 * expected).tolist()
+    assert result.checks.tolist() == result.edits.tolist()
+    assert result.mean_compute.network_calls == pytest.approx(expected.mean())
+    assert not any(evaluate(Scripted(), hard.mdp, hard.instances[:9]).mean_compute)
+
+
+def test_a_solver_is_scored_by_what_it_says_it_found(hard, monkeypatch):
+    monkeypatch.setattr(protocol, "BATCH", 100)
+    result = protocol.solve(FakeSolver(hard.mdp, 40), hard.mdp, hard.instances)
+    assert result.solved.tolist() == (np.arange(hard.instances.shape[0]) % 100 < 40).tolist()
+    assert (result.scores[result.solved] == hard.mdp.task.max_score).all()
+    assert np.isnan(result.returns).all() and result.mean_compute == (1.0, 120.0, 2.0)
 
 
 def test_an_environment_that_generates_has_no_pool():

@@ -26,7 +26,7 @@ def test_rows_survive_json_and_csv(tmp_path):
     records.write_atomically(tmp_path / "rows.csv", records.to_csv(rows, ResultRow))
     assert records.read(tmp_path / "rows.jsonl", ResultRow) == rows
     assert records.read(tmp_path / "rows.csv", ResultRow) == rows
-    assert records.schema_of(tmp_path / "rows.csv") == records.schema_of(tmp_path / "rows.jsonl") == "result/1"
+    assert records.schema_of(tmp_path / "rows.csv") == records.schema_of(tmp_path / "rows.jsonl") == ResultRow.schema
 
 
 def test_a_torn_last_line_is_passed_over_and_removed_by_the_next_append(tmp_path):
@@ -58,7 +58,7 @@ def test_several_processes_append_whole_lines(tmp_path):
     assert sorted(row.seed for row in records.read(path, ResultRow)) == list(range(80))
 
 
-@pytest.mark.parametrize("change", [{"schema": "result/2"}, {"more": 1}])
+@pytest.mark.parametrize("change", [{"schema": "result/1"}, {"more": 1}])
 def test_schemas_are_never_mixed(tmp_path, change):
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({**dataclasses.asdict(result()), **change}) + "\n")

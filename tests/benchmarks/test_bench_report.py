@@ -8,7 +8,7 @@ from dataclasses import replace
 import bench_fakes
 import pytest
 from bench_fakes import HereLauncher, quiet
-from row_helpers import result
+from row_helpers import result, speed_row
 
 from baselines import METHODS
 from benchmarks import cli
@@ -94,6 +94,25 @@ def test_of_contestants_that_solve_as_many_the_one_that_samples_better_comes_fir
     assert [line.algo for line in summary.summarise(rows)] == ["ppo", "a2c", "dqn"]
 
 
+def test_compute_is_averaged_where_every_seed_was_counted():
+    counted, uncounted = result(0, network_calls=4.0), result(1, network_calls=None)
+    (line,) = summary.summarise([counted, result(1, network_calls=6.0)])
+    assert (line.network_calls, line.inner_steps, line.checks) == (5.0, 29.0, 0.0)
+    (line,) = summary.summarise([counted, uncounted])
+    assert line.network_calls is None and line.inner_steps == 29.0
+    assert "|  | 29.0 | 0.0 | nothing |" in tables.markdown_summaries([line])
+
+
+def test_what_a_line_knows_is_that_of_its_row():
+    rows = [result(algo=name) for name in ("trm_maskable_ppo@n_steps=8", "ppo", "mine", "upi_trm+search=9")]
+    assert {line.algo: line.knows for line in summary.summarise(rows)} == {
+        "trm_maskable_ppo@n_steps=8": "masks, groups",
+        "ppo": "nothing",
+        "mine": "",
+        "upi_trm+search=9": "groups, model",
+    }
+
+
 def test_rows_of_different_pools_are_not_averaged():
     with pytest.raises(ValueError, match="seeds 0 and 1 were scored on different pools"):
         summary.summarise([result(0), result(1, pool_sha256="cd")])
@@ -102,14 +121,14 @@ def test_rows_of_different_pools_are_not_averaged():
 def test_publishing_and_reading_back(folder, tmp_path, monkeypatch, capsys):
     files = published.publish(folder, "demo", tmp_path)
     assert [path.name for path in files] == ["demo.csv", "demo.curves.csv"]
-    records.append(tmp_path / "speed.jsonl", SpeedRow("x", 2.0, 1.0, 3.0, "steps/s", 5, 1, "c", "d", True, "v", "w"))
+    records.append(tmp_path / "speed.jsonl", speed_row())
     assert published.published(ResultRow, tmp_path) == folder.results()
     assert len(published.published(SpeedRow, tmp_path)) == 1
     monkeypatch.setattr(published.published, "__defaults__", (tmp_path,))
     assert cli.main(["report", "--published", "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     fields = {"suite", "algo", "steps", "seeds", "n", "mean", "lo", "hi"}
-    fields |= {"model_queries", "gradient_steps", "parameters", "wall_s"}
+    fields |= {"model_queries", "gradient_steps", "parameters", "wall_s", "network_calls", "inner_steps", "checks"}
     assert len(lines) == 4
     assert all(fields <= set(line) for line in lines)
     mine = next(line for line in lines if line["algo"] == "mine")
@@ -183,7 +202,7 @@ def test_report_json_is_one_object_a_line(folder, capsys):
 
 
 def test_a_method_has_the_same_colour_in_every_figure():
-    colours = [plots.COLOURS[name] for name in METHODS]
+    colours = [row.colour for row in METHODS.values()]
     assert len(set(colours)) == len(METHODS)
     assert not set(plots.OTHERS) & set(colours)
 

@@ -129,7 +129,7 @@ def test_a_killed_cell_goes_on_from_its_checkpoint_or_starts_again(finished, tmp
     whole = next(r for r in finished.results() if r.key == cell.key)
     assert without_clock(dataclasses.asdict(row)) == without_clock(dataclasses.asdict(whole))
     models_of = [f.of_cell(cell) / "model.zip" for f in (folder, finished)]
-    resumed, uninterrupted = (bench_fakes.load(algo, path, "", {}) for path in models_of)
+    resumed, uninterrupted = (bench_fakes.METHODS[algo].load(path, "", {}) for path in models_of)
     assert (resumed.trace, resumed.num_timesteps) == (uninterrupted.trace, uninterrupted.num_timesteps)
     curves = [[(p.env_steps, p.success) for p in f.curves() if p.key[:3] == cell.key[:3]] for f in (folder, finished)]
     assert curves[0] == curves[1]
@@ -143,12 +143,11 @@ def test_a_suite_may_be_trained_on_another(tmp_path, monkeypatch, trained_before
     folder, home, cell = Folder(tmp_path), Cell("sudoku-4x4-hard", "mine", 3, 60), Cell("elsewhere", "mine", 3, 60)
     folder.save_plan([home, cell], {"command": "python -m benchmarks run"})
     made, carried = [], []
-    make, agent_of = bench_fakes.make, bench_fakes.agent_of
-    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    kind = bench_fakes.FakeMethod
+    make, agent = kind.make, kind.agent
+    monkeypatch.setattr(kind, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
     monkeypatch.setattr(
-        bench_fakes,
-        "agent_of",
-        lambda name, model, *rest: carried.append(model.carried_to) or agent_of(name, model, *rest),
+        kind, "agent", lambda row, model, *rest: carried.append(model.carried_to) or agent(row, model, *rest)
     )
     if trained_before:
         monkeypatch.setattr(bench_fakes.FakeModel, "carried_to", "nowhere", raising=False)
@@ -169,8 +168,8 @@ def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
     folder, cell = Folder(tmp_path), Cell("begun", "mine", 3, 200)
     folder.save_plan([cell], {"command": "python -m benchmarks run"})
     made, learned = [], []
-    make, learn = bench_fakes.make, bench_fakes.FakeModel.learn
-    monkeypatch.setattr(bench_fakes, "make", lambda *args: made.append(args[1]) or make(*args))
+    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
     monkeypatch.setattr(
         bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
     )
@@ -228,7 +227,7 @@ def test_a_failed_cell_keeps_its_traceback_and_is_tried_again(tmp_path, monkeypa
     assert cli.main(["report", str(out)]) == 1
     assert cli.main(["status", str(out)]) == 1
     assert "failed" in capsys.readouterr().out
-    monkeypatch.setattr(bench_fakes, "make", lambda *a: bench_fakes.FakeModel("repaired", a[-1]))
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda *a: bench_fakes.FakeModel("repaired", a[-1]))
     assert cli.main(run_words(out, "ppo,broken", "0", "--resume")) == 0
     assert folder.failures() == []
     assert cli.main(["status", str(out)]) == 0
@@ -284,7 +283,13 @@ def test_methods_come_whole_and_in_order_and_stage_0_can_be_left_for_later():
 
 
 @pytest.mark.parametrize(
-    ("algos", "steps", "message"), [(["pqo"], 1, r"unknown algorithms \['pqo'\]"), (["ppo"], 0, "at least 1")]
+    ("algos", "steps", "message"),
+    [
+        (["pqo"], 1, r"unknown algorithms \['pqo'\]"),
+        (["ppo"], 0, "at least 1"),
+        (["mine+attempts=0"], 1, r"unknown algorithms \['mine\+attempts=0'\].*ROW\+attempts=127"),
+        (["ppo+search=5"], 1, "models of 'ppo' have no solvers"),
+    ],
 )
 def test_a_plan_names_what_is_wrong(algos, steps, message):
     with pytest.raises(ValueError, match=message):

@@ -11,14 +11,14 @@ from bench_fakes import without_clock
 from hypothesis import given
 from hypothesis import strategies as st
 
-import baselines
 from baselines import METHODS, SPACES, Space
 from benchmarks import cli
 from benchmarks.commands import tune
 from benchmarks.protocol import published, records
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.trials import best, trials
 from benchmarks.reporting import results
-from benchmarks.running.tuning import best, objective, suggest, trials
+from benchmarks.running.tuning import objective, suggest
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
 
@@ -159,10 +159,9 @@ def test_trials_are_told_apart_by_what_they_change():
 def test_the_page_shows_the_winners_and_all_trials(tmp_path):
     rows = [trial(0, ent_coef=0.01), trial(1, solved=256, score=0.5, ent_coef=0.05)]
     records.write_atomically(tmp_path / "tuning.csv", records.to_csv(rows, TuningRow))
-    text = results.page(tmp_path).text
-    section = text[text.index("## Tuning") : text.index("## Targets")]
-    assert "### sudoku-4x4-minimal, 2 trials of 50 environment steps, 512 validation puzzles" in section
-    winners, every = section.split("<details>")
+    section = results.pages(tmp_path, words=tmp_path).texts["tuning.md"]
+    assert "## sudoku-4x4-minimal, 2 trials of 50 environment steps, 512 validation puzzles" in section
+    winners, every = section.split("<details ")
     assert "| ppo | 1 | 50.0 % | 0.500 | 0.0 % | yes | 1.0 s | ent_coef=0.05 |" in winners
     assert "| ppo | 0 |" not in winners and "| ppo | 0 | 0.0 % | 0.000 | 0.0 % |  | 1.0 s | as before tuning |" in every
 
@@ -177,11 +176,11 @@ def test_named_trials_and_every_choice_build_a_model(name):
         assert all(settings[key] in space.choices[key] for key in settings)
         assert METHODS[name].with_settings(settings).with_settings(settings) == METHODS[name].with_settings(settings)
     last = {key: values[-1] for key, values in space.choices.items()}
-    baselines.make(name, ENV_ID, {}, seed=0, settings=last)
+    METHODS[name].make(ENV_ID, {}, seed=0, settings=last)
 
 
 def test_settings_of_the_training_environment_and_of_the_network():
-    model = baselines.make("trm_ppo", ENV_ID, {}, 0, settings={"env.violation_weight": 4.0, "network.unroll": 3})
+    model = METHODS["trm_ppo"].make(ENV_ID, {}, 0, settings={"env.violation_weight": 4.0, "network.unroll": 3})
     assert model.env.get_attr("mdp")[0].task.violation_weight == 4.0
     assert model.policy.features_extractor.network.unroll == 3
     changed = METHODS["ppo"].with_settings({"env.violation_weight": 4.0, "ent_coef": 0.2})
@@ -190,8 +189,14 @@ def test_settings_of_the_training_environment_and_of_the_network():
 
 
 def value_of(row, setting: str, default):
-    part, _, key = setting.rpartition(".")
-    return {"": row.hyperparameters, "env": row.training, "network": row.network}[part].get(key, default)
+    first, _, rest = setting.partition(".")
+    parts = {"env": row.training, "network": row.network}
+    found, keys = (parts[first], [rest]) if first in parts else (row.hyperparameters, setting.split("."))
+    for key in keys:
+        if key not in found:
+            return default
+        found = found[key]
+    return found
 
 
 def test_the_registry_uses_what_tuning_chose():

@@ -6,8 +6,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
-from agent_helpers import HINDSIGHT, agent, puzzle
+from agent_helpers import agent, puzzle, sudoku
 
 from benchmarks import cli
 from benchmarks.protocol import records
@@ -15,17 +14,18 @@ from benchmarks.running import models
 from benchmarks.running.models import Label
 from benchmarks.studies import certificates
 from benchmarks.studies.certificates import CertificateRow
-from trm_agents import UPITRM
+from trm_agents import CertifiedExactCover, Exact, HindsightTRM
 from trm_agents.theory import enumerate_closure, exact
 from trm_agents.theory.reading import Reader
-from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.evaluation import evaluate
-from trm_envs.plan_edit.spaces import observe, states_of
 
 ENV = "SudokuPlanEdit-4x4-v0"
-EXACT = {"conservative": "exact", "mixture_capacity": 3}
-CERTIFIED = {**HINDSIGHT, "contraction": "certified", "lipschitz": 0.7}
-PERSISTENT = {"latent": "persistent", "contraction": "certified", "lipschitz": 0.7}
+EXACT = {"mixture": Exact(0.5, capacity=3)}
+
+
+def hindsight(core=CertifiedExactCover(0.7), unroll=3, **kwargs):  # noqa: B008  # frozen
+    policy = {"width": 8, "core": core}
+    about = {"n_steps": 8, "batch_size": 16, "seed": 3, "device": "cpu", "min_buffer_size": 1}
+    return HindsightTRM("TokenPolicy", sudoku(), unroll=unroll, policy_kwargs=policy, **about, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +33,14 @@ def saved(tmp_path_factory):
     """Saved models by kind, trained for a moment."""
     folder = tmp_path_factory.mktemp("models")
     found = {}
-    for name, algo, kwargs in (
-        ("k_step", "upi_trm-k_step", {}),
-        ("exact", "upi_trm-exact", EXACT),
-        ("certified", "upi_trm-certified", CERTIFIED),
-        ("persistent", "upi_trm-k_step", PERSISTENT),
+    for name, algo, model in (
+        ("distilled", "upi_trm", agent()),
+        ("exact", "upi_trm-exact", agent(**EXACT)),
+        ("certified", "hindsight_trm-certified", hindsight()),
+        ("carried", "hindsight_trm-certified", hindsight(carry_unroll=3)),
     ):
         found[name] = folder / f"{name}.zip"
-        models.save(agent(**kwargs).learn(64), found[name], Label(algo, ENV, {"blanks": (1, 4)}))
+        models.save(model.learn(64), found[name], Label(algo, ENV, {"blanks": (1, 4)}))
     return found
 
 
@@ -55,7 +55,7 @@ def run(capsys, *words):
     return code, capsys.readouterr()
 
 
-@pytest.mark.parametrize("name", ["k_step", "exact", "certified"])
+@pytest.mark.parametrize("name", ["distilled", "exact", "certified"])
 def test_json_of_every_kind_of_agent(name, saved, puzzles, capsys, tmp_path):
     words = (saved[name], "--puzzles", puzzles, "--max-edits", "4", "--max-states", "99", "--json")
     code, out = run(capsys, *words, "--csv", tmp_path / "rows.csv", "--name", name)
@@ -92,7 +92,7 @@ def test_the_table_and_a_violation(saved, puzzles, capsys, monkeypatch):
 
 
 def test_instances_with_so_many_blanks(saved, puzzles, capsys):
-    words = (saved["k_step"], "--puzzles", puzzles, "--max-edits", "3", "--json", "--blanks")
+    words = (saved["distilled"], "--puzzles", puzzles, "--max-edits", "3", "--json", "--blanks")
     code, out = run(capsys, *words, "2")
     assert code == 0 and [row["instance"] for row in json.loads(out.out)["rows"]] == [1]
     code, out = run(capsys, *words, "4")
@@ -100,21 +100,19 @@ def test_instances_with_so_many_blanks(saved, puzzles, capsys):
 
 
 def test_two_depths_cannot_be_certified_at_once(puzzles, capsys, tmp_path):
-    keywords = {"latent": "persistent", "carried_unroll": 1, "unroll": 2, "target": "hindsight", "learning_starts": 8}
-    models.save(agent(**keywords).learn(32), tmp_path / "model.zip", Label("upi_trm", ENV, {"blanks": (1, 4)}))
-    code, out = run(capsys, tmp_path / "model.zip", "--puzzles", puzzles)
-    assert code == 2 and "carried_unroll=None" in out.err
-    one = UPITRM.load(tmp_path / "model.zip", carried_unroll=None, device="cpu")
-    models.save(one, tmp_path / "one.zip", Label("upi_trm", ENV, {"blanks": (1, 4)}))
-    words = (tmp_path / "one.zip", "--puzzles", puzzles, "--max-edits", "3", "--max-states", "99", "--json")
-    code, out = run(capsys, *words)
-    assert code == 0 and json.loads(out.out)["violations"] == 0
+    for carry_unroll, code in ((1, 2), (2, 0)):
+        model = hindsight(unroll=2, carry_unroll=carry_unroll).learn(32)
+        models.save(model, tmp_path / "model.zip", Label("hindsight_trm", ENV, {"blanks": (1, 4)}))
+        words = (tmp_path / "model.zip", "--puzzles", puzzles, "--max-edits", "3", "--max-states", "99", "--json")
+        found, out = run(capsys, *words)
+        assert found == code
+        assert "set policy.carry_unroll = 2" in out.err if code else json.loads(out.out)["violations"] == 0
 
 
 def test_what_is_asked_wrongly(saved, puzzles, capsys):
-    assert run(capsys, saved["k_step"], "--puzzles", puzzles, "--max-states", "2")[0] == 2
-    assert run(capsys, saved["k_step"], "--puzzles", "none.npy")[0] == 2
-    assert run(capsys, saved["k_step"], "--alpha", "2")[0] == 2
+    assert run(capsys, saved["distilled"], "--puzzles", puzzles, "--max-states", "2")[0] == 2
+    assert run(capsys, saved["distilled"], "--puzzles", "none.npy")[0] == 2
+    assert run(capsys, saved["distilled"], "--alpha", "2")[0] == 2
 
 
 def test_synthetic(capsys):
@@ -134,8 +132,8 @@ def test_the_policy_is_read_as_it_is_deployed_and_left_alone():
     assert next(model.policy.parameters()).dtype.itemsize == 4
 
 
-def test_a_persistent_latent_is_part_of_the_state():
-    model = agent(latent="persistent").learn(64)
+def test_a_carried_latent_is_part_of_the_state():
+    model = hindsight(carry_unroll=3).learn(64)
     mdp = type(model.mdp)(model.mdp.task, max_edits=3)
     reader = Reader(model.policy, mdp)
     closure, policy = enumerate_closure(mdp, puzzle(0, 6), reader.table)
@@ -152,41 +150,15 @@ def test_a_persistent_latent_is_part_of_the_state():
 
 def test_augmented_states_are_certified_by_the_same_command(saved, puzzles, capsys):
     words = ("--puzzles", puzzles, "--instances", "2", "--max-edits", "3", "--json")
-    code, out = run(capsys, saved["persistent"], *words)
+    code, out = run(capsys, saved["carried"], *words)
     rows = json.loads(out.out)["rows"]
-    plain = json.loads(run(capsys, saved["k_step"], *words)[1].out)["rows"]
+    plain = json.loads(run(capsys, saved["certified"], *words)[1].out)["rows"]
     assert code == 0 and [row["violations"] for row in rows] == [0, 0]
     for row, other in zip(rows, plain, strict=True):
         assert row["states"] > other["states"] and row["centring_defect"] < 1e-12
         # The contraction is certified from any carried latent.
         assert (
-            0.0 < row["depth_gap"] <= row["path_bound"] <= row["envelope"] and row["value_error"] <= row["limit_bound"]
+            0.0 <= row["depth_gap"] <= row["path_bound"] <= row["envelope"] and row["value_error"] <= row["limit_bound"]
         )
-
-
-def test_training_with_a_persistent_latent_centres_over_the_augmented_state():
-    """Advantages of a rollout, against every action by hand: a successor starts from the latent that it inherits."""
-    model = agent(latent="persistent", prior=0.0).learn(64)
-    policy, mdp, rollout = model.policy.requires_grad_(False), model.mdp, model.rollout
-    evaluation = evaluate(policy, rollout, np.zeros(4), model.dials)
-    states = states_of({key: rollout.flat(value) for key, value in rollout.observations.items()})
-    latents = torch.as_tensor(rollout.flat(rollout.latents))
-
-    def seen(some):
-        return {key: torch.as_tensor(value) for key, value in observe(some).items()}
-
-    by_hand = torch.zeros_like(evaluation.advantages)
-    for row in range(len(latents)):
-        state, z = states.at(slice(row, row + 1)), latents[row : row + 1]
-        pi, inherited = policy.action_probabilities(seen(state), z)
-        for action in np.flatnonzero(mdp.action_mask(state)[0]):
-            made = mdp.transition(state, np.array([action]))
-            potential = torch.as_tensor(mdp.check(made.successors).score, dtype=torch.float32)
-            ahead = 0.0 if made.terminated[0] else float(policy.values(seen(made.successors), potential, inherited))
-            by_hand[row, action] = made.rewards[0] + mdp.gamma * ahead
-        by_hand[row] = improvement.centred(by_hand[row : row + 1], pi, evaluation.mask[row : row + 1])[0]
-    assert torch.allclose(evaluation.advantages, by_hand, atol=1e-4)
-    assert improvement.centring_defect(by_hand, evaluation.policy) < 1e-5
-    # Without z it is another policy, under which they are not centred.
-    without, _ = policy.action_probabilities(seen(states))
-    assert latents.any() and improvement.centring_defect(by_hand, without) > 1e-3
+    # With one cell left to edit, the value is the same at every depth.
+    assert rows[1]["depth_gap"] > 0.0

@@ -30,25 +30,28 @@ def puzzles(tmp_path_factory):
 
 def rows_of(algo: str, puzzles) -> list[DepthRow]:
     torch.set_num_threads(1)
-    model = baselines.make(algo, ENV, {"blanks": (1, 4)}, seed=0)
-    model.learning_starts = 1
-    model.hindsight_dials = replace(model.hindsight_dials, learning_starts=1)
+    model = baselines.method(algo).make(ENV, {"blanks": (1, 4)}, 0, settings={"min_buffer_size": 1})
     model.learn(500)
     return measure(model, algo, puzzles, ("sudoku-4x4-hard", 0, 500, "c0ffee"), (1, 2, 4, 8))
 
 
+def core_of(name: str) -> dict:
+    return baselines.METHODS[name].hyperparameters_for(ENV)["policy_kwargs"].get("core", {})
+
+
 def test_every_variant_has_its_colour():
-    kinds = [baselines.METHODS[name].hyperparameters_for(ENV) for name in variants()]
-    assert {(k.get("contraction", "none"), k.get("lipschitz", np.inf)) for k in kinds} == set(COLOURS)
+    kinds = {"clamped": "clamp", "certified": "certified"}
+    cores = [core_of(name) for name in variants()]
+    assert {(kinds.get(core.get("kind"), "none"), core.get("lipschitz", np.inf)) for core in cores} == set(COLOURS)
 
 
-def test_variants_differ_in_two_dials_only():
+def test_variants_differ_in_core_and_projection_only():
     of_all = [baselines.METHODS[name].hyperparameters_for(ENV) for name in variants()]
-    ordinary = baselines.METHODS["upi_trm"].hyperparameters_for(ENV)
+    ordinary = baselines.METHODS["hindsight_trm"].hyperparameters_for(ENV)
     assert len({str(keywords) for keywords in of_all}) == len(of_all) == 2 * (1 + 1 + 5)
     for keywords in of_all:
-        different = {key for key, value in keywords.items() if key not in ordinary or ordinary[key] != value}
-        assert different - {"unroll", "radius", "contraction", "lipschitz"} == set() and keywords["unroll"] == 2
+        policy = {k: v for k, v in keywords["policy_kwargs"].items() if k not in ("core", "radius")}
+        assert {**keywords, "policy_kwargs": policy} == {**ordinary, "unroll": 2}
 
 
 @pytest.mark.parametrize("algo", [variants()[i] for i in (0, 3, 4)])
@@ -56,7 +59,7 @@ def test_measurements_of_one_model(algo, puzzles):
     rows = rows_of(algo, puzzles)
     assert [(row.states_set, row.m) for row in rows] == [(name, m) for name in ("B0", "B1") for m in (1, 2, 4, 8)]
     for row in rows:
-        certified = "contraction" in algo
+        certified = "core" in algo
         assert row.dial == (0.9 if certified else np.inf) and row.projection == ("radius" not in algo)
         assert np.isfinite(row.envelope) == certified and row.states == {"B0": 3, "B1": 7 * 4}[row.states_set]
         if row.m == 2:
@@ -116,7 +119,7 @@ def test_depths_always_hold_what_the_table_of_dials_shows():
 
 def test_other_agents_are_studied_in_a_table_of_their_own(tmp_path, monkeypatch, capsys):
     """Trained elsewhere: rows of two seeds lie in the folder, of a dial that the figure has no colour for."""
-    algo = "upi_trm-certified@lipschitz=0.95@unroll=2"
+    algo = "hindsight_trm-certified@policy_kwargs.core.lipschitz=0.95@unroll=2@train_unroll=[1,2,2]"
     rows = [
         replace(fake(s, "certified", True, m), algo=algo, dial=0.95, suite="sudoku-4x4-easy", seed=s)
         for s in (0, 1)

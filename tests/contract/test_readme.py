@@ -1,4 +1,4 @@
-"""Every number in the README comes from published rows."""
+"""Every number in the README and on hand-written pages comes from published rows, and the README stays short."""
 
 from pathlib import Path
 
@@ -6,15 +6,30 @@ import pytest
 
 from benchmarks.protocol.published import PUBLISHED, ablations, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.reporting.readme import BLOCK, fill
+from benchmarks.reporting.readme import BLOCK, fill, pages
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+FILLED = pages()
 
 
-def test_tables_are_derived_from_the_published_rows():
-    text = README.read_text(encoding="utf-8")
-    assert BLOCK.search(text)
+def test_the_readme_and_the_first_page_have_the_overview():
+    assert README in FILLED and ROOT / "docs" / "index.md" in FILLED
+
+
+@pytest.mark.parametrize("page", FILLED, ids=lambda page: page.stem)
+def test_tables_are_derived_from_the_published_rows(page):
+    text = page.read_text(encoding="utf-8")
     assert fill(text) == text, "run: python -m benchmarks readme"
+
+
+def test_the_readme_has_nine_hundred_words_at_most_beside_its_tables():
+    assert len(BLOCK.sub("", README.read_text(encoding="utf-8")).split()) <= 900
+
+
+def test_links_of_the_readme_lead_somewhere():
+    links = [part.split(")")[0] for part in README.read_text(encoding="utf-8").split("](")[1:]]
+    assert all((ROOT / link).exists() for link in links if not link.startswith("https://"))
 
 
 def test_published_rows_are_whole():

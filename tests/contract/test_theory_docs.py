@@ -44,13 +44,13 @@ def test_certificates_hold_and_say_what_the_page_says():
             # Rises as small as certify's own tolerance, 4,096 roundings, are looked at no closer than that.
             allowed = ROUNDINGS * 2.0**-52 * 17.2 + 1e-5 * abs(row.rise)
             assert max(row.rise_published, row.rise_deviations_1) <= row.rise + allowed
-    certified = rows(FOLDER / "certificates-upi_trm-certified.csv")
+    certified = rows(FOLDER / "certificates-hindsight_trm-certified.csv")
     # "46 states with 1 blank and 331 with 2", "off by up to 17 there, and by some 10^-6 where episodes begin".
     assert {row.states for row in certified} == {46, 331}
     assert max(row.value_error for row in certified) == pytest.approx(17.0, abs=0.05)
     assert 1e-6 < np.median([row.value_error_start for row in certified]) < 1e-5
     assert all(2 <= len({row.value_error for row in rows(path)}) <= 8 for path in files)
-    learned = [row for name in ("k_step", "exact") for row in rows(FOLDER / f"certificates-upi_trm-{name}.csv")]
+    learned = [row for name in ("upi_trm", "upi_trm-exact") for row in rows(FOLDER / f"certificates-{name}.csv")]
     worst = min(learned, key=lambda row: row.rise)
     assert worst.rise == pytest.approx(-0.003, abs=5e-4) and worst.rise_deviations_1 > -0.465
     assert min(row.value_error_start for row in learned) > 0.0005

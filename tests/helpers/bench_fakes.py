@@ -14,38 +14,13 @@ import numpy as np
 from rich.console import Console
 
 import baselines
-from baselines import Method, Space, line
+from baselines import Line, Method, Space
 from benchmarks import cli
 from benchmarks.running.launcher import Process
-from trm_agents.solving import policy_proposer, uniform_proposer
+from trm_agents.solving import Solutions
+from trm_envs.sudoku.solver import solve
 
-__all__ = [
-    "LINES",
-    "METHODS",
-    "SPACES",
-    "agent_of",
-    "carry_over",
-    "gradient_steps",
-    "guesser_of",
-    "line",
-    "load",
-    "make",
-    "model_queries",
-    "parameters",
-    "proposer_of",
-]
-
-# `mine` is a greedy agent that resumes exactly, `ppo` a random one that does not.
-METHODS = {
-    name: Method(name, f"fake:{name}", "", "dict", 1, {}, resumes_exactly=name == "mine")
-    for name in ("mine", "ppo", "broken")
-}
-LINES = {name: baselines.LINES[name] for name in ("random", "singles")}
-# `mine` plays the line that its settings name; `ppo` plays at random whatever its settings are.
-SPACES = {
-    "mine": Space({"line": ["checker_greedy", "random", "random_consistent"]}, [{"line": "random"}]),
-    "ppo": Space({"learning_rate": [1e-3, 1e-4], "net_arch": [[64], [64, 64], [8]]}),
-}
+__all__ = ["LINES", "METHODS", "SPACES"]
 
 ROLLOUT = 10
 
@@ -59,7 +34,16 @@ class FakeModel:
         self.num_timesteps = 0
         self.rng = np.random.default_rng(seed)
         self.trace = 0.0
-        self.policy = SimpleNamespace(parameters=lambda: [SimpleNamespace(requires_grad=True, numel=lambda: 7)])
+        group = {"params": [SimpleNamespace(numel=lambda: 7)]}
+        self.policy = SimpleNamespace(optimizer=SimpleNamespace(param_groups=[group]))
+
+    @property
+    def gradient_steps_done(self) -> int:
+        return self.num_timesteps // ROLLOUT
+
+    @property
+    def model_queries(self) -> int:
+        return 3 * self.num_timesteps
 
     def learn(self, total_timesteps, callback, reset_num_timesteps=True):
         if self.name == "broken":
@@ -84,54 +68,67 @@ class FakeModel:
             archive.writestr("data", json.dumps(state))
 
 
-def make(name, env_id, env_kwargs, seed, settings=None):
-    return FakeModel(name, seed, settings)
+class FakeMethod(Method):
+    """A row whose models play a reference line: `mine` a greedy one, others at random."""
+
+    def make(self, env_id, env_kwargs, seed, device="cpu", settings=None):
+        return FakeModel(self.name, seed, settings)
+
+    def load(self, path, env_id, env_kwargs, device="cpu"):
+        model = FakeModel(self.name, 0)
+        with zipfile.ZipFile(path) as archive:
+            state = json.loads(archive.read("data"))
+        model.num_timesteps, model.trace = state["num_timesteps"], state["trace"]
+        model.rng.bit_generator.state = state["rng"]
+        return model
+
+    def carry_over(self, model, env_id, env_kwargs, seed=None):
+        model.carried_to = env_id
+        return model
+
+    def agent(self, model, mdp, rng, unroll=None, tolerance=None):
+        name = model.settings.get("line", "checker_greedy") if self.name == "mine" else "random"
+        return baselines.LINES[name].agent(mdp, rng)
+
+    def solver(self, model, mdp, env_id, kind, budget, unroll=None):
+        return FakeSolver(mdp, budget)
 
 
-def load(name, path, env_id, env_kwargs):
-    model = FakeModel(name, 0)
-    with zipfile.ZipFile(path) as archive:
-        state = json.loads(archive.read("data"))
-    model.num_timesteps, model.trace = state["num_timesteps"], state["trace"]
-    model.rng.bit_generator.state = state["rng"]
-    return model
+class FakeSolver:
+    """Knows the solutions, writes them to the first `budget` instances, and asks a network once an instance."""
+
+    def __init__(self, mdp, budget):
+        self.mdp, self.budget = mdp, budget
+
+    def solve(self, instances):
+        solutions, _ = solve(instances)
+        solved = np.arange(len(instances)) < self.budget
+        plans = np.where(solved[:, None], solutions, instances)
+        edits = np.where(solved, (instances == 0).sum(1), self.mdp.max_edits)
+        once = np.ones(len(instances), np.int64)
+        return Solutions(plans.astype(np.int8), solved, edits, once, 120 * once, 2 * once)
 
 
-def carry_over(name, model, env_id, env_kwargs, seed=None):
-    model.carried_to = env_id
-    return model
-
-
-def agent_of(name, model, mdp, rng, unroll=None, tolerance=None):
-    return line(model.settings.get("line", "checker_greedy") if name == "mine" else "random", mdp, rng)
-
-
-def proposer_of(name, model, mdp, unroll=None):
-    # `mine` prefers low digits a little, so that it differs from the uniform proposer.
-    if name != "mine":
-        return policy_proposer(model.policy)
-
-    def propose(states):
-        even = uniform_proposer(mdp)(states)
-        return even * np.linspace(1.0, 0.5, even.shape[2])
-
-    return propose
-
-
-def guesser_of(model, mdp):
-    return None
-
-
-def parameters(model):
-    return sum(p.numel() for p in model.policy.parameters())
-
-
-def gradient_steps(model):
-    return model.num_timesteps // ROLLOUT
-
-
-def model_queries(model):
-    return 3 * model.num_timesteps
+# `mine` is a greedy agent that resumes exactly and has solvers, `ppo` a random one that does and has not.
+METHODS = {
+    name: FakeMethod(
+        name,
+        f"fake:{name}",
+        "",
+        "dict",
+        1,
+        {},
+        family="hindsight" if name == "mine" else "baseline",
+        resumes_exactly=name == "mine",
+    )
+    for name in ("mine", "ppo", "broken")
+}
+LINES: dict[str, Line] = {name: baselines.LINES[name] for name in ("random", "singles")}
+# `mine` plays the line that its settings name; `ppo` plays at random whatever its settings are.
+SPACES = {
+    "mine": Space({"line": ["checker_greedy", "random", "random_consistent"]}, [{"line": "random"}]),
+    "ppo": Space({"learning_rate": [1e-3, 1e-4], "net_arch": [[64], [64, 64], [8]]}),
+}
 
 
 class Done:

@@ -71,6 +71,8 @@ class RecursivePolicy(BasePolicy):
         self.mdp = mdp
         self.n_actions = int(action_space.n)
         self._settled = (0, 0)
+        self.last_depths: Tensor | None = None
+        """Inner steps of each state in the last pass with `auto`, (B,), int64; None before the first."""
 
     def _optimise(self, lr_schedule: Schedule) -> None:
         """Build the optimiser over all weights that are trained; for the end of a constructor."""
@@ -135,6 +137,7 @@ class RecursivePolicy(BasePolicy):
         settled = network.settle(inputs, stop_below)
         states, steps = self._settled
         self._settled = states + len(settled.steps), steps + int(settled.steps.sum())
+        self.last_depths = settled.steps
         return settled.latent
 
     def carried(self, observation: PyTorchObs, latent: Tensor | None) -> Tensor:

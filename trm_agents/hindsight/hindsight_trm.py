@@ -133,6 +133,8 @@ class HindsightTRM(ResumableAlgorithm):
         self.deep_supervision = deep_supervision
         self.ema_decay = ema_decay
         self.max_grad_norm = max_grad_norm
+        self.row_name = "hindsight_trm"
+        """Row of the benchmark that a saved file names; models of other rows are given theirs."""
         if _init_setup_model:
             self._setup_model()
 

@@ -136,6 +136,8 @@ class UPITRM(ResumableAlgorithm):
         self.deep_supervision = deep_supervision
         self.max_grad_norm = max_grad_norm
         self._advantage_scale: float | None = None
+        self.row_name = "upi_trm"
+        """Row of the benchmark that a saved file names; models of other rows are given theirs."""
         if _init_setup_model:
             self._setup_model()
 

@@ -1,0 +1,317 @@
+"""What is true of a method, in one row: `Method` for what is trained, `Line` for what it is compared with."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pkgutil import resolve_name
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomness, recursive_networks
+from baselines.counters import COUNTS, count_gradient_steps
+from baselines.solvers import ModelSolver, Solver, SolverKind
+from trm_agents import presets
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import LegalActions
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
+ObservationKind = Literal["dict", "one_hot"]
+Role = Literal["contestant", "reference"]
+Family = Literal["hindsight", "upi", "baseline"]
+Knowledge = Literal["masks", "groups", "model", "checker", "puzzle"]
+ROW_NAME = "row_name"
+"""Attribute by which a model, and so its file, says of which row it is."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One trainable row, as data (JSON-serialisable by `dataclasses.asdict`)."""
+
+    name: str
+    algorithm: str
+    """Import path `module:class` of an SB3-style algorithm; resolved only when a model is made."""
+    policy: str
+    """Name of a policy that the algorithm knows, or the import path `module:class` of one."""
+    observation: ObservationKind
+    """The environment's own dictionary, or the same facts one-hot and flat."""
+    n_envs: int
+    """Episodes collected at once."""
+    hyperparameters: Mapping[str, Any]
+    """Keywords of the algorithm. The discount is not among them: `make` takes that of the environment's shaping."""
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Keywords that replace the ones above where the environment id starts with the key."""
+    family: Family = "baseline"
+    """Which idea the method belongs to."""
+    knows: tuple[Knowledge, ...] = ()
+    """What it is given beside observations and rewards, in training or in play.
+
+    masks: which actions are legal. groups: the constraint graph. model: successors of any state. checker: scores of
+    any plan.
+    """
+    role: Role = "contestant"
+    """A reference is trained too, with the seeds and steps of the others, and is no contestant."""
+    colour: str = ""
+    """Of its curves, `#rrggbb`; empty leaves the choice to the figure."""
+    order: int = 0
+    """Place among the references of a table."""
+    compared: bool = False
+    """Whether tables show the best contestant's difference to this reference."""
+    masks: bool = False
+    """Whether the method is given action masks."""
+    legal_actions: LegalActions | None = None
+    """Legal-action level that the row asks of the environment; None leaves it as it is."""
+    resumes_exactly: bool = False
+    """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
+    network: Mapping[str, Any] | None = None
+    """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Keywords of the training environment alone: models are scored without them."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that replace those above on every environment; dots lead into a keyword that is a mapping itself."""
+
+    def hyperparameters_for(self, env_id: str) -> dict[str, Any]:
+        """Keywords of the algorithm on this environment, as JSON; see `trm_agents.presets.built`."""
+        merged = presets.overridden(self.hyperparameters, self.overrides, env_id)
+        for setting, value in self.changes.items():
+            *parents, key = setting.split(".")
+            inner = merged
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[key] = value
+        return merged
+
+    def env_kwargs_for(self, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Keywords of the environment, with the legal-action level of this row."""
+        level = {} if self.legal_actions is None else {"legal_actions": self.legal_actions}
+        return {**env_kwargs, **level}
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Method:
+        """The row with other settings.
+
+        Args:
+            settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
+                recursive network. Dots lead into keywords that are mappings:
+                `policy_kwargs.optimizer_kwargs.weight_decay`.
+
+        Raises:
+            ValueError: the row has no network of its own.
+        """
+        changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
+        for setting, value in settings.items():
+            first, _, rest = setting.partition(".")
+            if rest and first in parts:
+                parts[first][rest] = value
+            else:
+                changes[setting] = value
+        if parts["network"] and self.network is None:
+            raise ValueError(
+                f"{self.name!r} has no settings of a network: leave out network.{next(iter(parts['network']))}"
+            )
+        network = None if self.network is None else parts["network"]
+        return replace(self, changes=changes, training=parts["env"], network=network)
+
+    def known_settings(self) -> set[str]:
+        """Keywords that the algorithm takes; resolving it needs torch."""
+        return set(inspect.signature(resolve_name(self.algorithm).__init__).parameters) - {"self", "policy", "env"}
+
+    def make(
+        self,
+        env_id: str,
+        env_kwargs: Mapping[str, Any],
+        seed: int | None,
+        device: str = "cpu",
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> BaseAlgorithm:
+        """A new model, ready to `learn`.
+
+        Args:
+            env_id: a plan-editing environment, `SudokuPlanEdit-4x4-v0`.
+            env_kwargs: its keywords (blanks, split, ...).
+            seed: of the model, its environment and torch's and numpy's global generators; None leaves them alone.
+            device: torch device.
+            settings: what replaces settings of the row, named as in `baselines.spaces`.
+        """
+        row = self.with_settings(settings)
+        env, mdp = row._vec_env(env_id, env_kwargs)
+        keywords = {"gamma": mdp.gamma, **presets.built(row.hyperparameters_for(env_id))}
+        if row.network is not None:
+            keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
+        policy = resolve_name(row.policy) if ":" in row.policy else row.policy
+        model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
+        setattr(model, ROW_NAME, row.name)
+        if row.family == "baseline":
+            _fuse(model)
+            count_gradient_steps(model)
+        return model
+
+    def load(self, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu") -> BaseAlgorithm:
+        """A saved model of the row, on its environment, ready to `predict` and to `learn` on.
+
+        Where the row says `resumes_exactly`, `learn(..., reset_num_timesteps=False)` goes on where the model was saved;
+        others begin new episodes. As everywhere in SB3, loading reseeds the global generators with the model's own
+        seed.
+        """
+        env, _ = self._vec_env(env_id, env_kwargs)
+        model: BaseAlgorithm = resolve_name(self.algorithm).load(
+            path, env=env, device=device, force_reset=not self.resumes_exactly
+        )
+        if self.family == "baseline":
+            count_gradient_steps(model)
+        return model
+
+    def carry_over(
+        self, model: BaseAlgorithm, env_id: str, env_kwargs: Mapping[str, Any], seed: int | None = None
+    ) -> BaseAlgorithm:
+        """A new model with the settings of the row on an environment, and the weights of this model.
+
+        The model stays as it is. What is carried over counts on from what the model has cost: schedules of a further
+        `learn(..., reset_num_timesteps=False)` go on too.
+
+        Args:
+            model: of this row, or of one with other settings.
+            env_id: the environment, another one than the model's for instance.
+            env_kwargs: its keywords.
+            seed: of further training, as for `make`; None leaves global generators alone.
+
+        Raises:
+            ValueError: the weights do not fit there.
+        """
+        with own_randomness(model, np.random.default_rng(0)) if seed is None else nullcontext():
+            there = self.make(env_id, env_kwargs, seed, str(model.device))
+        try:
+            there.policy.load_state_dict(model.policy.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                f"{self.name!r} cannot be carried over to {env_id}: its weights have the size of the environment that "
+                f"it was trained on ({error})"
+            ) from None
+        for count in COUNTS:
+            if hasattr(model, count):
+                setattr(there, count, getattr(model, count))
+        return there
+
+    def agent(
+        self,
+        model: BaseAlgorithm,
+        mdp: PlanEditMDP,
+        rng: np.random.Generator,
+        unroll: Unroll | None = None,
+        tolerance: float = TOLERANCE,
+    ) -> Agent:
+        """The agent of a model of the row: its policy alone, one pass an edit.
+
+        Args:
+            model: from `make` or `load`.
+            mdp: the MDP that states will belong to.
+            rng: what sampled actions are drawn with.
+            unroll: inner steps n of a recursive network, in place of its own; `auto` takes as many as each state needs.
+            tolerance: of `auto`: how much a value may still change.
+
+        Raises:
+            ValueError: `unroll` is below 1, or there is no recursive network to unroll.
+        """
+        if unroll is not None and unroll != "auto" and unroll < 1:
+            raise ValueError(f"unroll must be at least 1, got {unroll}")
+        if unroll is not None and not recursive_networks(model):
+            raise ValueError(f"unroll={unroll} needs a recursive network, which {self.name!r} lacks; leave it out")
+        return ModelAgent(model, mdp, rng, unroll, tolerance, one_hot=self.observation == "one_hot", masks=self.masks)
+
+    @property
+    def has_solvers(self) -> bool:
+        """Whether a policy of the row tells the probabilities that solvers ask for."""
+        return self.family == "hindsight"
+
+    def solver(
+        self,
+        model: BaseAlgorithm,
+        mdp: PlanEditMDP,
+        env_id: str,
+        kind: SolverKind,
+        budget: int,
+        unroll: int | None = None,
+    ) -> Solver:
+        """A solver of a model of the row; see `ModelSolver`.
+
+        Raises:
+            ValueError: models of the row have none.
+        """
+        if not self.has_solvers:
+            raise ValueError(
+                f"models of {self.name!r} cannot be solved with: only those of HindsightTRM tell the probabilities "
+                f"that {kind} needs; leave out {kind}"
+            )
+        return ModelSolver(model, mdp, env_id, kind, budget, unroll)
+
+    def _vec_env(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, PlanEditMDP]:
+        """The row's training environment, n_envs episodes at once, and its MDP."""
+        import gymnasium as gym
+        from gymnasium.vector import AutoresetMode
+        from stable_baselines3.common.vec_env import VecMonitor
+
+        from trm_agents.common.vec_env import VectorEnvAdapter
+
+        vector_env: Any = gym.make_vec(
+            env_id,
+            num_envs=self.n_envs,
+            vectorization_mode="vector_entry_point",
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            **{**self.env_kwargs_for(env_kwargs), **self.training},
+        )
+        mdp = vector_env.unwrapped.mdp
+        if self.observation == "one_hot":
+            from trm_envs.wrappers import OneHotVectorObservation
+
+            vector_env = OneHotVectorObservation(vector_env)
+        return VecMonitor(VectorEnvAdapter(vector_env)), mdp
+
+
+@dataclass(frozen=True)
+class Line:
+    """One reference line: an agent that does not learn."""
+
+    name: str
+    path: str
+    """Import path of what builds the `Agent` from (mdp, rng)."""
+    order: int
+    """Place among the references of a table."""
+    puzzles: tuple[str, ...] = ()
+    """Prefixes of the environment ids that it can play; empty means all."""
+    drawn_once: bool = False
+    """Whether there is no chance in it: one seed says it all."""
+    knows: tuple[Knowledge, ...] = ()
+    """What it is given beside observations and rewards, see `Method.knows`; puzzle: how such puzzles are solved."""
+    compared: bool = False
+    """Whether tables show the best contestant's difference to it."""
+    role: Role = "reference"
+    colour: str = ""
+
+    def supports(self, env_id: str) -> bool:
+        """Whether the line can play this environment."""
+        return not self.puzzles or env_id.rpartition(":")[2].startswith(self.puzzles)
+
+    def agent(self, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
+        """Its agent.
+
+        Args:
+            mdp: the MDP that states will belong to.
+            rng: what its choices are drawn with.
+
+        Raises:
+            ValueError: it cannot play this puzzle.
+        """
+        agent: Agent = resolve_name(self.path)(mdp, rng)
+        return agent
+
+
+def _fuse(model: BaseAlgorithm) -> None:
+    """Let Adam update a tensor in one pass: the same to rounding, and a fifth less time for an MLP."""
+    for group in cast(Any, model.policy).optimizer.param_groups:
+        group["fused"] = True

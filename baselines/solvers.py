@@ -1,0 +1,61 @@
+"""Solvers of a trained model: what spends more than one pass an edit, with its cost in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from baselines.agents import facing, unrolled
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import Grids
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from trm_agents.solving import Solutions
+
+SolverKind = Literal["attempts", "search"]
+
+
+class Solver(Protocol):
+    """Looks for solved plans."""
+
+    def solve(self, instances: Grids) -> Solutions:
+        """What was found for instances of shape (n, n_cells), and at what cost."""
+        ...
+
+
+class ModelSolver:
+    """A solver of a model, for the puzzles of one environment.
+
+    Args:
+        model: of a row that has solvers.
+        mdp: the MDP that instances belong to.
+        env_id: the environment whose presets say how attempts are made.
+        kind: `attempts` or `search`.
+        budget: attempts beyond the first, or network calls of a search.
+        unroll: inner steps n of the network in its passes, in place of its own.
+    """
+
+    def __init__(
+        self,
+        model: BaseAlgorithm,
+        mdp: PlanEditMDP,
+        env_id: str,
+        kind: SolverKind,
+        budget: int,
+        unroll: int | None = None,
+    ) -> None:
+        from trm_agents import presets
+        from trm_agents.solving import Attempts, BestFirst
+
+        self.model, self.mdp, self.unroll = model, mdp, unroll
+        made = presets.attempts(env_id)
+        if kind == "attempts":
+            self.solver: Solver = Attempts(model, budget, mdp=mdp, **made)
+        else:
+            self.solver = BestFirst(model, budget, guess_unroll=made.get("unroll"), mdp=mdp)
+
+    def solve(self, instances: Grids) -> Solutions:
+        """See `Solver`."""
+        with unrolled(self.model, self.unroll), facing(self.model, self.mdp):
+            return self.solver.solve(instances)

@@ -1,0 +1,45 @@
+"""Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with a solver, `+attempts=127` or `+search=100`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, cast
+
+from baselines import SolverKind
+
+SUFFIX = re.compile(r"\+(attempts|search)=([1-9]\d*)$")
+
+
+class Name(NamedTuple):
+    """What a line of a table is called, in its parts."""
+
+    method: str
+    """The trained method, with its settings: whose model is scored."""
+    solver: SolverKind | None = None
+    """What solves with the model; None for the policy alone."""
+    budget: int = 0
+    """Attempts, or network calls of a search; 0 for the policy alone."""
+
+    @property
+    def row(self) -> str:
+        """The row of `METHODS`, without settings."""
+        return self.method.partition("@")[0]
+
+    @property
+    def settings(self) -> str:
+        """`unroll=2@width=8`: what differs from the row; empty for the row itself."""
+        return self.method.partition("@")[2]
+
+    @property
+    def unchanged(self) -> str:
+        """The line of the row itself, with the same solver: what a variant is compared with."""
+        return str(self._replace(method=self.row))
+
+    def __str__(self) -> str:
+        return self.method if self.solver is None else f"{self.method}+{self.solver}={self.budget}"
+
+
+def named(algo: str) -> Name:
+    """The parts of a line's name; what is no solver belongs to the method."""
+    found = SUFFIX.search(algo)
+    return Name(algo) if found is None else Name(algo[: found.start()], cast(SolverKind, found[1]), int(found[2]))

@@ -1,0 +1,131 @@
+"""The page of one suite: success, what it cost, learning curves, paired differences and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.protocol.names import named
+from benchmarks.protocol.rows import CurveRow, ResultRow
+from benchmarks.protocol.suites import suite
+from benchmarks.reporting import tables
+from benchmarks.reporting.evidence import Evidence, digest
+from benchmarks.reporting.parts import PARTS, parts
+from benchmarks.reporting.summary import Summary, against, lasting, success_on, summarise
+from benchmarks.reporting.tables import COLUMNS, Column
+
+FIGURES = "../images/results"
+"""Folder of the figures, seen from a page of results."""
+LONG = 2.0
+"""How many times longer than its first maximum a learning curve has to be for the page to say how long that lasts."""
+SUCCESS = (
+    "method",
+    "knows",
+    "success",
+    "95% interval",
+    "sampled",
+    "network calls",
+    "inner steps",
+    "checks",
+    "seeds",
+    "n",
+)
+"""Heads of the columns of what is solved, and of what that cost at test time."""
+COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
+"""Heads of the columns of what a method may do and what its training cost."""
+
+Draw = Callable[[], bytes]
+
+
+def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str, Any]:
+    """What the template says of a suite.
+
+    Args:
+        name: the suite.
+        evidence: all rows.
+        figures: receives the figure, path seen from the page -> PNG.
+    """
+    mine = [row for row in evidence.results if row.suite == name]
+    points = [point for point in evidence.curves if point.suite == name]
+    lines, masks = summarise(mine), parts(name, evidence.pools[name])
+    # A run that was measured at its end only has no curve.
+    runs = {(point.algo, point.steps, point.seed) for point in points}
+    drawn = f"{FIGURES}/{name}.png" if len(points) > len(runs) else ""
+    if drawn:
+        figures[drawn] = partial(_learning_curves, name, points, lines)
+    budgets = sorted({line.steps for line in lines if line.steps}) or [0]
+    return {
+        "suite": suite(name),
+        "keywords": [f"{key}={value!r}" for key, value in suite(name).env_kwargs.items()],
+        "n": len(evidence.pools[name]),
+        "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
+        "figure": drawn,
+        "digest": digest(points, CurveRow),
+        "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
+        "commands": _commands(mine),
+    }
+
+
+def _budget(
+    steps: int,
+    rows: Sequence[ResultRow],
+    points: Sequence[CurveRow],
+    lines: Sequence[Summary],
+    masks: Mapping[str, NDArray[np.bool_]],
+) -> dict[str, Any]:
+    """The tables of one training budget with all references, and the paired differences."""
+    here = [line for line in lines if line.steps in (0, steps)]
+    columns = {column.head: column for column in COLUMNS}
+    success, cost = ([columns[head] for head in heads] for heads in (SUCCESS, COST))
+    place = 1 + SUCCESS.index("95% interval")
+    shown = [(part, mask) for part, mask in masks.items() if mask.any() and not mask.all()]
+    success[place:place] = [_part_column(rows, part, mask) for part, mask in shown]
+    best = next((line.algo for line in here if not line.is_reference), None)
+    # Rows that show what a learned value is worth are compared wherever they stand.
+    compared = [line for line in here if line.algo == best or line.learns_values]
+    paired = [found for line in compared for found in against(rows, here, line) if found[1].is_compared]
+    curves = lasting(point for point in points if (point.algo, point.steps) == (best, steps))
+    return {
+        "steps": f"{steps:,}",
+        "lasting": tables.lasting_line(best, curves) if best and curves and curves.times >= LONG else "",
+        "success": tables.markdown_summaries(here, success),
+        "cost": tables.markdown_summaries([line for line in here if line.steps and not named(line.algo).solver], cost),
+        "paired": [tables.paired_line(*found) for found in paired],
+    }
+
+
+def _part_column(rows: Sequence[ResultRow], part: str, mask: NDArray[np.bool_]) -> Column:
+    """Success on the test puzzles of one part."""
+
+    def cell(line: Summary) -> str:
+        return tables.percent(success_on(rows, line, mask).mean)
+
+    return Column(part, f"The same on puzzles that are {PARTS[part]}.", cell)
+
+
+def _commands(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
+    """Each command once, with the commits and processors that it ran on."""
+    ordered = sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in rows})
+    out = []
+    for command, group in groupby(ordered, key=lambda found: found[0]):
+        runs = list(group)
+        commits = ", ".join(dict.fromkeys(commit for _, commit, _, _ in runs))
+        machines = ", ".join(dict.fromkeys(f"{cpu}, {_threads(threads)}" for _, _, cpu, threads in runs))
+        out.append((command, f"{commits}; {machines}"))
+    return out
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _learning_curves(name: str, points: Sequence[CurveRow], lines: Sequence[Summary]) -> bytes:
+    # matplotlib takes a second to import.
+    from benchmarks.reporting import plots
+
+    return plots.as_png(plots.learning_curves(name, points, lines))
