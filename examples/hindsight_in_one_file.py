@@ -153,7 +153,7 @@ def gains(mdp: PlanEditMDP, network: TinyRecursiveModel, states: PlanStates, unr
 
     p: the edit writes what belongs into its cell c. q: the cell is right as it is.
     """
-    p = network(states, unroll)[-1].softmax(2)
+    p: Tensor = network(states, unroll)[-1].softmax(2)
     unchanged = torch.from_numpy(mdp.task.writes(states.plans) == states.plans[:, :, None])
     q = (p * unchanged).sum(2, keepdim=True)
     return (p - q).flatten(1)
@@ -178,7 +178,7 @@ def policy(mdp: PlanEditMDP, values: Tensor, states: PlanStates, beta: float) ->
 def collecting_policy(
     mdp: PlanEditMDP, network: TinyRecursiveModel, states: PlanStates, checker_weight: float, settings: Settings
 ) -> Tensor:
-    """The policy that plays, (B, n_actions). It leans on the checker at first: some plan has to be solved to begin."""
+    """The policy that plays, (B, n_actions). It leans on the checker at first: labels need a first solved plan."""
     values = gains(mdp, network, states, settings.unroll)
     if checker_weight > 0.0:
         values = (1.0 - checker_weight) * values + checker_weight * checker_values(mdp, states)
@@ -208,7 +208,7 @@ class Memory:
         self.kept.extend((instance, plan) for plan in [*visited, *self.waiting.pop(key, ())])
 
     def goal(self, instance: Grid, plan: Grid) -> Grid:
-        """The label: of the solved plans of the instance the one that fewest edits lead to, as that pays most."""
+        """The label: the solved plan that fewest edits lead to, whose return is the highest that is known."""
         return min(self.goals[instance.tobytes()], key=lambda goal: int((goal != plan).sum()))
 
     def sample(self, count: int, rng: np.random.Generator) -> tuple[PlanStates, Grid]:
@@ -237,7 +237,7 @@ def loss_of(
     # Locked cells count nothing, and cells that are right already little: they are easy.
     editable = mdp.action_mask(states).reshape(*goals.shape, -1).any(2)
     of_cell = torch.from_numpy(editable * np.where(states.plans == goals, settings.solved_cell_weight, 1.0)).float()
-    # Deep supervision: every inner step should know the answer, the later the more.
+    # Deep supervision: a loss on every inner step. Later steps know more and weigh more.
     of_depth = torch.arange(1.0, len(logits) + 1.0).square()
     total: Tensor = of_depth / of_depth.sum() @ (loss * of_cell / of_cell.sum()).sum((1, 2))
     return total
@@ -270,11 +270,12 @@ def train(settings: Settings) -> tuple[PlanEditMDP, TinyRecursiveModel]:
     network = TinyRecursiveModel(mdp, settings.width)
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
-    memory, trails = Memory(mdp), [list[Grid]() for _ in range(settings.num_envs)]
-    gradient_steps, loss, outcomes = 0, torch.tensor(torch.nan), deque[bool](maxlen=200)
+    memory, gradient_steps, loss = Memory(mdp), 0, torch.tensor(torch.nan)
+    trails: list[list[Grid]] = [[] for _ in range(settings.num_envs)]
+    outcomes: deque[bool] = deque(maxlen=200)
     iterations = ceil(settings.steps / settings.num_envs)
     for iteration in range(iterations):
-        # Play with the averaged network: its mistakes are the ones to mend.
+        # The averaged network plays: it is deployed, so its mistakes are what the memory needs.
         checker_weight = max(0.0, 1.0 - iteration * settings.num_envs / settings.checker_steps)
         probabilities = collecting_policy(mdp, averaged, states, checker_weight, settings)
         for trail, plan in zip(trails, states.plans, strict=True):
