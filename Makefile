@@ -1,10 +1,11 @@
-# Two commands for everybody: `make test` and `make bench`. Both set up a virtual environment of their own first.
+# Two commands for everybody: `make test` and `make bench`. Each sets up a virtual environment of its own first.
+# `make wheel-test` tries what is published.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test bench clean
+.PHONY: setup lint test wheel-test bench clean
 
 setup: $(VENV)/.installed
 
@@ -21,6 +22,15 @@ lint: setup
 # One thread a process: torch oversubscribes small machines.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 15
+
+# What is published, in an environment that has nothing else, from another folder.
+wheel-test: setup
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv --clear build/empty
+	build/empty/bin/pip install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[agents]"
+	cd build/empty && OMP_NUM_THREADS=1 bin/python -I $(CURDIR)/tests/contract/wheel_smoke.py
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos upi_trm,ppo,a2c,dqn \

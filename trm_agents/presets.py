@@ -96,8 +96,18 @@ PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""
 
-SMALL: Data = {"learning_rate": 4e-3, "n_steps": 5, "batch_size": 32, "unroll": 4, "min_buffer_size": 200}
-"""Keywords of `HindsightTRM` for a small puzzle of one's own, played in about 50 environments at once."""
+SMALL: Data = {
+    "learning_rate": 4e-3,
+    "n_steps": 5,
+    "batch_size": 32,
+    "unroll": 4,
+    "train_unroll": [4, 16, 8],
+    "min_buffer_size": 200,
+}
+"""Keywords of `HindsightTRM` for a small puzzle of one's own, played in 16 to 50 environments at once.
+
+Gradient steps are deeper than the policy, so that the deep passes of `Attempts` settle.
+"""
 
 ATTEMPTS: dict[str, Data] = {
     # What a latent settles on may be wrong, as the checker says, and other guesses lead elsewhere.

@@ -2,8 +2,18 @@
 
 from trm_envs.plan_edit.adaptive import AdaptiveSource, Curriculum, Retry
 from trm_envs.plan_edit.env import PlanEditEnv
+from trm_envs.plan_edit.grids import MarkTask, SymbolTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Successors, Transition
 from trm_envs.plan_edit.problem import Problem
+from trm_envs.plan_edit.rules import (
+    blocks,
+    count_marks,
+    count_repeats,
+    diagonals,
+    neighbours,
+    pad_groups,
+    rows_and_columns,
+)
 from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
@@ -19,6 +29,7 @@ __all__ = [
     "GeneratedInstances",
     "InstancePool",
     "InstanceSource",
+    "MarkTask",
     "PlanEditEnv",
     "PlanEditMDP",
     "PlanEditVectorEnv",
@@ -27,7 +38,15 @@ __all__ = [
     "Problem",
     "Retry",
     "Successors",
+    "SymbolTask",
     "Transition",
+    "blocks",
+    "count_marks",
+    "count_repeats",
+    "diagonals",
+    "neighbours",
+    "pad_groups",
+    "rows_and_columns",
 ]
 
 register_all()

@@ -1,4 +1,4 @@
-"""Show the agents that come with trm_agents, or add one."""
+"""Add an agent to those that come with trm_agents; `trm zoo` lists them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,16 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from benchmarks.commands import arguments
-from benchmarks.reporting import tables
+from trm_agents.commands.zoo import details
 
 if TYPE_CHECKING:
     from trm_agents.zoo import Card
-
-SHOWN = ("agent", "success", "95% interval", "n", "edits", "parameters", "env steps")
-"""Heads of the columns that a terminal shows."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="show the agents")
     adding = actions.add_parser("add", help="make a trained model an agent: slim it, measure it, write its card")
     adding.add_argument("model", type=Path, metavar="RUN_MODEL.zip", help="a UPI-TRM, best in the folder of its run")
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
@@ -39,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--allow-dirty", action="store_true", help="accept uncommitted changes; the card tells of them")
     adding.add_argument("--to", type=Path, metavar="FOLDER", help="where the entry goes (default: the package's zoo)")
     arguments.add_contestants(adding)
-    for action in (listing, adding):
-        action.add_argument("--json", action="store_true", help="one JSON object an agent and nothing else")
+    adding.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
 
 def agent_name(text: str) -> str:
@@ -51,24 +41,14 @@ def agent_name(text: str) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """List or add."""
-    cards = _all() if options.action == "list" else [_added(options)]
-    if options.json:
-        for card in cards:
-            print(json.dumps(dataclasses.asdict(card)))
-    else:
-        Console().print(_table(cards))
+    """Add the agent and show its card."""
+    card = _added(options)
+    print(json.dumps(dataclasses.asdict(card)) if options.json else details(card))
     return 0
 
 
-# Both load torch, which no other command's start should wait for.
-def _all() -> list[Card]:
-    from trm_agents import zoo
-
-    return [zoo.card(name) for name in zoo.names()]
-
-
 def _added(options: argparse.Namespace) -> Card:
+    # Loads torch, which no other command's start should wait for.
     from benchmarks.running.zoo_entry import make_entry, source_of
     from trm_agents import zoo
 
@@ -78,14 +58,3 @@ def _added(options: argparse.Namespace) -> Card:
         raise ValueError(f"unknown method {options.settings!r}; known methods: {', '.join(contestants.METHODS)}")
     source = source._replace(settings=options.settings or source.settings)
     return make_entry(source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty)
-
-
-def _table(cards: list[Card]) -> Table:
-    """As narrow as it can be: `--json` tells the rest."""
-    out = Table(title="Agents", title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_edge=False)
-    out.padding = (0, 1, 0, 0)
-    for head in SHOWN:
-        out.add_column(head.replace(" ", "\n"), justify="left" if head == "agent" else "right", vertical="bottom")
-    for card in cards:
-        out.add_row(*(Text(tables.CARD_COLUMNS[head](card)) for head in SHOWN))
-    return out

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import stable_baselines3
 import torch
+from PIL import Image
 from rich.console import Console
 
-import trm_envs
-from baselines.agents import recursive_networks
 from benchmarks import cli
-from benchmarks.protocol.suites import pool
 from benchmarks.running import models
 from benchmarks.running.models import Label
-from trm_agents import UPITRM, zoo
+from trm_agents import UPITRM, Attempts, HindsightTRM, zoo
+from trm_agents.commands.main import main
 from trm_agents.replay import episode as replay
 from trm_agents.replay import terminal
 from trm_agents.replay.page import page, page_data
@@ -38,24 +37,30 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def solved() -> replay.Episode:
-    mdp, instances = pool(ENV, {}, "test")
-    return replay.play(zoo.load("upi-trm-sudoku-4x4", device="cpu"), mdp, instances[0])
+    env = made(ENV, {})
+    agent = replay.PolicyAlone(zoo.load("upi-trm-sudoku-4x4", env=env, device="cpu"))
+    return replay.play(agent, env.unwrapped.source.instances[0])
 
 
-def untrained(env_id: str, keywords: dict, **dials) -> tuple[UPITRM, replay.Episode]:
+def made(env_id: str, keywords: dict) -> gym.Env:
+    return gym.make(f"trm_envs:{env_id}", split="test", **keywords)
+
+
+def untrained(env_id: str, keywords: dict, algorithm=HindsightTRM, **settings):
     """A model that never learned, shaken so that its policy is not uniform, and an episode of it."""
-    gym.register_envs(trm_envs)
-    model = UPITRM("TRMPolicy", gym.make(env_id, **keywords), seed=0, device="cpu", **dials)
+    policy = "TokenPolicy" if algorithm is HindsightTRM else "TRMPolicy"
+    env = made(env_id, keywords)
+    model = algorithm(policy, env, seed=0, device="cpu", **settings)
     with torch.no_grad():
         for parameter in model.policy.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape))
-    mdp, instances = pool(env_id, keywords, "test")
-    return model, replay.play(model, mdp, instances[0])
+    return model, replay.play(replay.PolicyAlone(model), env.unwrapped.source.instances[0])
 
 
+@pytest.mark.parametrize("algorithm", [UPITRM, HindsightTRM])
 @pytest.mark.parametrize(("env_id", "keywords"), OTHERS)
-def test_an_episode_is_what_predict_and_step_do(env_id, keywords):
-    model, episode = untrained(env_id, keywords)
+def test_an_episode_is_what_predict_and_step_do(env_id, keywords, algorithm):
+    model, episode = untrained(env_id, keywords, algorithm)
     env = gym.make(env_id, split="test", **keywords)
     instance = episode.frames[0].states.instances[0]
     observation, info = env.reset(seed=0, options={"puzzle": instance})
@@ -76,44 +81,61 @@ def test_an_episode_is_what_predict_and_step_do(env_id, keywords):
 
 
 def test_values_by_depth_are_those_of_the_policy(solved):
-    model = zoo.load("upi-trm-sudoku-4x4", device="cpu")
-    n = model.policy.network.unroll
+    model = zoo.load("upi-trm-sudoku-4x4", env=made(ENV, {}), device="cpu")
+    n = model.policy.unroll
     frame = solved.frames[1]
     observation, _ = model.policy.obs_to_tensor(observe(frame.states))
     potential = torch.as_tensor(frame.checks.score, dtype=torch.float32)
     for depth in (n, 2 * n):
-        for network in recursive_networks(model):
-            network.unroll = depth
+        model.policy.set_unroll(depth)
         with torch.no_grad():
             expected = model.policy.values(observation, potential)
         assert frame.thought.values[depth - 1] == pytest.approx(float(expected), abs=1e-4)
     assert len(frame.thought.values) == 2 * n
 
 
-def test_a_persistent_latent_is_carried_through_the_episode():
-    keywords = {"max_edits": 4}
-    model, episode = untrained(ENV, keywords, latent="persistent")
+def test_a_carried_latent_goes_through_the_episode():
+    model, episode = untrained(ENV, {"max_edits": 4}, unroll=3, carry_unroll=2)
     state, start = None, np.ones(1, np.bool_)
     for frame in episode.frames[:-1]:
         action, state = model.predict(observe(frame.states), state, start, deterministic=True)
         assert frame.thought.action == action[0]
         start = np.zeros(1, np.bool_)
-    fresh, _ = replay.recall(model, episode.mdp, episode.frames[3].states, episode.frames[3].checks)
+    fresh = replay.PolicyAlone(model).recall(episode.frames[3].states, episode.frames[3].checks)
     assert not np.allclose(fresh.policy, episode.frames[3].thought.policy)
-
-
-def test_the_depth_shown_is_the_one_that_acted():
-    shallow = {"target": "hindsight", "latent": "persistent", "unroll": 3, "min_unroll": 2, "carried_unroll": 2}
-    _, episode = untrained(ENV, {"max_edits": 4}, **shallow)
     assert [frame.thought.unroll for frame in episode.frames[:-1]] == [3, 2, 2, 2]
     assert all(len(frame.thought.values) == 6 for frame in episode.frames[:-1])
 
 
+def test_attempts_are_watched_as_they_act():
+    """The episode is that of `Attempts.predict`, shown without values by depth."""
+    model, _ = untrained(ENV, {"max_edits": 5}, unroll=3, carry_unroll=2)
+    solver = Attempts(model, 3, unroll=6)
+    instance = made(ENV, {}).unwrapped.source.instances[5]
+    episode = replay.play(replay.WithAttempts(solver), instance)
+    states, latent = solver.mdp.initial(instance[None]), None
+    for frame in episode.frames[:-1]:
+        np.testing.assert_array_equal(frame.states.plans, states.plans)
+        action, latent = solver.predict(observe(states), latent, deterministic=True)
+        assert (
+            frame.thought.action == action[0] == int(model.policy.greedy(torch.tensor(frame.thought.policy)[None])[0])
+        )
+        assert frame.thought.policy.sum() == pytest.approx(1.0, abs=1e-5)
+        states = solver.mdp.transition(states, action).successors
+    shown = page_data(episode)["frames"]
+    assert all(frame["values"] is frame["unroll"] is None and frame["policy"] for frame in shown[:-1])
+    console = fake_terminal()
+    terminal.perform(episode, "a title", console, 0.0)
+    assert "value U_n" not in console.file.getvalue()
+
+
 def test_other_models_are_refused():
-    mdp, instances = pool(ENV, {}, "test")
     model = stable_baselines3.PPO("MultiInputPolicy", gym.make("trm_envs:" + ENV), device="cpu")
-    with pytest.raises(ValueError, match="not that of PPO"):
-        replay.play(model, mdp, instances[0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="not that of a PPO with MultiInputActorCriticPolicy"):
+        replay.PolicyAlone(model)  # type: ignore[arg-type]
+    flat = UPITRM("MlpPolicy", "CartPole-v1", device="cpu")
+    with pytest.raises(ValueError, match="not that of a UPITRM with MlpPolicy"):
+        replay.PolicyAlone(flat)
 
 
 def fake_terminal(width: int = 100) -> Console:
@@ -225,7 +247,8 @@ def test_actions_in_words():
 def test_views_tell_the_same_as_the_checker():
     rng = np.random.default_rng(0)
     for env_id in (ENV, "SudokuPlanEdit-9x9-v0", "MazePlanEdit-9x9-v0"):
-        mdp, instances = pool(env_id, {}, "test")
+        env = made(env_id, {}).unwrapped
+        mdp, instances = env.mdp, env.source.instances
         states = mdp.initial(instances[:20])
         for _ in range(30):
             actions = np.array([rng.choice(np.flatnonzero(mask)) for mask in mdp.action_mask(states)])
@@ -246,20 +269,35 @@ def test_views_tell_the_same_as_the_checker():
             np.testing.assert_array_equal(shown, states.plans[b] > 0)
 
 
-def test_command_json_and_page(tmp_path, capsys):
-    out = tmp_path / "replay.html"
-    assert cli.main(["watch", AGENT, "--index", "3", "--html", str(out), "--json"]) == 0
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> str:
+    """A file as the benchmark's runs write them: it tells its environment."""
+    path = tmp_path_factory.mktemp("run") / "model.zip"
+    model = HindsightTRM("TokenPolicy", made(ENV, {}), seed=0, device="cpu")
+    models.save(model, path, Label("hindsight_trm", ENV))
+    return str(path)
+
+
+def test_the_command_writes_json_a_page_and_a_gif(tmp_path, capsys):
+    out, gif = tmp_path / "replay.html", tmp_path / "replay.gif"
+    assert main(["watch", AGENT, "--index", "3", "--html", str(out), "--gif", str(gif), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert (facts["env"], facts["index"], facts["solved"], facts["html"]) == (ENV, 3, True, str(out))
+    assert (facts["env"], facts["index"], facts["solved"]) == (ENV, 3, True)
+    assert (facts["html"], facts["gif"]) == (str(out), str(gif))
     data = json.loads(Page(out.read_text(encoding="utf-8")).data)
     assert (len(data["frames"]), data["solved"]) == (facts["edits"] + 1, True)
-    assert cli.main(["watch", AGENT, "--index", "3", "--max-edits", "2", "--delay", "0"]) == 0
-    assert "not solved in 2 edits of at most 2" in capsys.readouterr().out
+    with Image.open(gif) as image:
+        assert image.n_frames == facts["edits"] + 1
+
+
+def test_attempts_can_be_watched(capsys):
+    assert main(["watch", AGENT, "--index", "3", "--attempts", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["solved"]
 
 
 def test_the_puzzle_is_drawn_or_named(tmp_path, capsys):
     def index(*more: str) -> int:
-        assert cli.main(["watch", AGENT, "--json", *more]) == 0
+        assert main(["watch", AGENT, "--json", *more]) == 0
         return json.loads(capsys.readouterr().out)["index"]
 
     assert index() == index("--seed", "0") != index("--seed", "1")
@@ -267,20 +305,28 @@ def test_the_puzzle_is_drawn_or_named(tmp_path, capsys):
     assert index("--puzzles", str(tmp_path / "mine.txt")) == 0
 
 
-def test_the_command_says_what_is_wrong(tmp_path, capsys):
-    unnamed = tmp_path / "unnamed.zip"
-    unnamed.write_bytes(zoo.slim(zoo.path(AGENT.removeprefix("zoo:"))))
-    ppo = tmp_path / "ppo.zip"
+def test_the_benchmark_watches_its_runs_under_another_budget(labelled, tmp_path, capsys):
+    out = tmp_path / "replay.html"
+    assert cli.main(["watch", labelled, "--index", "3", "--max-edits", "2", "--html", str(out), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["env"], facts["index"], facts["edits"]) == (ENV, 3, 2)
+    assert len(json.loads(Page(out.read_text(encoding="utf-8")).data)["frames"]) == 3
+    assert cli.main(["watch", labelled, "--index", "3", "--max-edits", "2", "--delay", "0"]) == 0
+    assert "not solved in 2 edits of at most 2" in capsys.readouterr().out
+
+
+def test_the_benchmark_says_what_is_wrong(labelled, tmp_path, capsys):
+    unnamed, ppo = tmp_path / "unnamed.zip", tmp_path / "ppo.zip"
+    HindsightTRM("TokenPolicy", made(ENV, {}), device="cpu").save(unnamed)
     models.save(stable_baselines3.PPO("MlpPolicy", "CartPole-v1"), ppo, Label("nothing", ENV))
     for words, message in [
-        ([AGENT, "--index", "-1"], "--index must be within 0..511"),
-        ([AGENT, "--index", "512"], "--index must be within 0..511"),
-        ([AGENT, "--puzzles", str(tmp_path / "none.txt")], "there is no puzzle file"),
+        ([labelled, "--index", "512"], "--index must be within 0..511"),
+        ([labelled, "--puzzles", str(tmp_path / "none.txt")], "there is no puzzle file"),
         ([str(unnamed)], "name it with --env"),
         ([str(ppo)], "unknown method 'nothing'"),
     ]:
         assert cli.main(["watch", *words]) == 2
         assert message in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        cli.main(["watch", AGENT, "--delay", "-1"])
+        cli.main(["watch", labelled, "--delay", "-1"])
     assert "--delay" in capsys.readouterr().err

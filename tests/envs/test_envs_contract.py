@@ -16,6 +16,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.utils.env_checker import check_env as gymnasium_check
+from own_tasks import Latin, Queens, latin_instances, queens_instances
 from plan_edit_helpers import IDS, SMALL, same, some_action
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
@@ -54,6 +55,30 @@ def test_gymnasium_checker(env_id: str, render_mode: str | None, monkeypatch: py
         env = gym.make(env_id, render_mode=render_mode)
         gymnasium_check(env.unwrapped, skip_render_check=render_mode == "human")
         env.close()
+
+
+@pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array", "human"])
+@pytest.mark.parametrize("task", [Latin(3), Latin(3, can_erase=True), Queens(4)], ids=["latin", "erase", "queens"])
+def test_checkers_on_a_task_of_the_users(
+    task: trm_envs.PlanTask, render_mode: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plt, "pause", lambda interval: None)
+    instances = queens_instances() if isinstance(task, Queens) else latin_instances(3, 5, 4)[0]
+    for stop_action in (None, "terminal"):
+        parts = {
+            "mdp": trm_envs.PlanEditMDP(task, stop_action=stop_action),
+            "source": trm_envs.InstancePool(instances),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            # Gymnasium asks for a registered environment before it tries render modes.
+            gymnasium_check(trm_envs.PlanEditEnv(**parts, render_mode=render_mode), skip_render_check=True)
+            gym.register("Own-v0", trm_envs.PlanEditEnv, vector_entry_point=trm_envs.PlanEditVectorEnv, kwargs=parts)
+            env = gym.make("Own-v0", render_mode=render_mode).unwrapped
+            assert gym.make_vec("Own-v0", num_envs=3).reset(seed=0)[0]["plan"].shape == (3, task.n_cells)
+            gymnasium_check(env, skip_render_check=render_mode == "human")
+            sb3_check(env, skip_render_check=render_mode == "human")
+        del gym.registry["Own-v0"]
 
 
 @pytest.mark.parametrize("env_id", IDS)

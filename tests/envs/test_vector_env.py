@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from own_tasks import Latin, Queens, latin_instances, queens_instances
 from plan_edit_helpers import IDS, SMALL, same
+
+from trm_envs import InstancePool, PlanEditEnv, PlanEditMDP, PlanEditVectorEnv
 
 MODES = list(AutoresetMode)
 
@@ -71,6 +74,18 @@ def test_equals_sync_vector_env(env_id: str, mode: AutoresetMode, num_envs: int)
 def test_equals_sync_vector_env_with_every_option(mode: AutoresetMode, options: dict[str, Any]) -> None:
     native, reference = pair("SudokuPlanEdit-4x4-v0", 3, mode, **options)
     assert compare(native, reference, mode, steps=60, legal=0.95) > 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("level", ["givens", "consistent"])
+@pytest.mark.parametrize(
+    ("task", "instances"), [(Latin(3), latin_instances(3, 9, 4)[0]), (Queens(4), queens_instances())]
+)
+def test_a_task_of_the_users_needs_no_registration(mode: AutoresetMode, level: Any, task: Any, instances: Any) -> None:
+    mdp, source = PlanEditMDP(task, legal_actions=level, max_edits=6), InstancePool(instances)
+    native = PlanEditVectorEnv(3, mdp, source, autoreset_mode=mode)
+    reference = SyncVectorEnv([lambda: PlanEditEnv(mdp, source)] * 3, autoreset_mode=mode)
+    assert compare(native, reference, mode, steps=40, legal=0.9) > 0
 
 
 def test_large_boards_too() -> None:

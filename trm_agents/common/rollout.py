@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 class Rollout:
     """Fixed-size store of `n_steps` steps of `n_envs` environments, in the order collected.
 
-    All of it is plain arrays: a rollout that was cut short by a save goes on where it stopped.
+    All of it is plain arrays: a rollout that a save cuts short continues where it stopped.
     """
 
     def __init__(self, n_steps: int, n_envs: int) -> None:

@@ -22,7 +22,7 @@ class VectorEnvAdapter(VecEnv):
 
     `env_method` and `get_attr` look along the chain of vector wrappers first. What they find there is shared: an
     attribute counts for every sub-environment, and a method is called once and its result split by row; `set_state`,
-    which takes (state, index), is called once for each index. What is not found there is asked of the single
+    which takes (state, index), is called once for each index. What is not found there is looked up in the single
     environments, where there are any (`SyncVectorEnv`).
 
     Args:

@@ -54,8 +54,8 @@ def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
     This is expert iteration with the agent's own solutions as the expert (Anthony et al. 2017), relabelled in the
     manner of hindsight (Andrychowicz et al. 2017).
     """
-    hit: NDArray[np.bool_] = task.writes(plans) == goals[:, :, None]
-    return hit
+    right: NDArray[np.bool_] = task.writes(plans) == goals[:, :, None]
+    return right
 
 
 def between(plans: Grids, start: Grids, goals: Grids) -> NDArray[np.bool_]:
@@ -102,7 +102,7 @@ class Sample(NamedTuple):
 class HindsightMemory:
     """The newest states of instances that the agent has solved, each with the nearest of the plans known to solve it.
 
-    What is nearest is asked when a state is drawn: a plan found later may be nearer than that of the state's episode.
+    The nearest plan is chosen when a state is drawn: one found later may be nearer than that of the state's episode.
 
     Fed with rollouts, it follows every episode. Plans visited in an episode that failed wait for a later success on
     the same instance. All randomness comes from the generators handed over, and the whole of it pickles.
@@ -118,7 +118,7 @@ class HindsightMemory:
         self.capacity = capacity
         self.size = self.next = 0
         self.queries = 0
-        """Successors asked of the model, since this was last set to zero."""
+        """Plans that were looked at through the model, since this was last set to zero."""
         cells = mdp.task.n_cells
         self._kept = np.zeros((3, capacity, cells), np.int8)
         self._waiting: dict[bytes, Grids] = {}
@@ -225,7 +225,7 @@ class HindsightMemory:
     def sample(self, count: int, rng: np.random.Generator) -> Sample:
         """States drawn uniformly, with replacement.
 
-        The label of a state holds for every number of edits left that suffices to repair it, so that number is drawn.
+        A state's label holds for every number of edits left that suffices to reach its goal, so that number is drawn.
         """
         instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
         for instance, plan, goal in zip(instances, plans, goals, strict=True):

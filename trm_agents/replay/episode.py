@@ -1,19 +1,21 @@
 """One episode of an agent as it is to be shown: states, the policy in each, and values by inner depth.
 
-Everything that looks inside a UPI-TRM is in `recall`; whoever draws an episode reads `Frame` alone.
+Everything that looks inside an agent is in `PolicyAlone` and `WithAttempts`; whoever draws an episode reads `Frame`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from baselines.agents import facing
-from trm_agents import UPITRM
+from trm_agents.hindsight import HindsightTRM, TokenPolicy
+from trm_agents.solving import Attempts, decoding
+from trm_agents.upi_trm import UPITRM
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Checks, PlanTask
@@ -26,9 +28,9 @@ class Thought(NamedTuple):
     policy: NDArray[np.float32]
     """Probability of every action, shape (n_actions,)."""
     values: NDArray[np.float32]
-    """U_k after k = 1 ... 2n inner steps of this state, shape (2 n,)."""
+    """U_k after k = 1 ... 2n inner steps of this state, shape (2 n,); (0,) where depths are not told apart."""
     unroll: int
-    """Inner steps that the policy took: n, or fewer where it goes on from a carried latent."""
+    """Inner steps that the policy took: n, or `carry_unroll` from a carried latent; 0 where there are no values."""
     action: int
     """The greedy action, taken next."""
 
@@ -71,37 +73,82 @@ class Episode:
         return len(self.frames) - 1
 
 
-def recall(
-    model: UPITRM, mdp: PlanEditMDP, states: PlanStates, checks: Checks, latent: Any = None
-) -> tuple[Thought, Any]:
-    """What a model makes of one state, and the latent that the next one starts from (None: from zero)."""
-    policy, network = model.policy, model.policy.network
-    carried_unroll = network.unroll if network.carried_unroll is None else network.carried_unroll
-    with torch.no_grad(), facing(model, mdp):
-        observation, _ = policy.obs_to_tensor(observe(states))
-        probabilities, carried = policy.action_probabilities(observation, latent)
-        potential = torch.tensor([float(checks.score[0]) if mdp.shaping else 0.0], device=policy.device)
-        values = policy.values_by_depth(observation, potential, 2 * network.unroll, latent)[:, 0].cpu().numpy()
-    chances = probabilities[0].cpu().numpy()
-    unroll = network.unroll if latent is None else carried_unroll
-    thought = Thought(chances, values.astype(np.float32), unroll, int(policy.greedy(probabilities)[0]))
-    return thought, carried if policy.carries else None
+class Watched(Protocol):
+    """Whose episode is shown: it makes something of each state, and may remember the one before."""
+
+    mdp: PlanEditMDP
+
+    def recall(self, states: PlanStates, checks: Checks) -> Thought:
+        """What it makes of one state; called for the states of an episode in their order.
+
+        Args:
+            states: a batch of one.
+            checks: the checker's word on it.
+        """
+        ...
 
 
-def play(model: UPITRM, mdp: PlanEditMDP, instance: NDArray[np.int8]) -> Episode:
-    """Let a model edit one instance, shape (n_cells,), greedily, in an MDP with its own budget and legal actions.
+class PolicyAlone:
+    """The policy of a UPITRM or a HindsightTRM, one pass of the network a state.
 
     Raises:
-        ValueError: the model is no UPI-TRM over the tokens of this task, whose policy could be shown.
+        ValueError: the model is neither, or its policy knows no plan-edit task.
     """
-    if not isinstance(model, UPITRM) or model.policy.mdp is None:
-        raise ValueError(f"watch shows the policy of a UPI-TRM with TRMPolicy, not that of {type(model).__name__}")
-    model.policy.set_training_mode(False)
+
+    def __init__(self, model: UPITRM | HindsightTRM) -> None:
+        mdp = getattr(model.policy, "mdp", None)
+        if not isinstance(model, UPITRM | HindsightTRM) or mdp is None:
+            raise ValueError(
+                f"watch shows the policy of a UPITRM or HindsightTRM on a plan-editing task, not that of a "
+                f"{type(model).__name__} with {type(model.policy).__name__}"
+            )
+        model.policy.set_training_mode(False)
+        self.policy, self.mdp = model.policy, mdp
+        self._latent: Tensor | None = None
+
+    @torch.no_grad()
+    def recall(self, states: PlanStates, checks: Checks) -> Thought:
+        """See `Watched`."""
+        policy, latent, unroll = self.policy, self._latent, self.policy.unroll
+        observation, _ = policy.obs_to_tensor(observe(states))
+        latents = policy.evaluator.run(policy.inputs(observation), latent, 2 * unroll).latents
+        potential = torch.tensor([float(checks.score[0]) if self.mdp.shaping else 0.0], device=policy.device)
+        values = policy.values_of(latents, observation, potential)[:, 0].cpu().numpy()
+        if isinstance(policy, TokenPolicy):
+            unroll = unroll if latent is None or policy.carry_unroll is None else policy.carry_unroll
+            probabilities, self._latent = policy.carried_probabilities(observation, latent)
+        else:
+            probabilities = policy.action_probabilities(observation)
+        action = int(policy.greedy(probabilities)[0])
+        return Thought(probabilities[0].cpu().numpy(), values.astype(np.float32), unroll, action)
+
+
+class WithAttempts:
+    """`Attempts` that acts in an environment: all attempts before the first edit, then edits towards the best one."""
+
+    def __init__(self, solver: Attempts) -> None:
+        self.solver, self.mdp = solver, solver.mdp
+        self._state: tuple[NDArray[Any], ...] | None = None
+
+    @torch.no_grad()
+    def recall(self, states: PlanStates, checks: Checks) -> Thought:
+        """See `Watched`; the policy is that of the latent which has chosen the edit."""
+        actions, self._state = self.solver.predict(observe(states), self._state, deterministic=True)
+        policy: Any = self.solver.policy
+        observation, _ = policy.obs_to_tensor(observe(states))
+        edits = policy.edit_probabilities(observation, torch.as_tensor(self._state[0], device=policy.device))
+        probabilities = decoding.edit_policy(self.mdp, edits, states, policy.beta)
+        return Thought(probabilities[0].cpu().numpy(), np.zeros(0, np.float32), 0, int(actions[0]))
+
+
+def play(watched: Watched, instance: NDArray[np.int8]) -> Episode:
+    """One greedy episode on one instance, shape (n_cells,)."""
+    mdp = watched.mdp
     states = mdp.initial(instance[None])
-    checks, made, latent, ended = mdp.check(states), None, None, False
+    checks, made, ended = mdp.check(states), None, False
     frames: list[Frame] = []
     while not ended:
-        thought, latent = recall(model, mdp, states, checks, latent)
+        thought = watched.recall(states, checks)
         frames.append(Frame(len(frames), states, checks, made, thought))
         made = thought.action
         transition = mdp.transition(states, np.array([made]), checks)

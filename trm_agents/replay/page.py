@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from benchmarks.reporting.rendering import environment
 from trm_agents.replay.episode import Episode, Frame, action_text, cell_of
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -19,7 +19,14 @@ def page(episode: Episode, title: str) -> str:
     """The HTML page of an episode."""
     # Inside a script only "</" could end it.
     data = Markup(json.dumps(page_data(episode), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"))
-    return environment().get_template("replay.html").render(title=title, samples=_samples(episode), data=data)
+    templates = Environment(
+        loader=PackageLoader("trm_agents.replay"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return templates.get_template("replay.html").render(title=title, samples=_samples(episode), data=data)
 
 
 def _samples(episode: Episode) -> dict[str, Any]:
@@ -62,8 +69,8 @@ def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
         else _action(mdp, frame, thought.action) | {"p": _chance(thought.policy, thought.action)},
         "policy": None if thought is None else _packed(mdp, thought.policy),
         "stop": _chance(thought.policy, -1) if thought is not None and mdp.stop_action is not None else None,
-        "values": None if thought is None else [round(float(value), 5) for value in thought.values],
-        "unroll": None if thought is None else thought.unroll,
+        "values": None if thought is None or not thought.unroll else [round(float(u), 5) for u in thought.values],
+        "unroll": None if thought is None else thought.unroll or None,
     }
 
 

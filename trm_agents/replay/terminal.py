@@ -63,7 +63,7 @@ def _facts(episode: Episode, frame: Frame) -> Table:
     table.add_row("filled", str(checks.filled[0]))
     table.add_row("violations", _flaws(int(checks.violations[0])))
     table.add_row("dead ends", _flaws(int(checks.dead_ends[0])))
-    if thought is not None:
+    if thought is not None and thought.unroll:
         table.add_row("value U_n", f"{thought.values[thought.unroll - 1]:.2f}  (n = {thought.unroll})")
         table.add_row(f"U_1 ... U_{len(thought.values)}", sparkline(thought.values.tolist()))
     return table

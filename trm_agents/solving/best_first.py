@@ -15,7 +15,7 @@ from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
 Node = tuple[float, int, NDArray[np.int8], NDArray[np.bool_], float]
-"""Minus its log probability, its number, plan and decided cells, of shape (n_cells,) each, and its doubt."""
+"""Minus its log probability, its number, plan and decided cells, of shape (n_cells,) each, and its margin."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SearchResult:
     solved: NDArray[np.bool_]
     """Shape (n,)."""
     calls: NDArray[np.int64]
-    """Network calls spent: nodes on which the proposer was asked, shape (n,)."""
+    """Network calls: nodes that the proposer was called on, shape (n,)."""
     plans: Grids
     """The solved plan, or the first plan where none was found, shape (n, n_cells)."""
     edits: NDArray[np.int64]
@@ -66,11 +66,11 @@ class _Tree:
         if not any(np.array_equal(plan, known) for known in self.solutions):
             self.solutions.append(plan)
 
-    def push(self, plan: NDArray[np.int8], decided: NDArray[np.bool_], log_probability: float, doubt: float) -> None:
+    def push(self, plan: NDArray[np.int8], decided: NDArray[np.bool_], log_probability: float, margin: float) -> None:
         """Add a node, unless it has been added before."""
-        key = plan.tobytes(), decided.tobytes(), doubt
+        key = plan.tobytes(), decided.tobytes(), margin
         if key not in self._seen:
-            heapq.heappush(self._heap, (-log_probability, len(self._seen), plan, decided, doubt))
+            heapq.heappush(self._heap, (-log_probability, len(self._seen), plan, decided, margin))
             self._seen.add(key)
 
     def pop(self) -> Node:
@@ -94,14 +94,14 @@ def search(
     """Search for a solved plan of every instance.
 
     A node is a plan of which some cells are decided; at first those are decided that no edit may change. Expanding
-    the likeliest node asks the proposer once. Values that `PlanTask.hopeless` objects to are left out and the rest
+    the likeliest node calls the proposer once. Values that `PlanTask.hopeless` objects to are left out and the rest
     renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
     surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
-    stays as well, with the probability left over and a tenth of the doubt, 1 - threshold. Where no cell is certain,
-    the surest one is branched on, one child a value. A guesser says a whole plan at the same time, which the checker is
-    shown. The search of an instance ends when the checker has found as many solved plans as asked for, when the budget
-    is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a search that ends by itself has
-    found all solved plans.
+    stays as well, with the probability left over and a tenth of its margin, which is 1 - threshold at first. Where no
+    cell is certain, the surest one is branched on, one child a value. A guesser adds a whole plan, which is submitted
+    to the checker. The search of an instance ends when the checker has found `solutions` solved plans, when the budget
+    is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a search that ends by itself
+    has found all solved plans.
 
     A solved plan can be reached from the first one by single edits within `mdp.max_edits`: longer ways are cut off.
     Given the proposer, the result is deterministic, and an instance's does not depend on the others.
@@ -109,14 +109,14 @@ def search(
     Args:
         mdp: the model; its legal-action level plays no part, since a whole plan is looked for.
         instances: shape (n, n_cells), int8.
-        proposer: guides the search; asked for at most `width` states at once.
+        proposer: guides the search; called on at most `width` states at once.
         budget: most network calls an instance.
         threshold: probability from which a value is certain.
         log_floor: children of a lower log probability, given their parent, are left out.
         width: instances searched side by side.
         keep_visits: keep the plans expanded.
         solutions: how many solved plans of an instance are looked for.
-        guesser: guesses a plan at every node that the proposer is asked about, as part of the same call.
+        guesser: guesses a plan at every node that is expanded, as part of the same call.
 
     Raises:
         ValueError: an argument is outside its range, the proposer's answer has a wrong shape or is no probability, or
@@ -128,15 +128,15 @@ def search(
         )
     if not 0.5 < threshold <= 1.0 or log_floor > 0:
         raise ValueError(f"threshold must be within (0.5, 1] and log_floor at most 0, got {threshold} and {log_floor}")
-    doubt = 1.0 - threshold
-    trees = _plant(mdp, instances, doubt)
+    margin = 1.0 - threshold
+    trees = _plant(mdp, instances, margin)
     waiting, growing = iter(trees), list[_Tree]()
     while growing := _refill(growing, waiting, lambda tree: tree.grows(budget, solutions), width):
-        _grow(mdp, growing, proposer, guesser, doubt, log_floor, keep_visits)
+        _grow(mdp, growing, proposer, guesser, margin, log_floor, keep_visits)
     return _result(trees, keep_visits)
 
 
-def _plant(mdp: PlanEditMDP, instances: Grids, doubt: float) -> list[_Tree]:
+def _plant(mdp: PlanEditMDP, instances: Grids, margin: float) -> list[_Tree]:
     """A tree an instance, with its first plan as the root unless that is solved or hopeless."""
     task = mdp.task
     starts = task.initial_plans(instances)
@@ -146,7 +146,7 @@ def _plant(mdp: PlanEditMDP, instances: Grids, doubt: float) -> list[_Tree]:
     solved, hopeless = task.check(instances, starts).solved, task.hopeless(instances, starts, decided)
     trees = [_Tree(*row) for row in zip(instances, starts, decided, solved, strict=True)]
     for row in np.flatnonzero(~hopeless):
-        trees[row].push(starts[row], decided[row], 0.0, doubt)
+        trees[row].push(starts[row], decided[row], 0.0, margin)
     return trees
 
 
@@ -161,20 +161,20 @@ def _grow(
     trees: list[_Tree],
     proposer: Proposer,
     guesser: Guesser | None,
-    doubt: float,
+    margin: float,
     log_floor: float,
     keep_visits: bool,
 ) -> None:
     """Expand the likeliest node of each tree."""
-    costs, _, plans, decided, doubts = zip(*(tree.pop() for tree in trees), strict=True)
+    costs, _, plans, decided, margins = zip(*(tree.pop() for tree in trees), strict=True)
     instances, starts = np.stack([tree.instance for tree in trees]), np.stack([tree.start for tree in trees])
-    nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs), np.array(doubts))
+    nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs), np.array(margins))
     remaining = mdp.max_edits - (nodes.plans != starts).sum(axis=1)
     states = PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32))
     proposed = _ask(mdp, proposer, states)
     if guesser is not None:
         _file(mdp, trees, instances, starts, _guesses(guesser, states, trees, starts))
-    children = expand(mdp.task, nodes, proposed, doubt, log_floor)
+    children = expand(mdp.task, nodes, proposed, margin, log_floor)
     for tree, plan, judged in zip(trees, plans, children.judged, strict=True):
         tree.calls += 1
         tree.queries += int(judged) + int(guesser is not None)

@@ -17,7 +17,7 @@ LEAST = 1e-12
 """Probability below which the proposer is not believed, so that no value which the rules allow is ruled out."""
 
 CAUTION = 0.1
-"""What doubt is multiplied by where a commitment may have been a mistake."""
+"""Factor of the margin where a commitment may have been a mistake."""
 
 CHUNK = 1 << 18
 """Cells of the plans that the rules judge at once; bounds memory."""
@@ -48,7 +48,7 @@ class Guesser(Protocol):
 
         Args:
             states: B states.
-            attempts: how many nodes of the same instance have been asked about before, shape (B,). A guesser may try
+            attempts: how many nodes of the same instance were expanded before, shape (B,). A guesser may try
                 something else each time.
 
         Returns:
@@ -65,13 +65,13 @@ class Nodes(NamedTuple):
     decided: Cells
     log_probabilities: NDArray[np.float64]
     """Of all decisions made, shape (B,)."""
-    doubts: NDArray[np.float64]
+    margins: NDArray[np.float64]
     """A value is certain if its probability is at least 1 minus this, shape (B,)."""
 
     def at(self, rows: NDArray[np.int64] | Cells) -> Nodes:
         """The nodes at these rows; arrays of their own."""
-        instances, plans, decided, log_probabilities, doubts = self
-        return Nodes(instances[rows], plans[rows], decided[rows], log_probabilities[rows], doubts[rows])
+        instances, plans, decided, log_probabilities, margins = self
+        return Nodes(instances[rows], plans[rows], decided[rows], log_probabilities[rows], margins[rows])
 
     @classmethod
     def of(cls, *parts: Nodes) -> Nodes:
@@ -81,7 +81,7 @@ class Nodes(NamedTuple):
             np.concatenate([part.plans for part in parts]),
             np.concatenate([part.decided for part in parts]),
             np.concatenate([part.log_probabilities for part in parts]),
-            np.concatenate([part.doubts for part in parts]),
+            np.concatenate([part.margins for part in parts]),
         )
 
 
@@ -105,7 +105,7 @@ class Options(NamedTuple):
     """Of each option, given that the rules object to no less; sums to 1 over an open cell's, 0 elsewhere."""
 
 
-def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], doubt: float, log_floor: float) -> Children:
+def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], margin: float, log_floor: float) -> Children:
     """Commit to what is certain, else branch on the most certain cell.
 
     A commitment has one child more: the node itself, less easily certain, with the probability that the commitment
@@ -115,19 +115,19 @@ def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], doubt: 
         task: the puzzle.
         nodes: B nodes with an open cell each, none of them hopeless.
         proposed: what the proposer says of them, shape (B, n_cells, n_symbols).
-        doubt: that of new plans.
+        margin: that of new plans.
         log_floor: a child's log probability given its parent must be above it.
     """
     options, judged = weigh(task, nodes, proposed)
     # A cell left without any value rules its node out.
     alive = (nodes.decided | (options.probabilities > 0).any(axis=2)).all(axis=1)
-    certain = alive & (options.probabilities.max(axis=2) >= 1.0 - nodes.doubts[:, None]).any(axis=1)
+    certain = alive & (options.probabilities.max(axis=2) >= 1.0 - nodes.margins[:, None]).any(axis=1)
     rows = np.flatnonzero(certain)
     committed = _commit(task, nodes, options, rows, judged)
     remainder, remaining = _remainder(nodes.at(rows), committed.log_probabilities, log_floor)
     parents, branched = _branch(nodes, options, np.flatnonzero(alive & ~certain), log_floor)
     for children in (committed, branched):
-        children.doubts[:] = doubt
+        children.margins[:] = margin
     parents = np.concatenate([rows, rows[remaining], parents])
     order = np.argsort(parents, kind="stable")
     return Children(parents[order], Nodes.of(committed, remainder, branched).at(order), judged)
@@ -206,7 +206,7 @@ def _commit(
     best = probabilities.argmax(axis=2)[:, :, None]
     confidence = np.take_along_axis(probabilities, best, axis=2)[:, :, 0]
     values = np.take_along_axis(options.values[rows], best, axis=2)[:, :, 0]
-    chosen = confidence >= 1.0 - children.doubts[:, None]
+    chosen = confidence >= 1.0 - children.margins[:, None]
     together = np.where(chosen, values, children.plans)
     judged[rows] += 1
     # Judging is monotone: what is not hopeless together is not so one by one.
@@ -221,7 +221,7 @@ def _commit(
 
 
 def _remainder(nodes: Nodes, committed: NDArray[np.float64], log_floor: float) -> tuple[Nodes, NDArray[np.int64]]:
-    """These nodes with a smaller doubt and the probability that their commitments leave out, and which nodes those are.
+    """These nodes with a smaller margin and the probability that their commitments leave out, and which they are.
 
     Args:
         nodes: the parents.
@@ -233,7 +233,7 @@ def _remainder(nodes: Nodes, committed: NDArray[np.float64], log_floor: float) -
         left = np.log(-np.expm1(committed - nodes.log_probabilities))
     kept = np.flatnonzero((left > log_floor) & (left > -np.inf))
     less = nodes.at(kept)
-    return less._replace(log_probabilities=less.log_probabilities + left[kept], doubts=less.doubts * CAUTION), kept
+    return less._replace(log_probabilities=less.log_probabilities + left[kept], margins=less.margins * CAUTION), kept
 
 
 def _in_order(

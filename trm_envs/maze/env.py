@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
-from trm_envs.maze.sources import maze_source
+from trm_envs.maze.sources import MazeOptions, maze_source
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import (
     Problem,
-    ProblemOptions,
     check_keywords,
     check_source_options,
     mdp_options,
     with_retry,
 )
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
-
-
-class MazeOptions(ProblemOptions, total=False):
-    """Keywords of the maze environments."""
-
-    braid: bool | None
-    """False: perfect mazes, True: mazes with loops, None (default): both, half and half."""
-    shortest: bool
-    """Only a shortest path solves the maze; False by default."""
-    violation_weight: float
-    """Checker weight w_v, 2 by default."""
-    dead_end_weight: float
-    """Checker weight w_z, 0 by default."""
 
 
 def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
@@ -42,16 +26,15 @@ def maze_problem(size: int = 9, **options: Unpack[MazeOptions]) -> Problem:
         TypeError: an unknown keyword.
         ValueError: a value outside its range, a size that no pool has, or a bad maze.
     """
-    keywords = cast(dict[str, Any], options)
-    check_keywords(keywords, MazeOptions)
-    check_source_options(keywords)
+    check_keywords(options, MazeOptions)
+    check_source_options(options)
     task = MazeTask(
         size,
         shortest=options.get("shortest", False),
         violation_weight=options.get("violation_weight", 2.0),
         dead_end_weight=options.get("dead_end_weight", 0.0),
     )
-    return Problem(PlanEditMDP(task, **mdp_options(keywords)), with_retry(maze_source(size, keywords), keywords))
+    return Problem(PlanEditMDP(task, **mdp_options(options)), with_retry(maze_source(size, options), options))
 
 
 class MazePlanEditEnv(PlanEditEnv):

@@ -7,10 +7,10 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs import drawing
-from trm_envs.drawing import Canvas, styled
 from trm_envs.maze.chains import diagnose
 from trm_envs.maze.paths import FREE, GOAL, START, WALL
+from trm_envs.plan_edit import drawing
+from trm_envs.plan_edit.drawing import Canvas, styled
 
 _FLOOR, _WALL = "#f8f9fb", "#2f3b4a"
 _PATH_FLOOR, _VIOLATION_FLOOR, _DEAD_END_FLOOR = "#d6e6fa", "#fbcdcd", "#ffe0a0"

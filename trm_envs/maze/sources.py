@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from trm_envs.maze.paths import path_lengths
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import parse_mazes, read_mazes
 from trm_envs.plan_edit.adaptive import Curriculum
+from trm_envs.plan_edit.problem import ProblemOptions
 from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import split_of_key
@@ -27,7 +28,20 @@ POOL_SIZES = (5, 9, 15, 31)
 """Sides for which pools are shipped."""
 
 
-def maze_source(size: int, options: Mapping[str, Any]) -> InstanceSource:
+class MazeOptions(ProblemOptions, total=False):
+    """Keywords of the maze environments."""
+
+    braid: bool | None
+    """False: perfect mazes, True: mazes with loops, None (default): both, half and half."""
+    shortest: bool
+    """Only a shortest path solves the maze; False by default."""
+    violation_weight: float
+    """Checker weight w_v, 2 by default."""
+    dead_end_weight: float
+    """Checker weight w_z, 0 by default."""
+
+
+def maze_source(size: int, options: MazeOptions) -> InstanceSource:
     """The mazes that the keywords of an environment ask for.
 
     Args:

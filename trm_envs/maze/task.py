@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask, Symmetries
+from trm_envs.plan_edit.grids import MarkTask
+from trm_envs.plan_edit.rules import neighbours
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
 from trm_envs.plan_edit.view import CellKind, PlanView
 
 
@@ -28,7 +30,7 @@ def flaw(instance: NDArray[np.int8]) -> str | None:
     return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None
 
 
-class MazeTask(PlanTask):
+class MazeTask(MarkTask):
     """Mark the cells of one simple path from the start of a maze to its goal.
 
     An instance is an N x N grid of 0 free, 1 wall, 2 start, 3 goal; the grid's edge is a wall. A plan is a grid of
@@ -66,11 +68,6 @@ class MazeTask(PlanTask):
         ValueError: a value is outside its range.
     """
 
-    n_symbols = 1
-    instance_high = GOAL
-    plan_high = 1
-    n_token_types = 5
-
     def __init__(
         self, size: int = 9, *, shortest: bool = False, violation_weight: float = 2.0, dead_end_weight: float = 0.0
     ) -> None:
@@ -81,8 +78,9 @@ class MazeTask(PlanTask):
                 f"checker weights must not be negative, got violation_weight={violation_weight}, "
                 f"dead_end_weight={dead_end_weight}"
             )
+        super().__init__((size, size), instance_high=GOAL, open_values=(FREE,), marked_values=(START, GOAL))
+        self.n_token_types = 5
         self.size = int(size)
-        self.shape = (self.size, self.size)
         self.shortest = bool(shortest)
         self.violation_weight = float(violation_weight)
         self.dead_end_weight = float(dead_end_weight)
@@ -90,10 +88,7 @@ class MazeTask(PlanTask):
     @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`edge`: pairs of neighbours."""
-        cells = np.arange(self.n_cells).reshape(self.shape)
-        beside = np.stack([cells[:, :-1], cells[:, 1:]], axis=-1).reshape(-1, 2)
-        above = np.stack([cells[:-1], cells[1:]], axis=-1).reshape(-1, 2)
-        return {"edge": np.concatenate([beside, above])}
+        return {"edge": neighbours(self.shape)}
 
     @cached_property
     def _turns(self) -> NDArray[np.int64]:
@@ -106,19 +101,11 @@ class MazeTask(PlanTask):
         identity = super().symmetries(count, rng)
         return identity._replace(cells=self._turns[rng.integers(8, size=count)])
 
-    def writes(self, plans: Grids) -> NDArray[np.int8]:
-        """The other mark, shape (B, n_cells, 1)."""
-        return (1 - plans)[:, :, None]
-
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 wall, 1 free and unmarked, 2 free and marked, 3 start, 4 goal; shape (B, n_cells, 1)."""
         types = np.array([1, 0, 3, 4], np.int8)[instances]
         types[(instances == FREE) & (plans == 1)] = 2
         return types[:, :, None]
-
-    def initial_plans(self, instances: Grids) -> Grids:
-        """Start and goal."""
-        return (instances >= START).astype(np.int8)
 
     def edit(
         self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
@@ -149,11 +136,9 @@ class MazeTask(PlanTask):
         hopeless[rows] = ~self.check(instances[rows], marks[rows]).solved
         return hopeless
 
-    def validate(self, instances: Grids) -> None:
-        """One start, one goal, not adjacent, and a path between them."""
-        for number, instance in enumerate(instances, start=1):
-            if found := flaw(instance):
-                raise ValueError(f"puzzle {number}: {found}")
+    def flaw(self, instance: NDArray[np.int8]) -> str | None:
+        """No one start, no one goal, both adjacent, or no path between them."""
+        return flaw(instance)
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.maze.render.text`."""

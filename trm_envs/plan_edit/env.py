@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.render import render, show
 from trm_envs.plan_edit.sources import InstanceSource
-from trm_envs.plan_edit.spaces import Observation, observation_space, observe
+from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
 from trm_envs.plan_edit.task import Checks, PlanTask
 
 RENDER_MODES = ("ansi", "rgb_array", "human")
@@ -145,17 +145,9 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
 
     def _info(self, invalid: NDArray[np.bool_]) -> dict[str, Any]:
         assert self._checks is not None
-        score, solved, filled, violations, dead_ends = self._checks
+        batch = information(self.mdp.action_mask(self._current()), self._checks, invalid)
         # Plain Python scalars: what Gymnasium's checker and JSON want.
-        return {
-            "action_mask": self.mdp.action_mask(self._current())[0].view(np.int8),
-            "is_success": solved.item(),
-            "score": score.item(),
-            "filled": filled.item(),
-            "violations": violations.item(),
-            "dead_ends": dead_ends.item(),
-            "invalid_action": invalid.item(),
-        }
+        return {key: values[0] if values.ndim > 1 else values.item() for key, values in batch.items()}
 
     def _show(self) -> None:
         states = self._current()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypedDict, get_args, get_type_hints
 
 from trm_envs.plan_edit.adaptive import Retry
@@ -51,12 +51,12 @@ TRAINING_OPTIONS = ("curriculum", "retry")
 MDP_OPTIONS = ("legal_actions", "max_edits", "gamma", "shaping", "stop_action")
 
 
-def mdp_options(options: dict[str, Any]) -> dict[str, Any]:
+def mdp_options(options: ProblemOptions) -> dict[str, Any]:
     """Those of the keywords that `PlanEditMDP` takes."""
-    return {key: options[key] for key in MDP_OPTIONS if key in options}
+    return {key: value for key, value in options.items() if key in MDP_OPTIONS}
 
 
-def check_keywords(options: dict[str, Any], allowed: type) -> None:
+def check_keywords(options: Mapping[str, object], allowed: type) -> None:
     """Raise TypeError for a keyword that `allowed`, a puzzle's subclass of `ProblemOptions`, does not have."""
     known = get_type_hints(allowed)
     unknown = [key for key in options if key not in known]
@@ -64,12 +64,11 @@ def check_keywords(options: dict[str, Any], allowed: type) -> None:
         raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}; the keywords are {', '.join(sorted(known))}")
 
 
-def check_source_options(options: dict[str, Any]) -> None:
+def check_source_options(options: ProblemOptions) -> None:
     """Raise ValueError where keywords ask for several sources of instances, an unknown split or training on none."""
     # Not by truth value: an array of puzzles has none.
-    chosen = [
-        key for key in ("puzzles", "generate", "split") if not (options.get(key) is None or options[key] is False)
-    ]
+    given = {"puzzles": options.get("puzzles"), "generate": options.get("generate"), "split": options.get("split")}
+    chosen = [key for key, value in given.items() if value is not None and value is not False]
     if len(chosen) > 1:
         raise ValueError(f"instances come from one source, but several are asked for: {', '.join(chosen)}")
     if options.get("split", "train") not in get_args(Split):
@@ -85,7 +84,7 @@ def check_source_options(options: dict[str, Any]) -> None:
         raise ValueError("curriculum orders shipped or generated instances: leave it out where puzzles= is given")
 
 
-def with_retry(source: InstanceSource, options: dict[str, Any]) -> InstanceSource:
+def with_retry(source: InstanceSource, options: ProblemOptions) -> InstanceSource:
     """The source, and its failed instances once more where the keyword `retry` is not 0.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.plan_edit import drawing
 from trm_envs.plan_edit.view import CellKind, PlanView
 
 Grids = NDArray[np.int8]
@@ -43,6 +44,32 @@ class Checks(NamedTuple):
             np.empty(batch, np.int64),
         )
 
+    @classmethod
+    def scored(
+        cls,
+        solved: NDArray[np.bool_],
+        filled: NDArray[np.int64],
+        violations: NDArray[np.int64],
+        dead_ends: NDArray[np.int64] | None = None,
+        *,
+        violation_weight: float = 2.0,
+        dead_end_weight: float = 5.0,
+    ) -> Checks:
+        """Score plans: `filled - violation_weight * violations - dead_end_weight * dead_ends`.
+
+        Args:
+            solved: shape (B,), as the fields of the result; copied, as the others are.
+            filled: shape (B,).
+            violations: shape (B,).
+            dead_ends: shape (B,); None: the checker knows none.
+            violation_weight: what a violation costs.
+            dead_end_weight: what a dead end costs.
+        """
+        counts = [np.array(values, np.int64) for values in (filled, violations)]
+        counts.append(np.zeros_like(counts[0]) if dead_ends is None else np.array(dead_ends, np.int64))
+        score = counts[0] - violation_weight * counts[1] - dead_end_weight * counts[2]
+        return cls(score, np.array(solved, np.bool_), *counts)
+
     def at(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Checks:
         """The checks of these rows."""
         return Checks(
@@ -68,7 +95,12 @@ class PlanTask(ABC):
 
     A subclass holds constants only, so a task can be pickled and shared.
     Edits are laid out as `cell * n_symbols + symbol`, followed, when `can_erase`, by one erase action a cell
-    (`n_cells * n_symbols + cell`). The stop action belongs to `PlanEditMDP`, which knows no puzzle.
+    (`n_cells * n_symbols + cell`), which writes 0. The stop action belongs to `PlanEditMDP`, which knows no puzzle.
+
+    A subclass says the *rules*, and which cells bear on each other (`groups`). `trm_envs.plan_edit.grids` has bases
+    that leave only `groups` and `check` to say. `trm_envs.testing.check_task` tries whether a subclass keeps its word.
+    The other parts may be overridden: a network learns faster with `symmetries`, a search with `hopeless`, and a person
+    sees more with a drawing.
     """
 
     shape: tuple[int, int]
@@ -82,6 +114,8 @@ class PlanTask(ABC):
     n_token_types: int
     """How many values `token_types` takes."""
     can_erase: bool = False
+
+    # ---- Rules
 
     @cached_property
     def n_cells(self) -> int:
@@ -98,34 +132,9 @@ class PlanTask(ABC):
         """An upper bound C_max of the checker's score; failing costs as much."""
         return float(self.n_cells)
 
-    @property
     @abstractmethod
-    def groups(self) -> Mapping[str, NDArray[np.int64]]:
-        """Groups of cells that bear on each other, by kind: cells of each group, shape (n_groups, cells), -1 pads.
-
-        Networks sum messages over them, so that an agent needs to know no puzzle.
-        """
-
-    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
-        """Draw symmetries: applied to instance and plan alike, each turns a state into an equivalent one.
-
-        That is: legality, checks and solved plans go along with it. By default the identity, where none is known.
-        """
-        cells = np.tile(np.arange(self.n_cells), (count, 1))
-        values = np.arange(max(self.instance_high, self.plan_high) + 1, dtype=np.int8)
-        return Symmetries(cells, np.tile(values, (count, 1)))
-
-    @abstractmethod
-    def writes(self, plans: Grids) -> NDArray[np.int8]:
-        """What each edit would write into its own cell, legal or not, shape (B, n_cells, n_symbols), int8.
-
-        An edit changes no other cell, so a plan can be repaired towards a known solved plan cell by cell, one edit
-        each: the cells in which the two plans differ say how far it is, and this says which edits bring it closer.
-        """
-
-    @abstractmethod
-    def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
-        """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types)."""
+    def check(self, instances: Grids, plans: Grids) -> Checks:
+        """The cheap checker."""
 
     @abstractmethod
     def initial_plans(self, instances: Grids) -> Grids:
@@ -145,8 +154,41 @@ class PlanTask(ABC):
         """Which edits are legal, shape (B, n_actions)."""
 
     @abstractmethod
-    def check(self, instances: Grids, plans: Grids) -> Checks:
-        """The cheap checker."""
+    def writes(self, plans: Grids) -> NDArray[np.int8]:
+        """What each edit would write into its own cell, legal or not, shape (B, n_cells, n_symbols), int8.
+
+        An edit changes no other cell, so a plan can be repaired towards a known solved plan cell by cell, one edit
+        each: the cells in which the two plans differ say how far it is, and this says which edits bring it closer.
+        """
+
+    @abstractmethod
+    def validate(self, instances: Grids) -> None:
+        """Raise ValueError naming the first bad instance and its flaw."""
+
+    # ---- What a network sees
+
+    @property
+    @abstractmethod
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """Groups of cells that bear on each other, by kind: cells of each group, shape (n_groups, cells), -1 pads.
+
+        Networks sum messages over them, so that an agent needs to know no puzzle.
+        """
+
+    @abstractmethod
+    def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
+        """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types)."""
+
+    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
+        """Draw symmetries: applied to instance and plan alike, each turns a state into an equivalent one.
+
+        That is: legality, checks and solved plans go along with it. By default the identity, where none is known.
+        """
+        cells = np.tile(np.arange(self.n_cells), (count, 1))
+        values = np.arange(max(self.instance_high, self.plan_high) + 1, dtype=np.int8)
+        return Symmetries(cells, np.tile(values, (count, 1)))
+
+    # ---- What guides a search
 
     def hopeless(self, instances: Grids, plans: Grids, decided: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Whether the rules show that no solved plan agrees with these plans in all of their decided cells, shape (B,).
@@ -163,17 +205,7 @@ class PlanTask(ABC):
         """
         return decided.all(axis=1) & ~self.check(instances, plans).solved
 
-    @abstractmethod
-    def validate(self, instances: Grids) -> None:
-        """Raise ValueError naming the first bad instance and its flaw."""
-
-    @abstractmethod
-    def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
-        """One state as text with ANSI colours: givens, edits and violations told apart."""
-
-    @abstractmethod
-    def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
-        """One state as an RGB image, shape (height, width, 3)."""
+    # ---- How a state looks
 
     def view(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> PlanView:
         """One state cell by cell. This one shows the plan's numbers, and no flaws; a puzzle says it better."""
@@ -185,3 +217,15 @@ class PlanTask(ABC):
         edits = [*map(str, range(self.n_symbols)), *(["erase"] if self.can_erase else [])]
         symbols = tuple(str(value) if value else "" for value in plan.tolist())
         return PlanView(symbols, tuple(kinds), nothing, nothing, np.zeros(self.n_cells, np.int64), tuple(edits))
+
+    def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
+        """One state as text with ANSI colours; by default what `view` shows."""
+        return drawing.text_of(self.view(instance, plan), self.shape)
+
+    def render_image(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
+        """One state as an RGB image, shape (height, width, 3); by default what `view` shows.
+
+        Raises:
+            DependencyNotInstalled: Pillow is missing.
+        """
+        return drawing.image_of(self.view(instance, plan), self.shape)

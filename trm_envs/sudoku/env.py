@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
@@ -11,28 +9,14 @@ from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import (
     Problem,
-    ProblemOptions,
     check_keywords,
     check_source_options,
     mdp_options,
     with_retry,
 )
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
-from trm_envs.sudoku.sources import Blanks, puzzle_source
+from trm_envs.sudoku.sources import SudokuOptions, puzzle_source
 from trm_envs.sudoku.task import SudokuTask
-
-
-class SudokuOptions(ProblemOptions, total=False):
-    """Keywords of the Sudoku environments."""
-
-    blanks: Blanks
-    """Blank cells of an instance, an inclusive range, or `minimal` or `hard`."""
-    violation_weight: float
-    """Checker weight w_v, 2 by default."""
-    dead_end_weight: float
-    """Checker weight w_z, 5 by default."""
-    allow_erase: bool
-    """Append one erase action a cell; False by default."""
 
 
 def sudoku_problem(size: int = 9, **options: Unpack[SudokuOptions]) -> Problem:
@@ -42,16 +26,15 @@ def sudoku_problem(size: int = 9, **options: Unpack[SudokuOptions]) -> Problem:
         TypeError: an unknown keyword.
         ValueError: a value outside its range, a range of blanks that no pool has, or a bad puzzle.
     """
-    keywords = cast(dict[str, Any], options)
-    check_keywords(keywords, SudokuOptions)
-    check_source_options(keywords)
+    check_keywords(options, SudokuOptions)
+    check_source_options(options)
     task = SudokuTask(
         size,
         violation_weight=options.get("violation_weight", 2.0),
         dead_end_weight=options.get("dead_end_weight", 5.0),
         can_erase=options.get("allow_erase", False),
     )
-    return Problem(PlanEditMDP(task, **mdp_options(keywords)), with_retry(puzzle_source(size, keywords), keywords))
+    return Problem(PlanEditMDP(task, **mdp_options(options)), with_retry(puzzle_source(size, options), options))
 
 
 class SudokuPlanEditEnv(PlanEditEnv):

@@ -7,8 +7,8 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs import drawing
-from trm_envs.drawing import Canvas, styled
+from trm_envs.plan_edit import drawing
+from trm_envs.plan_edit.drawing import Canvas, styled
 from trm_envs.sudoku.geometry import units
 from trm_envs.sudoku.text import SYMBOLS
 

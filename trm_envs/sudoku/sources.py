@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trm_envs import pools
 from trm_envs.plan_edit.adaptive import Curriculum
+from trm_envs.plan_edit.problem import ProblemOptions
 from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.pools.source import split_of_key
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
@@ -27,7 +28,20 @@ DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
 """Range of blank cells for each size, where none is asked for."""
 
 
-def puzzle_source(size: int, options: dict[str, Any]) -> InstanceSource:
+class SudokuOptions(ProblemOptions, total=False):
+    """Keywords of the Sudoku environments."""
+
+    blanks: Blanks
+    """Blank cells of an instance, an inclusive range, or `minimal` or `hard`."""
+    violation_weight: float
+    """Checker weight w_v, 2 by default."""
+    dead_end_weight: float
+    """Checker weight w_z, 5 by default."""
+    allow_erase: bool
+    """Append one erase action a cell; False by default."""
+
+
+def puzzle_source(size: int, options: SudokuOptions) -> InstanceSource:
     """The source that the keywords `puzzles`, `generate`, `split`, `blanks` and `curriculum` describe.
 
     Raises:
@@ -44,7 +58,7 @@ def puzzle_source(size: int, options: dict[str, Any]) -> InstanceSource:
     return Curriculum([_source(size, stage, options) for stage in _stages(options["curriculum"], blanks, size)])
 
 
-def _source(size: int, blanks: Blanks, options: dict[str, Any]) -> InstanceSource:
+def _source(size: int, blanks: Blanks, options: SudokuOptions) -> InstanceSource:
     """Puzzles with as many blanks, generated or shipped."""
     if options.get("generate"):
         return GeneratedInstances(_generator(size, blanks))

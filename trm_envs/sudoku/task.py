@@ -9,10 +9,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask, Symmetries
+from trm_envs.plan_edit.grids import SymbolTask
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
 from trm_envs.plan_edit.view import PlanView
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
+from trm_envs.sudoku.solver_kernels import bit_count
 from trm_envs.sudoku.symmetry import random_symmetry
 from trm_envs.sudoku.text import SYMBOLS
 
@@ -21,15 +23,6 @@ Grid = NDArray[np.int8]
 
 # Digits are bits and units (rows, columns, boxes) are masks. The kernels fill arrays of the caller's: boxing a result
 # would cost more than checking a small board does.
-
-
-@njit(cache=True)
-def _count_bits(mask: int) -> int:
-    """How many of the lowest 16 bits are set."""
-    mask -= (mask >> 1) & 0x5555
-    mask = (mask & 0x3333) + ((mask >> 2) & 0x3333)
-    mask = (mask + (mask >> 4)) & 0x0F0F
-    return (mask + (mask >> 8)) & 0x1F
 
 
 @njit(cache=True)
@@ -57,7 +50,7 @@ def _check(
             for kind in range(3):
                 seen[units[cell, kind]] |= bit
         for unit in range(3 * size):
-            n_distinct += _count_bits(seen[unit])
+            n_distinct += bit_count(seen[unit])
         for cell in range(n_cells):
             taken = seen[units[cell, 0]] | seen[units[cell, 1]] | seen[units[cell, 2]]
             n_dead_ends += (plans[b, cell] == 0) & (taken == every_digit)
@@ -156,7 +149,7 @@ def _hopeless(plans: Grids, decided: NDArray[np.bool_], units: Indices) -> NDArr
     return hopeless
 
 
-class SudokuTask(PlanTask):
+class SudokuTask(SymbolTask):
     """Fill an N x N grid so that every row, column and box holds every digit once.
 
     Instance and plan are grids of digits, 0 = blank. Action `cell * N + digit - 1` writes a digit into a cell that
@@ -183,14 +176,10 @@ class SudokuTask(PlanTask):
                 f"checker weights must not be negative, got violation_weight={violation_weight}, "
                 f"dead_end_weight={dead_end_weight}"
             )
+        super().__init__((size, size), size, can_erase=can_erase)
         self.size = size
-        self.shape = (size, size)
-        self.n_symbols = size
-        self.instance_high = self.plan_high = size
-        self.n_token_types = 5
         self.violation_weight = float(violation_weight)
         self.dead_end_weight = float(dead_end_weight)
-        self.can_erase = bool(can_erase)
 
     @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
@@ -201,22 +190,6 @@ class SudokuTask(PlanTask):
         """Bands, rows, stacks, columns, transposition and digits."""
         cells, digits = zip(*(random_symmetry(self.size, rng) for _ in range(count)), strict=True)
         return Symmetries(np.stack(cells), np.stack(digits))
-
-    def writes(self, plans: Grids) -> NDArray[np.int8]:
-        """The digit itself, whatever the plan."""
-        digits = np.arange(1, self.size + 1, dtype=np.int8)
-        return np.broadcast_to(digits, (len(plans), self.n_cells, self.size))
-
-    def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
-        """0 blank, 1 this digit placed, 2 another placed, 3 this digit given, 4 another given."""
-        digits = np.arange(1, self.size + 1, dtype=np.int8)
-        other: Grids = np.where(plans == 0, 0, np.where(instances > 0, 4, 2)).astype(np.int8)
-        types: Grids = other[:, :, None] - (plans[:, :, None] == digits).astype(np.int8)
-        return types
-
-    def initial_plans(self, instances: Grids) -> Grids:
-        """The givens."""
-        return np.array(instances)
 
     def edit(
         self, instances: Grids, plans: Grids, actions: NDArray[np.int64], level: LegalActions
@@ -250,16 +223,6 @@ class SudokuTask(PlanTask):
         """A decided cell is blank or repeats a digit of its row, column or box, or no digit is left for another."""
         hopeless: NDArray[np.bool_] = _hopeless(plans, decided, self._units)
         return hopeless
-
-    def validate(self, instances: Grids) -> None:
-        """Every digit in range, at least one blank, and no digit given twice in a unit."""
-        for number, instance in enumerate(instances, start=1):
-            if instance.min() < 0 or instance.max() > self.size:
-                raise ValueError(f"puzzle {number}: digits must be within 0..{self.size} (0 = blank)")
-            if (instance > 0).all():
-                raise ValueError(f"puzzle {number}: nothing is blank, so there is nothing to edit")
-            if self.check(instance[None], instance[None]).violations[0]:
-                raise ValueError(f"puzzle {number}: contradictory givens, a digit repeats in a row, column or box")
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.sudoku.render.text`."""

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from trm_agents.recursion.cores import kernels
 from trm_agents.recursion.cores.base import Unrolled
-from trm_agents.recursion.cores.kernels import Floats, Layout
+from trm_agents.recursion.cores.kernels import Floats
+from trm_agents.recursion.cores.layout import Layout
 
 
 def unroll(

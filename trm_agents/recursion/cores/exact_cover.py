@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from trm_agents.recursion.cores import autograd
 from trm_agents.recursion.cores.base import Core, Unrolled, unrolled
-from trm_agents.recursion.cores.kernels import Layout, layout
+from trm_agents.recursion.cores.layout import Layout, layout
 
 Groups = Mapping[str, NDArray[np.int64]]
 """Cells of each group by kind, as `PlanTask.groups`."""

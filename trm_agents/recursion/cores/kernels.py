@@ -1,9 +1,8 @@
 """The exact-cover recursion as compiled loops: forward and backward of all inner steps, one state after another.
 
-The same arithmetic in PyTorch streams arrays of a hundred kilobytes a state through memory a dozen times an inner
-step; here a state stays in the cache for its whole unroll. `ExactCoverCore.step` is the readable form of it, and tests
-hold the two against each other. All kernels are in this one file: numba caches by file, and would not see a change in
-another.
+In PyTorch the same arithmetic streams arrays through memory a dozen times an inner step; here a state stays in the
+cache for its whole unroll. `ExactCoverCore.step` is the readable form, and tests compare the two. All kernels are in
+this file: numba caches by file, and would not see a change in another.
 
 A step is z' = Pi_R(keep z + B relu(A z + I) + J). A and B are maps of the token itself plus maps of the sums over its
 groups and its cell; `back`, the latter part of B, may be empty. Shapes: T = n_cells * n_symbols tokens, M sums, kind
@@ -12,72 +11,23 @@ after kind and last those of the cells, d latent and H hidden channels. Products
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from trm_agents.recursion.cores.layout import Indices, Layout
+
 Floats = NDArray[np.float32]
-Indices = NDArray[np.int64]
 
 ZERO, HALF = np.float32(0.0), np.float32(0.5)
-
-
-class Layout(NamedTuple):
-    """How cells are grouped; the same for every state."""
-
-    members: Indices
-    """Cells that each sum adds up, kind after kind, padded with -1, shape (G, largest sum)."""
-    groups_of: Indices
-    """Sums that each cell hears, padded with -1, shape (n_cells, most sums of a cell)."""
-    ends: Indices
-    """Where each kind's sums (one a group and symbol) end, and last, with several symbols, the cell sums."""
-    hearers: Indices
-    """Cells that hear each sum, padded with -1; with groups of three or more these are its members."""
-    parts_of: Indices
-    """Sums that each cell is a part of, padded with -1; with groups of three or more these are those it hears."""
-
-
-def layout(groups: Mapping[str, Indices], n_cells: int, n_symbols: int) -> Layout:
-    """The layout of `PlanTask.groups`."""
-    summed, heard = zip(*(sums_of(kind, n_cells) for kind in groups.values()), strict=True)
-    members, hearers = _padded(row for kind in summed for row in kind), _padded(row for kind in heard for row in kind)
-    counts = [len(kind) * n_symbols for kind in summed]
-    ends = np.cumsum([*counts, n_cells] if n_symbols > 1 else counts)
-    return Layout(members, _holding(hearers, n_cells), ends, hearers, _holding(members, n_cells))
-
-
-def sums_of(kind: Indices, n_cells: int) -> tuple[Indices, Indices]:
-    """Which cells each sum of a kind of groups adds up, and which cells hear it, a row a sum, -1 pads.
-
-    A cell hears the sums over its groups, itself included, which its own map can take back as long as all cells are in
-    equally many. Pairs are a graph, where they need not be: there a cell hears the sum over its neighbours.
-    """
-    if kind.shape[1] != 2:
-        return kind, kind
-    pairs = np.concatenate([kind, kind[:, ::-1]])
-    return _padded(pairs[pairs[:, 0] == cell, 1] for cell in range(n_cells)), np.arange(n_cells)[:, None]
 
 
 @njit(cache=True)
 def transposed(cells: Layout) -> Layout:
     """Sums the other way: over the cells that hear, for those that are parts."""
     return Layout(cells.hearers, cells.parts_of, cells.ends, cells.members, cells.groups_of)
-
-
-def _padded(rows: Iterable[Indices]) -> Indices:
-    listed = list(rows)
-    out = np.full((len(listed), max(1, *map(len, listed))), -1, np.int64)
-    for row, values in zip(out, listed, strict=True):
-        row[: len(values)] = values
-    return out
-
-
-def _holding(members: Indices, n_cells: int) -> Indices:
-    """Rows that hold each cell."""
-    return _padded(np.flatnonzero((members == cell).any(1)) for cell in range(n_cells))
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -156,15 +106,15 @@ def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
-def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, told: Floats, out: Floats) -> None:
+def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, sent: Floats, out: Floats) -> None:
     """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
 
-    maps are (kinds, K, J), the cell sums' last; sums (M, K) and told (M, J) are scratch, and afterwards hold the sums
+    maps are (kinds, K, J), the cell sums' last; sums (M, K) and sent (M, J) are scratch, and afterwards hold the sums
     and the mapped sums.
     """
     gather(x, cells.members, n_symbols, sums)
-    map_sums(sums, maps, cells.ends, told)
-    scatter(told, cells.groups_of, n_symbols, out)
+    map_sums(sums, maps, cells.ends, sent)
+    scatter(sent, cells.groups_of, n_symbols, out)
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -271,7 +221,7 @@ def forward(
     own, out = weights.own.T.copy(), weights.out.T.copy()
     maps, back = weights.maps.transpose(0, 2, 1).copy(), weights.back.transpose(0, 2, 1).copy()
     z, new = np.empty((tokens, width), np.float32), np.empty((tokens, width), np.float32)
-    sums, told = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    sums, sent = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     first_kept, saved, scale = steps - len(latents), hidden.shape[:2] == (steps, batch), np.float32(keep)
     for b in range(batch):
         z[:] = 0.0
@@ -283,12 +233,12 @@ def forward(
                 h[:] = 0.0
             else:
                 np.dot(z, own, h)
-                send(z, maps, cells, n_symbols, sums, told, h)
+                send(z, maps, cells, n_symbols, sums, sent, h)
             add_categories(weights.table[b], types[b], h)
             rectify(h)
             np.dot(h, out, new)
             if len(back):
-                send(h, back, cells, n_symbols, told, sums, new)
+                send(h, back, cells, n_symbols, sent, sums, new)
             add_categories(weights.shift[b], types[b], new)
             z *= scale
             z += new
@@ -319,7 +269,7 @@ def backward(
     g_own = np.empty((tokens, width), np.float32)
     gh, gh_total = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
     sums, back_sums = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], width), np.float32)
-    told, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
+    sent, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     scale = np.float32(keep)
     for b in range(batch):
         g[:] = 0.0
@@ -332,7 +282,7 @@ def backward(
             add_outer(g, h, grads.out)
             np.dot(g, weights.out, gh)
             if len(weights.back):
-                send(g, weights.back, heard, n_symbols, sums, told, gh)
+                send(g, weights.back, heard, n_symbols, sums, sent, gh)
                 gather(h, cells.members, n_symbols, more)
                 add_outers(sums, more, cells.ends, grads.back)
             mask(gh, h)
@@ -344,9 +294,9 @@ def backward(
             np.dot(gh, weights.own, g_own)
             g *= scale
             g += g_own
-            send(gh, weights.maps, heard, n_symbols, told, sums, g)
+            send(gh, weights.maps, heard, n_symbols, sent, sums, g)
             gather(before, cells.members, n_symbols, back_sums)
-            add_outers(told, back_sums, cells.ends, grads.maps)
+            add_outers(sent, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
             grads.shift[b, types[b, t]] += g_total[t]
             grads.table[b, types[b, t]] += gh_total[t]

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trm_agents.recursion.cores.kernels import sums_of
+from trm_agents.recursion.cores.layout import sums_of
 
 DIGITS = 9
 """Decimals at which two eigenvalues are taken for the same."""

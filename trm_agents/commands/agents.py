@@ -1,0 +1,103 @@
+"""Agents by name: `zoo:NAME`, or the file of a saved UPITRM or HindsightTRM."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.upi_trm import UPITRM
+    from trm_envs.plan_edit.env import PlanEditEnv
+
+ATTEMPTS = 127
+"""Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
+ZOO = "zoo:"
+"""What a name starts with where it stands for an agent that comes with the package."""
+HELP = f"the file of a saved UPITRM or HindsightTRM that you trust (loading one runs code in it), or {ZOO}NAME"
+
+
+class About(NamedTuple):
+    """An agent that is not loaded yet."""
+
+    reference: str
+    """What the user wrote."""
+    env_id: str
+    keywords: dict[str, Any]
+    """Keywords of the environment: those of the card where its environment is the one asked for."""
+    attempts: dict[str, Any]
+    """Keywords of `Attempts` that the card was measured with, as JSON; empty where there is none."""
+
+
+def about(reference: str, env_id: str | None) -> About:
+    """What is known of an agent before its weights are read.
+
+    Args:
+        reference: `zoo:NAME` or a file.
+        env_id: the environment asked for; None is that of the agent's card.
+
+    Raises:
+        ValueError: there is no such agent, or nothing tells its environment.
+    """
+    if reference.startswith(ZOO):
+        from trm_agents import zoo
+
+        card = zoo.card(reference.removeprefix(ZOO))
+        keywords = card.env_kwargs if env_id in (None, card.env_id) else {}
+        return About(reference, env_id or card.env_id, keywords, card.attempts)
+    if not Path(reference).is_file():
+        raise ValueError(f"there is no model file {reference}: name a file, or an agent of `trm zoo` as {ZOO}NAME")
+    if env_id is None:
+        raise ValueError(f"{reference} does not tell its environment: name it with --env ID")
+    return About(reference, env_id, {}, {})
+
+
+def default(env_id: str) -> About:
+    """The zoo's agent for an environment.
+
+    Raises:
+        ValueError: it has none.
+    """
+    from trm_agents import zoo
+
+    cards = [zoo.card(name) for name in zoo.names()]
+    for card in cards:
+        if card.env_id == env_id:
+            return about(f"{ZOO}{card.name}", env_id)
+    known = ", ".join(sorted({card.env_id for card in cards}))
+    raise ValueError(f"the zoo has no agent for {env_id}: name a model with --model FILE, or take one of {known}")
+
+
+def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
+    """The agent, ready to act in this environment.
+
+    Raises:
+        ValueError: the file holds no agent of this package, or one of other spaces.
+    """
+    from trm_agents import zoo
+
+    if agent.reference.startswith(ZOO):
+        return zoo.load(agent.reference.removeprefix(ZOO), env=env)
+    try:
+        model: UPITRM | HindsightTRM = _class_of(agent.reference).load(agent.reference, env=env)
+    except (KeyError, RuntimeError, AttributeError, ImportError) as error:
+        raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
+    return model
+
+
+def _class_of(file: str) -> Any:
+    """The algorithm that wrote a file, told by its policy's module."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            module = str(json.loads(archive.read("data"))["policy_class"]["__module__"])
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.upi_trm import UPITRM
+
+    for algorithm in (UPITRM, HindsightTRM):
+        if module.split(".")[:2] == algorithm.__module__.split(".")[:2]:
+            return algorithm
+    raise ValueError(f"{file} is no UPITRM or HindsightTRM (its policy is from {module}): trm knows no other agents")

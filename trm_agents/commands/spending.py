@@ -1,0 +1,169 @@
+"""Puzzles solved by an agent, alone or with more test-time compute, and what that has cost."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trm_agents.commands.agents import ATTEMPTS, About
+from trm_agents.commands.puzzles import Puzzles, line
+from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.spaces import observe
+from trm_envs.plan_edit.task import Grids
+
+if TYPE_CHECKING:
+    from trm_agents.hindsight import HindsightTRM
+    from trm_agents.solving import Attempts, Solutions
+    from trm_agents.upi_trm import UPITRM
+
+COSTS = {"edits": "edits", "calls": "network_calls", "inner_steps": "inner_steps", "checks": "checks"}
+"""Fields of `Solutions` that count, and what they are called in JSON, as in rows of the benchmark."""
+WORDS = {
+    "edits": ("edit", "edits"),
+    "network_calls": ("network call", "network calls"),
+    "inner_steps": ("inner step", "inner steps"),
+    "checks": ("check", "checks"),
+}
+BATCH = 512
+"""Puzzles that the policy edits at once; bounds memory."""
+Z = 1.959963984540054
+"""Standard normal quantile of 95 % intervals."""
+
+
+def spend(
+    model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles, attempts: int | None, search: int | None
+) -> Solutions:
+    """Solve puzzles by the policy alone, by attempts or by search.
+
+    Args:
+        model: what acts.
+        agent: where it is from: attempts are made as its card says, or as the presets of its environment do.
+        puzzles: what is solved.
+        attempts: further attempts a puzzle at most; None or 0: none.
+        search: network calls of a search a puzzle at most; None: no search.
+
+    Raises:
+        ValueError: attempts or a search are asked of an agent that decodes no plans.
+    """
+    from trm_agents.solving import BestFirst
+
+    if search:
+        return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
+    if attempts:
+        return attempts_of(model, agent, puzzles.mdp, attempts).solve(puzzles.instances)
+    return policy_alone(model, puzzles.mdp, puzzles.instances)
+
+
+def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, attempts: int) -> Attempts:
+    """The solver that makes so many further attempts, as the agent's card or the presets of its environment say.
+
+    Raises:
+        ValueError: the model decodes no plans.
+    """
+    from trm_agents import presets
+    from trm_agents.solving import Attempts
+
+    chosen = presets.solver_keywords(agent.attempts) if agent.attempts else presets.attempts(agent.env_id)
+    return Attempts(model, **{**chosen, "attempts": attempts, "mdp": mdp})
+
+
+def spend_as_needed(model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles) -> Solutions:
+    """Solve puzzles by the attempts of the agent's card, or by the policy, and what that leaves by `ATTEMPTS` attempts.
+
+    Costs of a puzzle that needs both add up. A policy that decodes no plans makes no attempts.
+    """
+    if agent.attempts:
+        return spend(model, agent, puzzles, int(agent.attempts["attempts"]), None)
+    found = policy_alone(model, puzzles.mdp, puzzles.instances)
+    left = np.flatnonzero(~found.solved)
+    if not len(left) or not hasattr(model.policy, "decoder"):
+        return found
+    more = spend(model, agent, puzzles._replace(instances=puzzles.instances[left]), ATTEMPTS, None)
+    found.plans[left], found.solved[left], found.edits[left] = more.plans, more.solved, more.edits
+    for name in ("calls", "inner_steps", "checks"):
+        getattr(found, name)[left] += getattr(more, name)
+    return found
+
+
+def solver_name(attempts: int | None, search: int | None) -> str:
+    """What `spend` does, in words."""
+    if search:
+        return f"best-first search of at most {search} network calls"
+    return f"at most {attempts} further attempts" if attempts else "the policy alone"
+
+
+def policy_alone(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) -> Solutions:
+    """One greedy episode an instance, one pass of the network an edit.
+
+    `checks` are 0: the policy asks for none before it edits. `edits` are those made, the whole budget where they end
+    unsolved.
+
+    Args:
+        model: acts in this MDP.
+        mdp: transitions and the end of an episode.
+        instances: shape (n, n_cells), int8, n >= 1.
+    """
+    from trm_agents.solving import Solutions
+
+    parts = [_episodes(model, mdp, instances[at : at + BATCH]) for at in range(0, len(instances), BATCH)]
+    return Solutions(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+
+
+def _episodes(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) -> Solutions:
+    """The fields of one batch; episodes that have ended leave it."""
+    from trm_agents.solving import Solutions
+
+    states, alive = mdp.initial(instances), np.arange(len(instances))
+    plans, solved = states.plans.copy(), mdp.check(states).solved.copy()
+    edits, steps = np.zeros((2, len(instances)), np.int64)
+    unroll, carry_unroll = model.policy.unroll, getattr(model.policy, "carry_unroll", None)
+    latents: Any = None
+    while len(alive):
+        first = latents is None
+        starts = np.full(len(alive), first)
+        actions, latents = model.predict(observe(states), latents, starts, deterministic=True)
+        edits[alive] += 1
+        steps[alive] += unroll if first or carry_unroll is None else carry_unroll
+        transition = mdp.transition(states, actions)
+        plans[alive], solved[alive] = transition.successors.plans, transition.checks.solved
+        going = np.flatnonzero(~transition.terminated)
+        alive, states = alive[going], transition.successors.at(going)
+        latents = () if latents is None else tuple(latent[going] for latent in latents)
+    return Solutions(plans, solved, edits, edits.copy(), steps, np.zeros_like(edits))
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a success rate, n >= 1."""
+    p, spread = successes / n, Z * Z / n
+    centre, half = p + spread / 2, Z * sqrt(p * (1 - p) / n + spread / (4 * n))
+    return max(0.0, (centre - half) / (1 + spread)), min(1.0, (centre + half) / (1 + spread))
+
+
+def summary(found: Solutions) -> dict[str, Any]:
+    """Success with its Wilson interval, and the mean costs of a puzzle."""
+    n, solved = len(found.solved), int(found.solved.sum())
+    means = {name: float(np.mean(getattr(found, field))) for field, name in COSTS.items()}
+    return {"solved": solved, "n": n, "success": solved / n, "interval": list(wilson(solved, n)), **means}
+
+
+def solution(mdp: PlanEditMDP, instance: NDArray[np.int8], found: Solutions, row: int) -> dict[str, Any]:
+    """One puzzle, shape (n_cells,): its text, its solution's text or None, and the costs."""
+    task, solved = mdp.task, bool(found.solved[row])
+    first = task.initial_plans(instance[None])[0]
+    plan = line(task.view(instance, found.plans[row])) if solved else None
+    costs = {name: int(getattr(found, field)[row]) for field, name in COSTS.items()}
+    return {"puzzle": line(task.view(instance, first)), "solved": solved, "plan": plan, **costs}
+
+
+def counted(number: float, one: str, many: str) -> str:
+    """`1 edit`, `2 edits`, `2.5 edits`."""
+    text = f"{number:,.1f}".removesuffix(".0")
+    return f"{text} {one if text == '1' else many}"
+
+
+def cost_text(costs: dict[str, Any]) -> str:
+    """Costs in words: `51 edits, 3 network calls, 360 inner steps, 3 checks`."""
+    return ", ".join(counted(costs[name], *WORDS[name]) for name in COSTS.values())

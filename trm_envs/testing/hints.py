@@ -1,0 +1,139 @@
+"""Whether what a task tells networks, searches and people is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from gymnasium.error import DependencyNotInstalled
+from numpy.typing import NDArray
+
+from trm_envs.plan_edit.task import Grids, LegalActions, PlanTask, Symmetries
+from trm_envs.testing.states import LEVELS, Cells, States, fail, legal_writes, open_cells
+
+TRIES = 256
+"""Partly decided plans that `hopeless` is asked about."""
+
+
+def check_groups(task: PlanTask) -> None:
+    """A mapping of arrays of cells, each cell once a group."""
+    groups = task.groups
+    if not isinstance(groups, Mapping) or not groups:
+        fail("groups", f"got {type(groups).__name__}", 'return a mapping such as {"line": array}, as a property')
+    for kind, cells in groups.items():
+        name = f"groups[{kind!r}]"
+        if not isinstance(cells, np.ndarray) or cells.ndim != 2 or cells.dtype != np.int64 or len(cells) == 0:
+            fail(name, "it is no int64 array of shape (n_groups, cells)", "build it with `pad_groups`")
+        if cells.min() < -1 or cells.max() >= task.n_cells:
+            fail(name, f"cells from {cells.min()} to {cells.max()}", f"stay in 0..{task.n_cells - 1}, or -1 to pad")
+        for number, group in enumerate(cells):
+            members = group[group >= 0]
+            if len(members) == 0 or len(np.unique(members)) < len(members):
+                fail(name, f"group {number} is empty or holds a cell twice", "list each cell of a group once")
+
+
+def check_symmetries(task: PlanTask, states: States, solved: States, rng: np.random.Generator) -> None:
+    """First plans, checks and legality must go along with drawn symmetries."""
+    states = states.joined(solved.at(slice(0, 16)))
+    drawn = task.symmetries(len(states.plans), rng)
+    _check_drawn(task, drawn, len(states.plans))
+    instances, plans = drawn.apply(states.instances), drawn.apply(states.plans)
+    if instances.max() > task.instance_high or drawn.symbols[:, : task.plan_high + 1].max() > task.plan_high:
+        remedy = f"map 0..{task.plan_high} onto itself, and instances into 0..{task.instance_high}"
+        fail("symmetries (symbols)", "a value leaves the range of instances or plans", remedy)
+    first = drawn.apply(task.initial_plans(states.instances))
+    _compare("first plans", (task.initial_plans(instances) == first).all(axis=1), states)
+    before, after = task.check(states.instances, states.plans), task.check(instances, plans)
+    for name, left, right in zip(before._fields, before, after, strict=True):
+        _compare(f"check ({name})", np.isclose(left.astype(float), right.astype(float)), states)
+    for level in LEVELS:
+        tables = _tables(task, states.instances, states.plans, level), _tables(task, instances, plans, level)
+        _compare(f"action_mask at {level!r}", _go_along(drawn, *tables), states)
+
+
+def _tables(task: PlanTask, instances: Grids, plans: Grids, level: LegalActions) -> Cells:
+    """Which values legal edits write, shape (B, n_cells, plan_high + 1)."""
+    rows = [legal_writes(task, x, y, level) for x, y in zip(instances, plans, strict=True)]
+    return np.stack(rows)
+
+
+def _go_along(drawn: Symmetries, before: Cells, after: Cells) -> NDArray[np.bool_]:
+    """Whether what may be written into each cell is, after the symmetry, what it was before; shape (B,)."""
+    moved = np.take_along_axis(before, drawn.cells[:, :, None], axis=1)
+    symbols = drawn.symbols[:, None, : before.shape[2]].astype(np.int64)
+    same: NDArray[np.bool_] = (np.take_along_axis(after, symbols, axis=2) == moved).all(axis=(1, 2))
+    return same
+
+
+def _check_drawn(task: PlanTask, drawn: Symmetries, batch: int) -> None:
+    cells, symbols = drawn
+    n_values = max(task.instance_high, task.plan_high) + 1
+    if cells.shape != (batch, task.n_cells) or not (np.sort(cells, axis=1) == np.arange(task.n_cells)).all():
+        fail("symmetries (cells)", f"got shape {cells.shape}", f"return {batch} permutations of 0..{task.n_cells - 1}")
+    if symbols.shape != (batch, n_values) or not (np.sort(symbols, axis=1) == np.arange(n_values)).all():
+        fail("symmetries (symbols)", f"got shape {symbols.shape}", f"return {batch} permutations of 0..{n_values - 1}")
+    if symbols.dtype != np.int8 or not np.issubdtype(cells.dtype, np.integer):
+        fail("symmetries", f"got dtypes {cells.dtype} and {symbols.dtype}", "return int64 cells and int8 symbols")
+
+
+def _compare(what: str, same: NDArray[np.bool_], states: States) -> None:
+    if not same.all():
+        number = int(states.numbers[np.argmin(same)])
+        fail("symmetries", f"{what} does not go along", "draw only symmetries that keep every rule", number)
+
+
+def check_hopeless(task: PlanTask, states: States, solved: States, rng: np.random.Generator) -> None:
+    """Sound on what is known to be solvable, monotone, and blind to cells that are not decided."""
+    if len(solved.plans):
+        _check_sound(task, solved, rng)
+    pool = states.joined(solved.at(slice(0, 64)))
+    chosen = pool.at(rng.integers(len(pool.plans), size=TRIES))
+    locked = ~open_cells(task, chosen.instances, chosen.plans)
+    decided = locked | (rng.random(locked.shape) < rng.random((TRIES, 1)))
+    said = task.hopeless(chosen.instances, chosen.plans, decided)
+    other = np.where(decided, chosen.plans, _anything(task, decided, rng)).astype(np.int8)
+    answer = task.hopeless(chosen.instances, other, decided)
+    _complain(said != answer, chosen, "the answer depends on cells that are not decided")
+    more = decided | (rng.random(locked.shape) < 0.3)
+    lost = said & ~task.hopeless(chosen.instances, chosen.plans, more)
+    _complain(lost, chosen, "the answer is not monotone: deciding more cells made True False")
+
+
+def _check_sound(task: PlanTask, solved: States, rng: np.random.Generator) -> None:
+    """Where decided cells are those of a solved plan there is hope."""
+    chosen = solved.at(rng.integers(len(solved.plans), size=TRIES))
+    locked = ~open_cells(task, chosen.instances, chosen.plans)
+    decided = locked | (rng.random(locked.shape) < rng.random((TRIES, 1)))
+    plans = np.where(decided, chosen.plans, _anything(task, decided, rng)).astype(np.int8)
+    said = task.hopeless(chosen.instances, plans, decided)
+    _complain(said, chosen, "it gives up a plan whose decided cells are those of a solved plan")
+
+
+def _anything(task: PlanTask, like: Cells, rng: np.random.Generator) -> NDArray[np.int8]:
+    return rng.integers(task.plan_high + 1, size=like.shape).astype(np.int8)
+
+
+def _complain(wrong: Cells, states: States, found: str) -> None:
+    if wrong.any():
+        remedy = "say True only where no completion can be solved, or delete the override"
+        fail("hopeless", found, remedy, int(states.numbers[np.argmax(wrong)]))
+
+
+def check_drawing(task: PlanTask, states: States) -> None:
+    """One state as a view, as text, and, where Pillow is installed, as an image."""
+    instance, plan = states.instances[-1], states.plans[-1]
+    view = task.view(instance.copy(), plan.copy())
+    for name, part in zip(view._fields[:-1], view[:-1], strict=True):
+        if len(part) != task.n_cells:
+            fail(f"view ({name})", f"got {len(part)} entries", f"give one a cell, {task.n_cells}")
+    if len(view.edits) != task.n_symbols + int(task.can_erase):
+        fail("view (edits)", f"got {len(view.edits)} names", "name every symbol, then erasing where there is erasing")
+    text = task.render_text(instance.copy(), plan.copy())
+    if not isinstance(text, str) or not text:
+        fail("render_text", f"got {text!r}", "return text")
+    try:
+        image = task.render_image(instance.copy(), plan.copy())
+    except DependencyNotInstalled:
+        return
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        fail("render_image", "it is no uint8 array of shape (height, width, 3)", "return an RGB image")
