@@ -31,7 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)  # Small networks run fastest on one thread.
 
     vector_env = gym.make_vec(ENV, num_envs=50, autoreset_mode=AutoresetMode.SAME_STEP, blanks=BLANKS)
-    model = HindsightTRM("TokenPolicy", vector_env, seed=args.seed, **presets.settings("hindsight_trm", ENV))
+    model = HindsightTRM("TokenPolicy", vector_env, seed=args.seed, **presets.SMALL)
     model.learn(args.steps)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")
@@ -51,7 +51,7 @@ def main() -> None:
 
     # A solver decodes whole plans in deeper passes, shows them to the checker, and counts what that costs.
     instances = env.get_wrapper_attr("source").instances[: args.puzzles]
-    found = Attempts(model, attempts=15, unroll=20).solve(instances)
+    found = Attempts(model, attempts=15, unroll=16).solve(instances)
     print(
         f"Attempts solved {found.solved.sum()} of {len(instances)} with {found.calls.mean():.1f} network calls and "
         f"{found.checks.mean():.1f} checks a puzzle"

@@ -15,8 +15,9 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 SMALL = {
     "hindsight_in_one_file.py": ["--steps", "1000", "--min-buffer-size", "100"],
-    "hindsight_trm.py": ["--steps", "1500", "--puzzles", "5"],
+    "hindsight_trm.py": ["--steps", "1000", "--puzzles", "5"],
     "maskable_ppo.py": ["--steps", "300", "--episodes", "5"],
+    "own_puzzle.py": ["--steps", "600"],
     "plain_gymnasium.py": ["--steps", "300"],
     "sb3_ppo.py": ["--steps", "300", "--episodes", "5"],
     "upitrm.py": ["--steps", "600", "--puzzles", "5"],
