@@ -41,7 +41,7 @@ class Settings:
     """What training depends on; each is an option of the command line."""
 
     env: str = "SudokuPlanEdit-4x4-v0"
-    """Any Sudoku of trm_envs."""
+    """A Sudoku of trm_envs. The settings below are for 4x4; larger ones take deeper steps and less weight decay."""
     steps: int = 50_000
     """Environment steps, over all environments."""
     num_envs: int = 50
@@ -296,7 +296,7 @@ def train(settings: Settings) -> tuple[PlanEditMDP, TinyRecursiveModel]:
             gradient_steps += 1
         if iteration % 50 == 49:
             print(
-                f"step {(iteration + 1) * settings.num_envs:>7}  solved while training {np.mean(outcomes):6.1%}  "
+                f"step {(iteration + 1) * settings.num_envs:>7}  solved while training {sum(outcomes) / max(1, len(outcomes)):6.1%}  "
                 f"loss {loss.item():.3f}  states kept {len(memory.kept)}"
             )
     return mdp, averaged
