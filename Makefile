@@ -33,7 +33,7 @@ wheel-test: setup
 	cd build/empty && OMP_NUM_THREADS=1 bin/python -I $(CURDIR)/tests/contract/wheel_smoke.py
 
 bench: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos upi_trm,ppo,a2c,dqn \
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos hindsight_trm,ppo,a2c,dqn \
 		--seeds 0-2 --steps 20000 --workers $(WORKERS) --out runs/demo --resume
 
 # The site goes to site/; a broken link or reference is an error.

@@ -1,4 +1,4 @@
-"""UPI-TRM: learn Sudoku from a checker alone, save, load, and solve puzzles that were not trained on.
+"""UPI-TRM, the published method: learn Sudoku from a checker alone, save, load, and solve held-out puzzles.
 
 python examples/upitrm.py --steps 6000
 """
@@ -14,7 +14,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 import trm_envs
-from trm_agents import UPITRM
+from trm_agents import UPITRM, Distilled
 
 gym.register_envs(trm_envs)
 
@@ -30,7 +30,10 @@ def main() -> None:
     torch.set_num_threads(1)
 
     vector_env = gym.make_vec(args.env, num_envs=16, autoreset_mode=AutoresetMode.SAME_STEP)
-    model = UPITRM("TRMPolicy", vector_env, seed=args.seed)
+    # An iteration: K-step targets, values of all edits, half of which are the checker's, and a conservative step.
+    model = UPITRM(
+        "TRMPolicy", vector_env, bootstrap_horizon=8, checker_weight=0.5, mixture=Distilled(0.5), seed=args.seed
+    )
     model.learn(args.steps)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

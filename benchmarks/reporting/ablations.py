@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.protocol.stats import Paired, paired_difference
+from benchmarks.protocol.stats import Interval, Paired, paired_difference
 from benchmarks.protocol.suites import SUITES
+from benchmarks.reporting import tables
 from benchmarks.reporting.summary import Summary, solved_by, summarise
 
 
@@ -39,6 +41,28 @@ def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow
     ]
     suites = list(SUITES)
     return sorted(found, key=lambda one: (suites.index(one.variant.suite), one.variant.steps))
+
+
+def content(found: Sequence[Ablation]) -> list[dict[str, Any]]:
+    """What the page of ablations says, a part for each reference."""
+    out = []
+    for line, group in groupby(sorted(found, key=_place), key=lambda one: one.reference):
+        facts = {
+            "suite": line.suite,
+            "reference": line.algo,
+            "steps": f"{line.steps:,}",
+            "seeds": line.seeds,
+            "n": line.n,
+        }
+        table = tables.markdown_columns(tables.ABLATION_COLUMNS, list(group))
+        out.append({**facts, "success": tables.rate(line.success), "table": table})
+    return out
+
+
+def _place(one: Ablation) -> tuple[int, int, str, Interval, float]:
+    """Suites in their order, small budgets first, the largest gain first."""
+    line = one.reference
+    return list(SUITES).index(line.suite), line.steps, line.algo, line.success, -one.paired.over_puzzles.mean
 
 
 def _varied(line: Summary) -> bool:

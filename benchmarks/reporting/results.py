@@ -10,8 +10,7 @@ from jinja2 import Environment
 
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.stats import LEVEL
-from benchmarks.reporting import compute_page, overview, suite_page, tables, tuning_page
-from benchmarks.reporting.ablations import compared
+from benchmarks.reporting import ablations, compute_page, overview, suite_page, tables, tuning_page
 from benchmarks.reporting.evidence import Evidence, read
 from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.sentences import WORDS, Numbers, sentences
@@ -40,14 +39,14 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
         LookupError: a sentence asks for a number that no row holds.
     """
     evidence = read(folder)
-    varied = compared(evidence.ablations, evidence.results)
+    varied = ablations.compared(evidence.ablations, evidence.results)
     templates = environment()
     said = sentences(words, Numbers(evidence.results, varied))
     figures: dict[str, Draw] = {}
     suites = {name: suite_page.content(name, evidence, figures) for name in evidence.suites}
     contents: dict[str, dict[str, Any]] = {
         "index": _index(evidence, said),
-        "ablations": {"table": tables.markdown_columns(tables.ABLATION_COLUMNS, varied) if varied else ""},
+        "ablations": {"parts": ablations.content(varied)},
         "compute": {"searches": compute_page.content(evidence.compute, figures)},
         "tuning": {"parts": tuning_page.content(evidence.tuning)},
     }

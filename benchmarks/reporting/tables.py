@@ -165,17 +165,12 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
 
 ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
     "variant": lambda one: one.variant.algo,
-    "suite": lambda one: one.variant.suite,
-    "budget": lambda one: count(one.variant.steps),
     "success": lambda one: percent(one.variant.success.mean),
-    "reference": lambda one: percent(one.reference.success.mean),
     "difference": lambda one: points(one.paired.over_puzzles.mean),
     "over seeds": lambda one: "" if one.paired.over_seeds is None else span(one.paired.over_seeds),
     "over puzzles": lambda one: span(one.paired.over_puzzles),
-    "seeds": lambda one: str(one.variant.seeds),
-    "n": lambda one: str(one.variant.n),
 }
-"""Columns of the table of ablations: head -> what it says of one."""
+"""Columns of a table of variants of one reference: head -> what it says of one."""
 
 SPEED_COLUMNS: dict[str, Callable[[SpeedRow], str]] = {
     "what": lambda row: row.name,
@@ -270,17 +265,17 @@ def paired_line(a: Summary, b: Summary, paired: Paired) -> str:
 
 
 def lasting_line(algo: str, curves: Lasting) -> str:
-    """Where learning curves have their maximum, and how long they stay there."""
+    """When the seeds reach their best score on validation puzzles, and how long they hold it."""
     least, most = (f"{steps:,}" for steps in curves.first)
     low, high = (f"{success:.1%}" for success in curves.highest)
-    top, when = low if low == high else f"{low} to {high}", least if least == most else f"{least} to {most}"
-    after, end = (f"after {times:.1f} times as many steps or more" for times in (curves.held, curves.times))
-    stays = f"to the end, {end}"
-    if curves.held < curves.times:
-        stays = f"still {after}, and no fewer than {curves.lowest:.1%} to the end, {end}"
-    return (
-        f"{algo} solves most of {curves.n} validation puzzles, {top}, from {when} environment steps on, as many {stays}"
-    )
+    best = low if low == high else f"{low} to {high}"
+    when = f"after {least}" if least == most else f"within {least} to {most}"
+    reached = f"The seeds of {algo} reach their best score ({best} of {curves.n} validation puzzles) {when} steps"
+    if curves.held == curves.times:
+        return f"{reached} and hold it to the end of training, at least {curves.times:.1f} times as long."
+    held = f"hold it at least {curves.held:.1f} times as long"
+    end = f"to the end, at least {curves.times:.1f} times as long"
+    return f"{reached}, {held}, and score at least {curves.lowest:.1%} {end}."
 
 
 def _spans(paired: Paired) -> list[tuple[Interval, str]]:

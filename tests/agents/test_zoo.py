@@ -258,17 +258,10 @@ def test_a_dirty_entry_says_so(trained, tmp_path, monkeypatch):
     assert fakes.measured_commit == "c0ffee+"
 
 
-def test_list_and_docs_show_every_agent(capsys):
-    assert cli.main(["zoo", "list", "--json"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [json.loads(line)["name"] for line in lines] == zoo.names()
-    assert cli.main(["zoo", "list"]) == 0
-    shown = capsys.readouterr().out
+def test_the_page_shows_every_agent():
     text = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
     assert fill(text) == text, "run: python -m benchmarks readme --file docs/zoo.md"
-    for name in zoo.names():
-        assert name in shown
-        assert name in text
+    assert all(name in text for name in zoo.names())
 
 
 def test_evaluate_takes_a_zoo_name(tmp_path, capsys):

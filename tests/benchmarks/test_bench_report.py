@@ -215,16 +215,13 @@ def test_how_long_learning_curves_stay_at_their_maximum():
     points = curve(0, (100, 0.5), (200, 1.0), (400, 0.75), (800, 1.0)) + curve(1, (100, 0.25), (160, 0.875), (800, 0.8))
     found = summary.lasting(reversed(points))
     assert found == summary.Lasting(128, (160, 200), (0.875, 1.0), 0.75, 1.0, 4.0)
-    line = tables.lasting_line("mine", found)
-    assert line.startswith(
-        "mine solves most of 128 validation puzzles, 87.5% to 100.0%, from 160 to 200 environment steps"
+    reached = (
+        "The seeds of mine reach their best score (87.5% to 100.0% of 128 validation puzzles) within 160 to 200 steps"
     )
-    assert line.endswith(
-        " on, as many still after 1.0 times as many steps or more, and no fewer than 75.0% to the end, "
-        "after 4.0 times as many steps or more"
-    )
-    assert tables.lasting_line("mine", found._replace(held=4.0)).endswith(
-        "on, as many to the end, after 4.0 times as many steps or more"
+    later = "and score at least 75.0% to the end, at least 4.0 times as long."
+    assert tables.lasting_line("mine", found) == f"{reached}, hold it at least 1.0 times as long, {later}"
+    assert tables.lasting_line("mine", found._replace(held=4.0)) == (
+        f"{reached} and hold it to the end of training, at least 4.0 times as long."
     )
     longer = curve(0, (100, 1.0), (400, 1.0), (600, 0.5), (800, 1.0)) + curve(1, (160, 0.9), (800, 0.9))
     assert summary.lasting(longer) == summary.Lasting(128, (100, 160), (0.9, 1.0), 0.5, 4.0, 5.0)

@@ -1,5 +1,6 @@
 """Every number in the README and on hand-written pages comes from published rows, and the README stays short."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_tables_are_derived_from_the_published_rows(page):
 
 def test_the_readme_has_nine_hundred_words_at_most_beside_its_tables():
     assert len(BLOCK.sub("", README.read_text(encoding="utf-8")).split()) <= 900
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+    shorter, replaced = re.subn(r"learn\([\d_]+\)", "learn(500)", code)
+    names: dict[str, object] = {}
+    exec(compile(shorter, "README.md", "exec"), names)
+    assert replaced == 2
+    assert names["model"].num_timesteps == 500
+    assert len(names["solutions"].plans) == 50
 
 
 def test_links_of_the_readme_lead_somewhere():
