@@ -296,7 +296,8 @@ def train(settings: Settings) -> tuple[PlanEditMDP, TinyRecursiveModel]:
             gradient_steps += 1
         if iteration % 50 == 49:
             print(
-                f"step {(iteration + 1) * settings.num_envs:>7}  solved while training {sum(outcomes) / max(1, len(outcomes)):6.1%}  "
+                f"step {(iteration + 1) * settings.num_envs:>7}  "
+                f"solved while training {sum(outcomes) / max(1, len(outcomes)):6.1%}  "
                 f"loss {loss.item():.3f}  states kept {len(memory.kept)}"
             )
     return mdp, averaged
