@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.protocol import records
-from benchmarks.protocol.published import PUBLISHED, ablations, published
+from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, published
 from benchmarks.protocol.rows import ComputeRow, CurveRow, ResultRow, SpeedRow, TuningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
@@ -27,6 +27,8 @@ class Evidence(NamedTuple):
     """Results by the run's name."""
     pools: dict[str, Grids]
     """Test instances by suite, shape (n, n_cells), int8; suites with rows only."""
+    files: dict[str, list[ResultRow]]
+    """Results by the name of the file that holds them, which is that of the script that makes it too."""
 
     @property
     def suites(self) -> list[str]:
@@ -54,7 +56,13 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         published(SpeedRow, folder),
         varied,
         pools,
+        _files(folder),
     )
+
+
+def _files(folder: Path) -> dict[str, list[ResultRow]]:
+    found = [path for path in sorted(folder.glob("*.csv")) if records.schema_of(path) == ResultRow.schema]
+    return {path.stem: records.read(path, ResultRow) for path in found if not path.name.startswith(ABLATION)}
 
 
 def digest(rows: Sequence[Any], kind: type[Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
         "figure": drawn,
         "digest": digest(points, CurveRow),
         "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
-        "commands": _commands(mine),
+        "scripts": _scripts(name, evidence.files),
     }
 
 
@@ -108,15 +107,14 @@ def _part_column(rows: Sequence[ResultRow], part: str, mask: NDArray[np.bool_]) 
     return Column(part, f"The same on puzzles that are {PARTS[part]}.", cell)
 
 
-def _commands(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
-    """Each command once, with the commits and processors that it ran on."""
-    ordered = sorted({(row.command, row.commit[:7], row.cpu, row.threads) for row in rows})
+def _scripts(suite_name: str, files: Mapping[str, Sequence[ResultRow]]) -> list[tuple[str, str]]:
+    """Each published file with rows of the suite, and the commits and processors that these are from."""
     out = []
-    for command, group in groupby(ordered, key=lambda found: found[0]):
-        runs = list(group)
-        commits = ", ".join(dict.fromkeys(commit for _, commit, _, _ in runs))
-        machines = ", ".join(dict.fromkeys(f"{cpu}, {_threads(threads)}" for _, _, cpu, threads in runs))
-        out.append((command, f"{commits}; {machines}"))
+    for name, rows in files.items():
+        if mine := [row for row in rows if row.suite == suite_name]:
+            commits = ", ".join(sorted({row.commit[:7] for row in mine}))
+            machines = ", ".join(sorted({f"{row.cpu}, {_threads(row.threads)}" for row in mine}))
+            out.append((name, f"{commits}; {machines}"))
     return out
 
 

@@ -197,7 +197,7 @@ def test_costs_are_of_trained_methods_and_say_what_they_may_do(suite_page):
     rows = [row(0, [1, 1, 1, 0]), replace(row(0, [1, 1, 0, 0], "ppo"), legal_actions="consistent")]
     rows += [row(0, [0, 0, 0, 0], "random", kind="line", steps=0), row(0, [1, 1, 1, 1], "upi_trm+attempts=8")]
     text = suite_page(rows)
-    costs = text[text.index("cost of training one seed") : text.index("## Commands")]
+    costs = text[text.index("cost of training one seed") : text.index("## How to replicate")]
     assert cells(costs, "ppo") == ["ppo", "consistent", "208", "0", "12", "99", "1.5 s"]
     assert "random" not in costs
     # A solver is trained no further than its policy.
