@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -21,6 +21,16 @@ class Ablation(NamedTuple):
     reference: Summary
     paired: Paired
     """Variant minus reference."""
+
+
+COLUMNS: dict[str, Callable[[Ablation], str]] = {
+    "variant": lambda one: one.variant.algo,
+    "success": lambda one: tables.percent(one.variant.success.mean),
+    "difference": lambda one: tables.points(one.paired.over_puzzles.mean),
+    "over seeds": lambda one: "" if one.paired.over_seeds is None else tables.span(one.paired.over_seeds),
+    "over puzzles": lambda one: tables.span(one.paired.over_puzzles),
+}
+"""Columns of a table of variants of one reference: head -> what it says of one."""
 
 
 def compared(runs: Mapping[str, Sequence[ResultRow]], others: Sequence[ResultRow]) -> list[Ablation]:
@@ -54,7 +64,7 @@ def content(found: Sequence[Ablation]) -> list[dict[str, Any]]:
             "seeds": line.seeds,
             "n": line.n,
         }
-        table = tables.markdown_columns(tables.ABLATION_COLUMNS, list(group))
+        table = tables.markdown_columns(COLUMNS, list(group))
         out.append({**facts, "success": tables.rate(line.success), "table": table})
     return out
 

@@ -15,7 +15,6 @@ from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import Lasting, Summary
 
 if TYPE_CHECKING:
-    from benchmarks.reporting.ablations import Ablation
     from trm_agents.zoo import Card, Score
 
 
@@ -162,15 +161,6 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
     "edits": lambda row: f"{row.edits:.1f}",
 }
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
-
-ABLATION_COLUMNS: dict[str, Callable[[Ablation], str]] = {
-    "variant": lambda one: one.variant.algo,
-    "success": lambda one: percent(one.variant.success.mean),
-    "difference": lambda one: points(one.paired.over_puzzles.mean),
-    "over seeds": lambda one: "" if one.paired.over_seeds is None else span(one.paired.over_seeds),
-    "over puzzles": lambda one: span(one.paired.over_puzzles),
-}
-"""Columns of a table of variants of one reference: head -> what it says of one."""
 
 SPEED_COLUMNS: dict[str, Callable[[SpeedRow], str]] = {
     "what": lambda row: row.name,

@@ -107,7 +107,6 @@ class Attempts:
             policy, latents = self._continue(states, latents, tally, alive)
             step = mdp.transition(states, decoding.greedy(policy, self.policy.beta).cpu().numpy())
             plans[alive], solved[alive] = step.successors.plans, step.checks.solved
-            tally.checks[alive] += 1
             going = np.flatnonzero(~step.terminated & (tally.calls[alive] < most))
             alive, states, latents = alive[going], step.successors.at(going), latents[torch.as_tensor(going)]
         edits = np.where(solved, (plans != starts).sum(1), mdp.max_edits).astype(np.int64)
