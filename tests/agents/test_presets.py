@@ -107,7 +107,9 @@ def test_every_preset_names_keywords_of_its_algorithm_alone(name):
 
 
 def test_later_and_longer_keys_replace_earlier_ones():
-    merged = presets.overridden({"a": 1, "b": {"c": 2}}, {"Maze": {"a": 3, "b": {"d": 4}}, "Maze-9": {"a": 5}}, "Maze-9x9")
+    merged = presets.overridden(
+        {"a": 1, "b": {"c": 2}}, {"Maze": {"a": 3, "b": {"d": 4}}, "Maze-9": {"a": 5}}, "Maze-9x9"
+    )
     assert merged == {"a": 5, "b": {"d": 4}}
     assert presets.overridden({"a": 1}, {"Maze": {"a": 2}}, "Sudoku-9x9") == {"a": 1}
 

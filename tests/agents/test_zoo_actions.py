@@ -18,6 +18,8 @@ from trm_agents import Attempts, HindsightTRM, zoo
 from trm_envs.plan_edit.spaces import observe
 
 RECORDED = np.load(Path(__file__).parent / "data" / "zoo_old_actions.npz")
+
+
 class Shipped(NamedTuple):
     """An agent and the puzzles that it was recorded on."""
 
