@@ -192,7 +192,7 @@ def test_an_old_file_is_refused_with_the_command_and_loads_after_it(name, tmp_pa
     facts = {**(OF_HINDSIGHT if cls is HindsightTRM else OF_UPI_TRM), **expected}
     assert {key: getattr(loaded, key) for key in facts} == facts
     assert loaded.num_timesteps == 321 and loaded.seed is None
-    with pytest.raises(ValueError, match=r"not of version 0.1: there is nothing to convert"):
+    with pytest.raises(ValueError, match=r"not of version 0\.1: there is nothing to convert"):
         conversion.converted(tmp_path / "new.zip")
     observation = loaded.env.reset()
     if name != "auto":

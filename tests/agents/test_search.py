@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from search_helpers import maze_solutions, mazes, sudokus
+from search_helpers import check_result, maze_solutions, mazes, sudokus
 
 from trm_agents.solving import search, uniform_proposer
 from trm_envs.maze.task import MazeTask
@@ -45,15 +45,6 @@ def sudoku_guide(mdp, instances, right=0.999, noise=0.0):
     return Guide(mdp, instances, solve(instances)[0], right, noise)
 
 
-def check_result(mdp, instances, found, budget):
-    checks = mdp.task.check(instances, found.plans)
-    starts = mdp.task.initial_plans(instances)
-    np.testing.assert_array_equal(checks.solved, found.solved)
-    np.testing.assert_array_equal(found.edits, (found.plans != starts).sum(axis=1))
-    assert (found.plans[~found.solved] == starts[~found.solved]).all()
-    assert (found.calls <= budget).all() and found.plans.dtype == np.int8
-
-
 @pytest.mark.parametrize("size", [4, 9])
 def test_a_good_proposer_solves_in_one_call(size):
     mdp, instances = PlanEditMDP(SudokuTask(size)), sudokus(size, 20)
@@ -71,7 +62,7 @@ def test_the_worst_proposer_costs_calls_not_solutions(limits):
     found = search(SMALL, instances, guide, budget=5000, keep_visits=True, **limits)
     check_result(SMALL, instances, found, 5000)
     assert found.solved.all() and found.calls.max() > 2
-    # A plan comes back only with less doubt, and doubt ends at 1e-12.
+    # A plan comes back only with a smaller margin, and margins end at 1e-12.
     often = max(np.unique(visits, axis=0, return_counts=True)[1].max() for visits in found.visits)
     assert often <= (1 if limits.get("threshold") == 1.0 else 12)
 
@@ -202,7 +193,7 @@ def test_nothing_is_asked_of_contradictory_or_solved_instances():
     assert search(SMALL, np.zeros((0, 16), np.int8), uniform_proposer(SMALL)).solved.shape == (0,)
 
 
-def test_no_plan_is_expanded_twice_but_with_less_doubt():
+def test_no_plan_is_expanded_twice_but_with_a_smaller_margin():
     instances = unsolvable(6)
     uniform, pairs = uniform_proposer(LARGE), []
     for x in instances:
@@ -293,70 +284,6 @@ def test_arguments_and_answers_are_checked():
     for bad in (-0.1, 1.1, np.nan):
         with pytest.raises(ValueError, match="within 0 and 1"):
             search(SMALL, instances, lambda states, bad=bad: np.full((len(states.plans), 16, 4), bad))
-
-
-class Guesses:
-    """Guesses right at the `at`-th node of an instance; remembers what it is told."""
-
-    def __init__(self, instances, at) -> None:
-        self.solutions = {x.tobytes(): y for x, y in zip(instances, solve(instances)[0], strict=True)}
-        self.at, self.told = at, []
-
-    def __call__(self, states, attempts):
-        self.told.append(attempts.tolist())
-        right = np.stack([self.solutions[x.tobytes()] for x in states.instances])
-        return np.where((attempts + 1 == self.at)[:, None], right, states.plans)
-
-
-@pytest.mark.parametrize("at", [1, 3])
-def test_a_right_guess_ends_a_search(at):
-    many = sudokus(9, 40)
-    instances = many[~search(LARGE, many, uniform_proposer(LARGE), at).solved][:4]
-    guesses = Guesses(instances, at)
-    plain = search(LARGE, instances, uniform_proposer(LARGE), at)
-    found = search(LARGE, instances, uniform_proposer(LARGE), 50, guesser=guesses)
-    check_result(LARGE, instances, found, 50)
-    assert len(instances) == 4 and found.solved.all()
-    assert found.calls.tolist() == [at] * 4 and guesses.told == [[i] * 4 for i in range(at)]
-    np.testing.assert_array_equal(found.queries, plain.queries + at)
-    np.testing.assert_array_equal(found.plans, solve(instances)[0])
-
-
-def test_wrong_guesses_change_nothing_but_what_is_asked():
-    instances = sudokus(4, 6)
-    plain = search(SMALL, instances, uniform_proposer(SMALL), 50, keep_visits=True)
-    found = search(SMALL, instances, uniform_proposer(SMALL), 50, keep_visits=True, guesser=Guesses(instances, 0))
-    np.testing.assert_array_equal(found.calls, plain.calls)
-    np.testing.assert_array_equal(found.plans, plain.plans)
-    np.testing.assert_array_equal(found.queries, plain.queries + plain.calls)
-    for one, other in zip(found.visits, plain.visits, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_guesses_out_of_reach_do_not_count():
-    instances = sudokus(9, 2)
-    blanks = int((instances == 0).sum(1).min())
-    found = search(
-        PlanEditMDP(SudokuTask(9), max_edits=blanks - 1),
-        instances,
-        uniform_proposer(LARGE),
-        3,
-        guesser=Guesses(instances, 1),
-    )
-    assert not found.solved.any()
-
-
-@pytest.mark.parametrize(
-    ("guess", "message"),
-    [
-        (lambda states, _: states.plans[:, :9], r"shape \(2, 16\)"),
-        (lambda states, _: states.plans.astype(float), "float64"),
-        (lambda states, _: 5 - states.plans, "no edit may change"),
-    ],
-)
-def test_guesses_that_are_no_plans_are_refused(guess, message):
-    with pytest.raises(ValueError, match=message):
-        search(SMALL, sudokus(4, 2), uniform_proposer(SMALL), guesser=guess)
 
 
 def test_a_search_for_all_solutions_finds_all_solutions():

@@ -9,8 +9,10 @@ import numpy as np
 
 import trm_envs.maze.generator as maze_generator
 import trm_envs.sudoku.generator as sudoku_generator
+from trm_agents.solving import SearchResult
 from trm_envs.maze.paths import FREE
 from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import Grids
 
 
@@ -49,3 +51,13 @@ def maze_solutions(task: MazeTask, instance: np.ndarray) -> Grids:
     """Every solved plan of a small maze."""
     plans = all_markings(task, instance)
     return plans[task.check(np.repeat(instance[None], len(plans), axis=0), plans).solved]
+
+
+def check_result(mdp: PlanEditMDP, instances: Grids, found: SearchResult, budget: int) -> None:
+    """Assert what holds of every search."""
+    checks = mdp.task.check(instances, found.plans)
+    starts = mdp.task.initial_plans(instances)
+    np.testing.assert_array_equal(checks.solved, found.solved)
+    np.testing.assert_array_equal(found.edits, (found.plans != starts).sum(axis=1))
+    assert (found.plans[~found.solved] == starts[~found.solved]).all()
+    assert (found.calls <= budget).all() and found.plans.dtype == np.int8
