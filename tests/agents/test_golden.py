@@ -32,7 +32,8 @@ def run(name):
         return UPITRM("MlpPolicy", "CartPole-v1", seed=1, device="cpu", n_steps=32, unroll=3).learn(256)
     row, suite_name, steps, settings = RUNS[name]
     about = suite(suite_name)
-    return baselines.make(row, about.env_id, about.env_kwargs, SEED, settings=settings).learn(steps)
+    method = baselines.METHODS[row].with_settings(settings)
+    return method.make(about.env_id, about.env_kwargs, SEED).learn(steps)
 
 
 def test_every_golden_run_is_made():
