@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from benchmarks.protocol.names import named
@@ -15,6 +15,8 @@ HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-
 """Suites of the README."""
 HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
 """Heads of the columns that describe a line, see `tables.COLUMNS`."""
+FEW_HEADS = HEADS[:4]
+"""Those of a short table: seeds and puzzles are the same for most lines, and stand on the suites' pages."""
 
 
 class Glance(NamedTuple):
@@ -30,26 +32,29 @@ class Glance(NamedTuple):
     """The other trained policies, from best to worst."""
 
 
-def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES) -> str:
+def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES, heads: Sequence[str] = HEADS) -> str:
     """The overview as a Markdown table; empty where our methods have no rows.
 
     Args:
         rows: published results.
         page: folder of the suites' pages, seen from the page that shows the table.
         suites: those to show.
+        heads: of the columns that describe a line.
     """
     lines = summarise(rows)
     found = [glance(name, [line for line in lines if line.suite == name]) for name in suites]
-    shown = [row for one in found if one is not None for row in _lines(one, page)]
-    return tables.markdown(_heads(), shown) if shown else ""
+    shown = [row for one in found if one is not None for row in _lines(one, page, heads)]
+    return tables.markdown([*_heads(heads), "best other method"], shown) if shown else ""
 
 
 def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
     """Every line of a method's row, its solver lines included and variants left out; empty where there is none."""
     lines = [line for line in summarise(rows) if named(line.algo).method == method]
     ordered = sorted(lines, key=lambda line: (list(SUITES).index(line.suite), line.steps, named(line.algo).budget))
-    shown = [[f"[{line.suite}]({page}{line.suite}.md)", tables.count(line.steps), *_cells(line)] for line in ordered]
-    return tables.markdown(_heads()[:-1], shown) if shown else ""
+    shown = [
+        [f"[{line.suite}]({page}{line.suite}.md)", tables.count(line.steps), *_cells(line, HEADS)] for line in ordered
+    ]
+    return tables.markdown(_heads(HEADS), shown) if shown else ""
 
 
 def glance(suite: str, lines: list[Summary]) -> Glance | None:
@@ -72,28 +77,24 @@ def glance(suite: str, lines: list[Summary]) -> Glance | None:
     )
 
 
-def _columns() -> list[tables.Column]:
-    by_head = {column.head: column for column in tables.COLUMNS}
-    return [by_head[head] for head in HEADS]
+def _heads(heads: Sequence[str]) -> list[str]:
+    return ["suite", "env steps", "method", *heads]
 
 
-def _heads() -> list[str]:
-    return ["suite", "env steps", "method", *(column.head for column in _columns()), "best other method"]
-
-
-def _lines(one: Glance, page: str) -> list[list[str]]:
+def _lines(one: Glance, page: str, heads: Sequence[str]) -> list[list[str]]:
     """One row a line; what is true of the whole suite stands in the first only."""
     shared = [f"[{one.suite}]({page}{one.suite}.md)", tables.count(one.steps)]
-    rows = [_cells(line) for line in (one.policy, one.solver) if line is not None]
+    rows = [_cells(line, heads) for line in (one.policy, one.solver) if line is not None]
     if one.policy is None and one.solver is not None:
-        rows.insert(0, [named(one.solver.algo).method, "not measured", *[""] * (len(_columns()) - 1)])
+        rows.insert(0, [named(one.solver.algo).method, "not measured", *[""] * (len(heads) - 1)])
     ends = [_best_other(one), *[""] * (len(rows) - 1)]
     return [[*(["", ""] if i else shared), *cells, end] for i, (cells, end) in enumerate(zip(rows, ends, strict=True))]
 
 
-def _cells(line: Summary) -> list[str]:
+def _cells(line: Summary, heads: Sequence[str]) -> list[str]:
     """Name of a line, and what the columns say of it."""
-    said = [tables.rate(line.success) if column.head == "success" else column.cell(line) for column in _columns()]
+    by_head = {column.head: column for column in tables.COLUMNS}
+    said = [tables.rate(line.success) if head == "success" else by_head[head].cell(line) for head in heads]
     return [line.algo, *said]
 
 

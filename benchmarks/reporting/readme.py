@@ -56,7 +56,7 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
 
         content = theory_tables.table(name, folder / "theory")
     elif name in RESULTS:
-        content = overview.table(published(ResultRow, folder), RESULTS[name], overview.HEADLINES)
+        content = overview.table(published(ResultRow, folder), RESULTS[name], overview.HEADLINES, overview.FEW_HEADS)
     elif name.startswith("method:"):
         content = overview.of_method(published(ResultRow, folder), name.partition(":")[2], "../results/")
     elif name == "headline":
