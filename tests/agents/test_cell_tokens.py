@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from trm_agents import CertifiedExactCover, ExactCover, HindsightTRM
 from trm_agents.hindsight import fitting
 from trm_agents.hindsight.fitting import turned
-from trm_agents.hindsight.memory import Sample, repairs
+from trm_agents.hindsight.memory import Sample, edit_labels
 from trm_agents.recursion import plan_decoder
 from trm_envs.maze.env import maze_problem
 from trm_envs.maze.task import MazeTask
@@ -80,7 +80,7 @@ def test_labels_of_a_turned_sample_are_turned():
     goals = solve(states.instances)[0]
     sample = turned(Sample(states, goals), mdp.task.symmetries(6, rng))
     assert mdp.task.check(sample.states.instances, sample.goals).solved.all()
-    labels = [repairs(mdp.task, s.states.plans, s.goals) for s in (Sample(states, goals), sample)]
+    labels = [edit_labels(mdp.task, s.states.plans, s.goals) for s in (Sample(states, goals), sample)]
     assert np.array_equal(labels[0].sum((1, 2)), labels[1].sum((1, 2)))
 
 

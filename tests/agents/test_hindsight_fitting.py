@@ -9,7 +9,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from trm_agents import HindsightTRM, Search
 from trm_agents.hindsight import fitting
 from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, cell_weights, depth_weights, earlier, edit_loss, fit
-from trm_agents.hindsight.memory import HindsightMemory, Sample, repairs
+from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.recursion import plan_decoder
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.sudoku.env import sudoku_problem
@@ -51,7 +51,7 @@ def test_a_network_learns_what_it_is_shown():
     net = plan_decoder(MDP, width=8, unroll=4)
     optimizer = torch.optim.Adam(net.parameters(), 2e-2)
     states = MDP.initial(PUZZLE[None])
-    seen, label = tensors(states), torch.from_numpy(repairs(MDP.task, states.plans, GOAL[None]))
+    seen, label = tensors(states), torch.from_numpy(edit_labels(MDP.task, states.plans, GOAL[None]))
     for _ in range(150):
         loss = edit_loss(net.logits(net.run(seen).latents, seen), label).mean()
         optimizer.zero_grad()
@@ -111,7 +111,7 @@ def test_gradients_flow_through_the_last_steps_alone():
     sample = one_solved().sample(2, np.random.default_rng(3))
     seen, network = tensors(sample.states), by_hand.network
     logits = network.logits(network.run(seen, network.run(seen, None, 3).latents[-1].detach(), 2).latents, seen)
-    label = torch.from_numpy(repairs(MDP.task, sample.states.plans, sample.goals))
+    label = torch.from_numpy(edit_labels(MDP.task, sample.states.plans, sample.goals))
     losses = (edit_loss(logits, label) * cell_weights(MDP, sample, 1.0)).sum((1, 2))
     (depth_weights(2, True) @ losses).backward()
     by_hand.optimizer.step()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trm_agents import Search
 from trm_agents.common.rollout import Rollout
-from trm_agents.hindsight.memory import GOALS_KEPT, HindsightMemory, nearest, repairs
+from trm_agents.hindsight.memory import GOALS_KEPT, HindsightMemory, edit_labels, nearest
 from trm_agents.solving import uniform_proposer
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -49,7 +49,7 @@ def test_the_return_of_every_edit_is_gamma_to_the_repairs_it_leaves(seed):
     """In the unshaped MDP, Q_hindsight(s, a) = gamma^m' with m' = m - 1 + miss(a), for every edit of every cell."""
     mdp = PlanEditMDP(SudokuTask(4), shaping=False)
     plan = plans_of(np.random.default_rng(seed), 1)[0]
-    label = repairs(mdp.task, plan[None], GOAL[None])[0]
+    label = edit_labels(mdp.task, plan[None], GOAL[None])[0]
     differs = plan != GOAL
     for cell, symbol in product(np.flatnonzero(PUZZLE == 0), range(4)):
         after = plan.copy()
@@ -74,7 +74,7 @@ def test_potential_shaping_cancels_from_the_values_of_repairing():
 def test_toggling_repairs_where_the_marks_differ():
     task = MazeTask(5)
     plans, goals = np.random.default_rng(0).integers(0, 2, (2, 4, 25), np.int8)
-    assert np.array_equal(repairs(task, plans, goals)[:, :, 0], plans != goals)
+    assert np.array_equal(edit_labels(task, plans, goals)[:, :, 0], plans != goals)
 
 
 def rollout_of(mdp, episodes, instance=PUZZLE):

@@ -181,7 +181,7 @@ def test_repairing_edits_are_those_that_lead_nearer_to_a_plan(name):
     legal = mdp.action_mask(states)
     likely = torch.rand(3, mdp.task.n_cells, mdp.task.n_symbols, generator=torch.Generator().manual_seed(0))
     plans = decoding.likeliest_plans(mdp, likely, states)
-    found = decoding.repairing(mdp, states, plans)
+    found = decoding.edits_towards(mdp, states, plans)
     for row, action in zip(*np.nonzero(legal), strict=True):
         one = states.at(np.array([row]))
         after = mdp.transition(one, np.array([action])).successors.plans

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from trm_agents.common.algorithm import clip_gradients
 from trm_agents.common.policy import as_tensors
-from trm_agents.hindsight.memory import HindsightMemory, Sample, repairs
+from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.hindsight.token_policy import TokenPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
@@ -129,7 +129,7 @@ def _backward(policy: TokenPolicy, memory: HindsightMemory, settings: FitSetting
     if policy.tokens == "cells":
         # Cell tokens do not treat symbols and cells alike: they learn it from equivalent states.
         sample = turned(sample, mdp.task.symmetries(settings.batch_size, rng))
-    label = torch.from_numpy(repairs(mdp.task, sample.states.plans, sample.goals)).to(policy.device)
+    label = torch.from_numpy(edit_labels(mdp.task, sample.states.plans, sample.goals)).to(policy.device)
     weights = cell_weights(mdp, sample, settings.solved_cell_weight).to(policy.device)
     low, high, gradient = settings.train_unroll
     unroll = int(rng.integers(low, high + 1))

@@ -33,7 +33,7 @@ GOAL_INSTANCES = 4_000
 def nearest(plans: Grids, goals: Grids) -> Grids:
     """The goal that differs from each plan in the fewest cells, the first of equals, (B, n_cells).
 
-    Each goal bounds Q* from below by the return of repairing the plan to it, and the nearest one the most tightly: on
+    Each goal bounds Q* from below by the return of editing the plan into it, and the nearest one the most tightly: on
     the first plan this is the solution of fewest edits, on a plan that is half way to one it is that one.
 
     Args:
@@ -44,15 +44,15 @@ def nearest(plans: Grids, goals: Grids) -> Grids:
     return labels
 
 
-def repairs(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
+def edit_labels(task: PlanTask, plans: Grids, goals: Grids) -> NDArray[np.bool_]:
     """Which edits write what the goal has in their cell, (B, n_cells, n_symbols).
 
-    With m cells in which plan and goal differ, the plan that an edit leads to differs in m - 1, m or m + 1, and is
-    repaired in as many further edits. Transitions are known and deterministic, so that path's return is known of
-    every edit at every state of the instance, visited or not, without a label: the goal is a plan that the agent made
-    and the checker called solved. It is a lower bound on Q*, and equal to it where the instance has one solution.
-    This is expert iteration with the agent's own solutions as the expert (Anthony et al. 2017), relabelled in the
-    manner of hindsight (Andrychowicz et al. 2017).
+    With m cells in which plan and goal differ, the plan that an edit leads to differs in m - 1, m or m + 1, and becomes
+    the goal in as many further edits. Transitions are known and deterministic, so that path's return is known of every
+    edit at every state of the instance, visited or not, without a label: the goal is a plan that the agent made and the
+    checker called solved. It is a lower bound on Q*, and equal to it where the instance has one solution. This is
+    expert iteration with the agent's own solutions as the expert (Anthony et al. 2017), relabelled in the manner of
+    hindsight (Andrychowicz et al. 2017).
     """
     right: NDArray[np.bool_] = task.writes(plans) == goals[:, :, None]
     return right

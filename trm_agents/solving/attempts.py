@@ -206,8 +206,9 @@ class Attempts:
             probabilities[chosen] = read(self.policy, latents[chosen], part)
             tally.call(rows[refused], unroll)
         policy = decoding.edit_policy(self.mdp, probabilities, states, self.policy.beta)
-        written = torch.from_numpy(decoding.repairing(self.mdp, states, plans) & accepted[:, None]).to(policy.device)
-        narrowed = torch.where(written, policy, 0.0)
+        # An accepted plan is written, even where another edit is as good to rounding.
+        towards = torch.from_numpy(decoding.edits_towards(self.mdp, states, plans) & accepted[:, None])
+        narrowed = torch.where(towards.to(policy.device), policy, 0.0)
         return torch.where(narrowed.any(1, keepdim=True), narrowed, policy), latents
 
     def _decode(self, probabilities: Tensor, states: PlanStates) -> tuple[Grids, NDArray[np.bool_]]:

@@ -87,7 +87,7 @@ def choices(mdp: PlanEditMDP, states: PlanStates) -> NDArray[np.bool_]:
     return chosen
 
 
-def repairing(mdp: PlanEditMDP, states: PlanStates, plans: Grids) -> NDArray[np.bool_]:
+def edits_towards(mdp: PlanEditMDP, states: PlanStates, plans: Grids) -> NDArray[np.bool_]:
     """Which actions write what these plans, (B, n_cells), have in a cell that differs, (B, n_actions)."""
     edits = (mdp.task.writes(states.plans) == plans[:, :, None]) & ~unchanged(mdp, states)
     flat: NDArray[np.bool_] = edits.reshape(len(plans), -1)
@@ -96,7 +96,6 @@ def repairing(mdp: PlanEditMDP, states: PlanStates, plans: Grids) -> NDArray[np.
 
 def softmax_policy(values: Tensor, allowed: Tensor, beta: float) -> Tensor:
     """pi(a|s) proportional to exp(beta A(s, a)) over allowed actions, zero elsewhere, (B, n_actions)."""
-    # Finite where nothing is allowed: such rows are discarded.
     policy = torch.log_softmax((beta * values).masked_fill(~allowed, -1e9), dim=1).exp()
     return torch.where(allowed, policy, 0.0)
 
