@@ -121,7 +121,7 @@ class HindsightTRM(ResumableAlgorithm):
         )
         self.batch_size = batch_size
         self.gamma = gamma
-        self.train_unroll = None if train_unroll is None else tuple(train_unroll)
+        self.train_unroll = None if train_unroll is None else list(train_unroll)
         self.carry_unroll = carry_unroll
         self.beta = beta
         self.train_ratio = train_ratio

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
 from trm_agents.common.checker_values import enumerated
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll
 from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
 from trm_agents.solving import decoding
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -79,7 +79,10 @@ class TokenPolicy(RecursivePolicy):
         **kwargs: Any,
     ) -> None:
         if mdp is None:
-            raise ValueError("TokenPolicy needs a plan-edit environment (one with an `mdp`); use UPITRM elsewhere")
+            raise ValueError(
+                "TokenPolicy needs a plan-edit environment, one with an `mdp`: pass env=, also to load a slim file, "
+                "or use UPITRM elsewhere"
+            )
         kwargs.setdefault("features_extractor_class", CombinedExtractor)
         super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
         self.beta, self.tokens, self.carry_unroll = beta, tokens, carry_unroll
@@ -109,7 +112,7 @@ class TokenPolicy(RecursivePolicy):
         for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
             mean.lerp_(latest, 1.0 - decay)
 
-    def set_unroll(self, unroll: Any, tolerance: float = 0.01) -> None:
+    def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
         """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
         if unroll == "auto" and self.carries:
             raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")

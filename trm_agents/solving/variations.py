@@ -51,7 +51,10 @@ class Variation(Protocol):
 class Restarts:
     """Every attempt sees the state itself and starts from another fixed random latent."""
 
-    early_unroll: None = None
+    @property
+    def early_unroll(self) -> None:
+        """No probabilities are needed."""
+        return None
 
     def latent_number(self, attempt: int) -> int:
         """Each attempt its own."""
@@ -74,11 +77,15 @@ class Refinements:
     """
 
     in_a_row: int
-    early_unroll: None = None
 
     def __post_init__(self) -> None:
         if self.in_a_row < 1:
             raise ValueError(f"in_a_row must be at least 1, got {self.in_a_row}: use Restarts() for none")
+
+    @property
+    def early_unroll(self) -> None:
+        """No probabilities are needed."""
+        return None
 
     def latent_number(self, attempt: int) -> int:
         """Each attempt its own."""
