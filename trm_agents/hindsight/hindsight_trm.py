@@ -160,7 +160,8 @@ class HindsightTRM(ResumableAlgorithm):
             yield f"carry_unroll must be None or at least 1, got {self.carry_unroll}"
         depths = self.train_unroll
         if depths is not None and not (len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
-            yield f"train_unroll must be (low, high, gradient) with 1 <= low <= high and gradient >= 1, got {depths}"
+            wanted = "(low, high, gradient) with 1 <= low <= high and gradient >= 1"
+            yield f"train_unroll must be {wanted}, got {tuple(depths)}"
         if self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
             yield (
                 f"gamma={self.gamma} is not the environment's shaping discount {self.mdp.gamma}: pass the same to both"
