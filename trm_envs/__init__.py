@@ -19,7 +19,7 @@ from trm_envs.plan_edit.task import Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 from trm_envs.registration import ENVIRONMENTS, register_all
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ENVIRONMENTS",
