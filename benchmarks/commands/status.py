@@ -11,7 +11,7 @@ from benchmarks.commands import arguments
 from benchmarks.protocol.folder import Cell, Folder
 
 NOTE = (
-    "A cell that was interrupted goes on from its checkpoint where its algorithm saves everything (upi_trm); SB3's "
+    "An interrupted cell resumes from its checkpoint where its algorithm saves everything (ours); SB3's "
     "algorithms do not save generators and buffers, so theirs start again."
 )
 

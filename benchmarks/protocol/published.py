@@ -18,7 +18,7 @@ Record = TypeVar("Record")
 
 
 def published(kind: type[Record], folder: Path = PUBLISHED) -> list[Record]:
-    """All published records of a class but for those of ablations, the latest of every key.
+    """All published records of a class, except those of ablations, the latest of every key.
 
     Raises:
         ValueError: a file has a schema that is not known here.

@@ -82,7 +82,7 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
 
 
 def _colour(algo: str, place: int) -> str:
-    """That of the method's row; variants, which share a row, and foreign methods are told apart by their place."""
+    """That of the method's row; variants, which share a row, and foreign methods get one by their place."""
     row = row_of(algo)
     plain = row is not None and row.colour and "@" not in algo
     return row.colour if row is not None and plain else OTHERS[place % len(OTHERS)]

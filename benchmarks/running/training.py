@@ -43,7 +43,7 @@ class CellCallback(BaseCallback):
         folder: where the cell's files go.
         measure: scores the current policy on validation puzzles.
         cost: the model's counters, given seconds of training.
-        checkpoint: writes a checkpoint; None for an algorithm that could not go on from it exactly.
+        checkpoint: writes a checkpoint; None for an algorithm that could not resume from it exactly.
         wall_s: seconds trained before this process.
         points: measurements of the learning curve.
     """
@@ -136,7 +136,7 @@ def start_or_resume(
 ) -> tuple[BaseAlgorithm, float]:
     """The model to train, and seconds that it has been trained already, on `begun` included.
 
-    A row that resumes exactly goes on from its checkpoint as if it had never stopped. SB3's algorithms save neither
+    A row that resumes exactly continues from its checkpoint as if it had never stopped. SB3's algorithms save neither
     generators nor buffers, so their cells start again.
     """
     checkpoint = folder / "checkpoint.zip"

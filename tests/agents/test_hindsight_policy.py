@@ -97,7 +97,7 @@ def test_the_first_of_equally_good_edits_is_taken():
     near, far = np.exp(policy.beta * TIE * np.array([0.9, 1.1]))
     rows = [[0.2, 0.2 * near, 0.1], [0.2, 0.2 * far, 0.1], [0.0, 0.3, 0.3 * near]]
     assert policy.greedy(torch.tensor(rows, dtype=torch.float64)).tolist() == [0, 1, 1]
-    # All edits of an empty grid are the same but for symmetries, whatever rounding makes of them at a depth.
+    # All edits of an empty grid are the same up to symmetries, whatever rounding makes of them at a depth.
     empty = observe(mdp.initial(np.zeros((1, 16), np.int8)))
     for seed, unroll in product(range(4), (1, 2, 5, 16)):
         other = token_policy(mdp, seed, unroll=unroll)

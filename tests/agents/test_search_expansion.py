@@ -24,7 +24,7 @@ def blank(*rows: dict[int, int], margin: float = MARGIN) -> Nodes:
 
 
 def proposal(nodes: Nodes, believed: dict[int, tuple[int, float]]) -> np.ndarray:
-    """Even over all digits but for (cell: (digit, probability))."""
+    """Even over all digits, except (cell: (digit, probability))."""
     proposed = np.full((*nodes.plans.shape, 4), 0.25)
     for cell, (digit, probability) in believed.items():
         proposed[:, cell] = (1 - probability) / 3

@@ -16,7 +16,7 @@ LARGE = PlanEditMDP(SudokuTask(9))
 
 
 class Guesses:
-    """Guesses right at the `at`-th node of an instance; remembers what it is told."""
+    """Guesses right at the `at`-th node of an instance; remembers its arguments."""
 
     def __init__(self, instances, at) -> None:
         self.solutions = {x.tobytes(): y for x, y in zip(instances, solve(instances)[0], strict=True)}

@@ -1,4 +1,4 @@
-"""Curriculum and retry queue through the environments: who is told what and when, and resume."""
+"""Curriculum and retry queue through the environments: what sources hear of episodes and when, and resume."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MODES = list(AutoresetMode)
 
 
 class Spy(AdaptiveSource):
-    """Writes down what it is told; every third instance goes without a ticket."""
+    """Writes down what it hears; every third instance goes without a ticket."""
 
     def __init__(self, source: InstanceSource) -> None:
         self.source = source

@@ -97,5 +97,5 @@ def advantage_bound(gamma: float, value_error: float) -> float:
 
 
 def advantage_bound_span(gamma: float, error: Floats) -> float:
-    """(A2) |A_hat - A| <= gamma span(U_n - V^pi): a constant error cancels but for what a terminal leaves of it."""
+    """(A2) |A_hat - A| <= gamma span(U_n - V^pi): a constant error cancels, except for what a terminal leaves of it."""
     return gamma * span(error)

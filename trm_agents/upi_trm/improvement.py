@@ -20,7 +20,7 @@ def centred(values: Tensor, policy: Tensor, mask: Tensor) -> Tensor:
 
 
 def centring_defect(advantages: Tensor, policy: Tensor) -> Tensor:
-    """max_s |sum_a pi(a|s) A(s, a)|, a scalar: zero but for rounding when centring is exact."""
+    """max_s |sum_a pi(a|s) A(s, a)|, a scalar: zero up to rounding when centring is exact."""
     return (policy * advantages).sum(1).abs().max()
 
 

@@ -48,7 +48,7 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode on a drawn instance, or on `options["puzzle"]`, which no source is told of.
+        """Start an episode on a drawn instance, or on `options["puzzle"]`, which no source hears of.
 
         Args:
             seed: reseeds the generator that draws instances; what an adaptive source has learned stays.

@@ -1,4 +1,4 @@
-"""The states that a task is tried on, its solved plans, and how a fault is told."""
+"""The states that a task is tried on, its solved plans, and how a fault is described."""
 
 from __future__ import annotations
 
