@@ -176,7 +176,7 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
     expected = METHODS["hindsight_trm"].hyperparameters_for(large)
     policy: Any = there.policy
     assert there.observation_space["plan"].shape == (225,)  # type: ignore[index]
-    assert (policy.network.unroll, there.train_unroll) == (expected["unroll"], tuple(expected["train_unroll"]))  # type: ignore[attr-defined]
+    assert (policy.network.unroll, there.train_unroll) == (expected["unroll"], expected["train_unroll"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.network or row.resumes_exactly])
