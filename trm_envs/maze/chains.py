@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.maze.paths import FREE, GOAL, START, Grid, find, neighbour, path_lengths
 from trm_envs.plan_edit.task import Grids
 
@@ -19,7 +19,7 @@ _GAP, _FORK, _MET = range(3)
 _START_CHAIN, _GOAL_CHAIN = 1, 2
 
 
-@njit(cache=True)
+@kernel()
 def _marked_neighbours(plan: Grid, cell: int, size: int) -> int:
     count = 0
     for direction in range(4):
@@ -28,7 +28,7 @@ def _marked_neighbours(plan: Grid, cell: int, size: int) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel()
 def _grow(plan: Grid, size: int, first: int, last: int, chain: int, chains: Grid) -> tuple[int, int]:
     """Set the bit `chain` in `chains` along one chain; return its tip and why it stops there."""
     tip = first
@@ -46,7 +46,7 @@ def _grow(plan: Grid, size: int, first: int, last: int, chain: int, chains: Grid
     return tip, _MET
 
 
-@njit(cache=True)
+@kernel()
 def _grow_both(plan: Grid, size: int, start: int, goal: int, chains: Grid) -> tuple[tuple[int, int], tuple[int, int]]:
     """Write both chains into `chains`; return tip and stop of the one from the start and the one from the goal."""
     chains[:] = 0
@@ -54,7 +54,7 @@ def _grow_both(plan: Grid, size: int, start: int, goal: int, chains: Grid) -> tu
     return from_start, _grow(plan, size, goal, start, _GOAL_CHAIN, chains)
 
 
-@njit(cache=True)
+@kernel()
 def _count(plan: Grid, size: int, chains: Grid) -> tuple[int, int, int]:
     """Marked cells, cells on a chain, violations."""
     filled, length, violations = 0, 0, 0
@@ -66,7 +66,7 @@ def _count(plan: Grid, size: int, chains: Grid) -> tuple[int, int, int]:
     return filled, length, violations
 
 
-@njit(cache=True)
+@kernel()
 def _extends(plan: Grid, size: int, cell: int, tip: int, chain: int, chains: Grid) -> bool:
     """Whether the chain would go through `cell`, a neighbour of its tip, and neither fork there nor bite itself."""
     others = 0
@@ -79,7 +79,7 @@ def _extends(plan: Grid, size: int, cell: int, tip: int, chain: int, chains: Gri
     return others <= 1
 
 
-@njit(cache=True)
+@kernel()
 def _is_dead_end(instance: Grid, plan: Grid, size: int, end: tuple[int, int], chain: int, chains: Grid) -> bool:
     """Whether the chain with this tip and stop has not met the other end and no one marking extends it."""
     tip, stop = end
@@ -92,7 +92,7 @@ def _is_dead_end(instance: Grid, plan: Grid, size: int, end: tuple[int, int], ch
     return stop != _MET
 
 
-@njit(cache=True)
+@kernel()
 def check(
     instances: Grids, plans: Grids, size: int, shortest: bool, violation_weight: float, dead_end_weight: float
 ) -> tuple[NDArray[np.float64], Cells, Counts, Counts, Counts]:
@@ -115,7 +115,7 @@ def check(
     return score, solved, filled, violations, dead_ends
 
 
-@njit(cache=True)
+@kernel()
 def diagnose(instance: Grid, plan: Grid, size: int) -> tuple[Cells, Cells]:
     """Which cells of one state break a rule and which are tips of dead ends, each of shape (n_cells,)."""
     chains = np.empty(len(plan), np.int8)
@@ -128,7 +128,7 @@ def diagnose(instance: Grid, plan: Grid, size: int) -> tuple[Cells, Cells]:
     return violating, dead
 
 
-@njit(cache=True)
+@kernel()
 def _allow_markings(instance: Grid, plan: Grid, size: int, mask: Cells) -> None:
     """Set `mask` where marking a free cell adds no violation.
 
@@ -149,7 +149,7 @@ def _allow_markings(instance: Grid, plan: Grid, size: int, mask: Cells) -> None:
                 trial[cell] = 0
 
 
-@njit(cache=True)
+@kernel()
 def action_mask(instances: Grids, plans: Grids, size: int, consistent: bool) -> Cells:
     """Legality of every toggle, shape (B, n_cells)."""
     mask = np.empty(instances.shape, np.bool_)
@@ -161,7 +161,7 @@ def action_mask(instances: Grids, plans: Grids, size: int, consistent: bool) -> 
     return mask
 
 
-@njit(cache=True)
+@kernel()
 def edit(
     instances: Grids, plans: Grids, actions: NDArray[np.int64], size: int, consistent: bool
 ) -> tuple[Grids, Cells]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, Grid, distances, neighbour, path_lengths
 from trm_envs.plan_edit.task import Grids
 from trm_envs.splitmix import below, shuffle
@@ -16,19 +16,19 @@ BRAID = 0.5
 """The `braid` of shipped mazes with loops: half of the dead ends are opened, the others stay as traps."""
 
 
-@njit(cache=True)
+@kernel()
 def _cell(room: int, side: int) -> int:
     """The cell of a room: rooms lie on the even rows and columns, the cells between them are their doors."""
     return room // side * 2 * (2 * side - 1) + room % side * 2
 
 
-@njit(cache=True)
+@kernel()
 def _door(room: int, other: int, side: int) -> int:
     """The cell between two neighbouring rooms."""
     return (_cell(room, side) + _cell(other, side)) // 2
 
 
-@njit(cache=True)
+@kernel()
 def _carve(maze: Grid, side: int, stream: Stream) -> None:
     """Randomised depth-first search from a random room: a spanning tree of the rooms."""
     maze[:] = WALL
@@ -53,7 +53,7 @@ def _carve(maze: Grid, side: int, stream: Stream) -> None:
             length += 1
 
 
-@njit(cache=True)
+@kernel()
 def _walled_doors(maze: Grid, room: int, side: int, walled: NDArray[np.int64]) -> tuple[int, int]:
     """Write the walled doors of a room into `walled`; return how many these are and how many doors are open."""
     n_walled, n_open = 0, 0
@@ -69,7 +69,7 @@ def _walled_doors(maze: Grid, room: int, side: int, walled: NDArray[np.int64]) -
     return n_walled, n_open
 
 
-@njit(cache=True)
+@kernel()
 def _braid(maze: Grid, side: int, braid: float, stream: Stream) -> None:
     """Open a random wall of a share `braid`, rounded up, of the dead ends."""
     rooms, walled = np.arange(side * side), np.empty(4, np.int64)
@@ -85,7 +85,7 @@ def _braid(maze: Grid, side: int, braid: float, stream: Stream) -> None:
             left -= 1
 
 
-@njit(cache=True)
+@kernel()
 def _place_ends(maze: Grid, side: int, stream: Stream) -> None:
     """Start in a random room, goal in a random one of those whose shortest path to it has at least N cells."""
     size = 2 * side - 1
@@ -103,7 +103,7 @@ def _place_ends(maze: Grid, side: int, stream: Stream) -> None:
     maze[far[below(stream, count)]] = GOAL
 
 
-@njit(cache=True)
+@kernel()
 def _generate_all(mazes: Grids, side: int, braid: float, seeds: Stream) -> None:
     for index in range(len(mazes)):
         stream = seeds[index : index + 1]

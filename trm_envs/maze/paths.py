@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.plan_edit.task import Grids
 
 Grid = NDArray[np.int8]
@@ -15,7 +15,7 @@ FREE, WALL, START, GOAL = range(4)
 """The values of an instance cell."""
 
 
-@njit(cache=True)
+@kernel()
 def neighbour(cell: int, direction: int, size: int) -> int:
     """The cell above, below, left or right (direction 0..3) of `cell`, or -1 outside the grid."""
     row, column = cell // size, cell % size
@@ -28,7 +28,7 @@ def neighbour(cell: int, direction: int, size: int) -> int:
     return cell + 1 if column < size - 1 else -1
 
 
-@njit(cache=True)
+@kernel()
 def find(instance: Grid, value: int) -> int:
     """The first cell of this value, or -1."""
     for cell in range(len(instance)):
@@ -37,7 +37,7 @@ def find(instance: Grid, value: int) -> int:
     return -1
 
 
-@njit(cache=True)
+@kernel()
 def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
     """Steps from `source` to every cell by breadth-first search, shape (n_cells,); -1 = walled off."""
     steps = np.full(len(instance), -1, np.int64)
@@ -56,7 +56,7 @@ def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
     return steps
 
 
-@njit(cache=True)
+@kernel()
 def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
     """Cells on a shortest path from start to goal, both counted, shape (B,); 0 = there is no path."""
     lengths = np.empty(len(instances), np.int64)

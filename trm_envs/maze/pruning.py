@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.maze.paths import FREE, Grid, neighbour
 from trm_envs.plan_edit.task import Grids
 
@@ -15,7 +15,7 @@ Cells = NDArray[np.bool_]
 _CLOSED, _MARKED, _OPEN = range(3)
 
 
-@njit(cache=True)
+@kernel()
 def _count(kinds: Grid, cell: int, kind: int, size: int) -> int:
     """Neighbours of this kind."""
     count = 0
@@ -25,13 +25,13 @@ def _count(kinds: Grid, cell: int, kind: int, size: int) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel()
 def _contacts(instance: Grid, cell: int) -> int:
     """Neighbours that a cell of a path has on it: one at its ends, else two."""
     return 2 if instance[cell] == FREE else 1
 
 
-@njit(cache=True)
+@kernel()
 def _close(instance: Grid, marked: Grid, kinds: Grid, size: int) -> bool:
     """Close open cells that no mark fits; return whether some mark has too many or too few contacts.
 
@@ -52,7 +52,7 @@ def _close(instance: Grid, marked: Grid, kinds: Grid, size: int) -> bool:
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _can_grow(kinds: Grid, cell: int, size: int, seen: Cells, stack: NDArray[np.int64]) -> bool:
     """Whether an open cell lies beside the connected marks that `cell` belongs to; sets `seen` on them."""
     stack[0], height, grows = cell, 1, False
@@ -71,7 +71,7 @@ def _can_grow(kinds: Grid, cell: int, size: int, seen: Cells, stack: NDArray[np.
     return grows
 
 
-@njit(cache=True)
+@kernel()
 def prune(instances: Grids, marks: Grids, decided: Cells, size: int) -> tuple[Cells, Cells]:
     """Judge decided marks.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
 StopAction = Literal["noop", "terminal"]
@@ -166,7 +166,7 @@ class PlanEditMDP:
         return stopped, ~(legal | stopped), np.where(stopped[:, None], states.plans, plans)
 
 
-@njit(cache=True)
+@kernel()
 def _outcome(
     remaining_before: NDArray[np.int32],
     stopped: NDArray[np.bool_] | None,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.plan_edit.task import Checks, Grids
 
 Groups = NDArray[np.int64]
@@ -114,7 +114,7 @@ def count_repeats(
     )
 
 
-@njit(cache=True)
+@kernel()
 def _count_repeats(plans: Grids, groups: Groups, n_symbols: int, counts: NDArray[np.int64]) -> None:
     """Fill in filled cells, violations and dead ends, shape (3, B)."""
     taken = np.empty(plans.shape[1], np.int64)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from trm_envs.jit import kernel
 from trm_envs.splitmix import below, shuffle
 from trm_envs.sudoku.geometry import Grids, Indices, check_grids, check_size
 from trm_envs.sudoku.solver_kernels import (
@@ -28,14 +28,14 @@ _UNLIMITED = 1 << 62
 Stream = npt.NDArray[np.uint64]
 
 
-@njit(cache=True)
+@kernel()
 def _fill(grid: Grids, frames: Frames, geometry: Geometry, stream: Stream) -> None:
     empty = np.zeros_like(grid)
     while complete(empty, frames, geometry, 1, _MAX_FILL_NODES, stream, grid) != 1:
         pass
 
 
-@njit(cache=True)
+@kernel()
 def _is_needed(puzzle: Grids, cell: int, frames: Frames, geometry: Geometry, stream: Stream) -> bool:
     """Whether a uniquely solvable puzzle gets a second solution without its given at `cell`."""
     digit = puzzle[cell]
@@ -47,7 +47,7 @@ def _is_needed(puzzle: Grids, cell: int, frames: Frames, geometry: Geometry, str
     return search(frames, geometry, 1, _UNLIMITED, stream, frames[0][-1]) > 0
 
 
-@njit(cache=True)
+@kernel()
 def dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream: Stream) -> int:
     """Blank up to `blanks` givens of a puzzle (N*N,) in random order, keeping its one solution; return how many.
 
@@ -66,14 +66,14 @@ def dig(puzzle: Grids, blanks: int, frames: Frames, geometry: Geometry, stream: 
     return dug
 
 
-@njit(cache=True)
+@kernel()
 def _fill_all(grids: Grids, seeds: Stream, geometry: Geometry) -> None:
     frames = make_frames(geometry)
     for index in range(len(grids)):
         _fill(grids[index], frames, geometry, seeds[index : index + 1])
 
 
-@njit(cache=True)
+@kernel()
 def _generate_all(puzzles: Grids, seeds: Stream, least: int, most: int, minimal: bool, geometry: Geometry) -> int:
     """Fill `puzzles`; return the number made, less than len(puzzles) if one was out of reach."""
     frames = make_frames(geometry)
@@ -90,7 +90,7 @@ def _generate_all(puzzles: Grids, seeds: Stream, least: int, most: int, minimal:
     return len(puzzles)
 
 
-@njit(cache=True)
+@kernel()
 def _minimal_all(puzzles: Grids, geometry: Geometry) -> npt.NDArray[np.bool_]:
     minimal = np.ones(len(puzzles), dtype=np.bool_)
     frames = make_frames(geometry)

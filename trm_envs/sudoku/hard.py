@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from trm_envs.jit import kernel
 from trm_envs.splitmix import below
 from trm_envs.sudoku.generator import Stream, dig, draw_seeds, generate_minimal, is_minimal
 from trm_envs.sudoku.geometry import Grids, check_grids
@@ -36,7 +36,7 @@ _RUNS = 8
 _MOST_ADDED = 6
 
 
-@njit(cache=True)
+@kernel()
 def _branch(depth: int, frames: Frames, geometry: Geometry, stream: Stream) -> None:
     """Branch at `depth` on a random one of the blank cells with the fewest candidates."""
     grid, used = frames[0][depth], frames[1][depth]
@@ -54,7 +54,7 @@ def _branch(depth: int, frames: Frames, geometry: Geometry, stream: Stream) -> N
     frames[3][depth] = candidates(used, frames[2][depth], geometry)
 
 
-@njit(cache=True)
+@kernel()
 def _count_guesses(puzzle: Grids, frames: Frames, geometry: Geometry, stream: Stream) -> int:
     """Digits tried by one depth-first search with singles, random cell among ties and random digit order."""
     grids, used, branch, todo = frames
@@ -79,7 +79,7 @@ def _count_guesses(puzzle: Grids, frames: Frames, geometry: Geometry, stream: St
     return guesses
 
 
-@njit(cache=True)
+@kernel()
 def _rate(puzzle: Grids, runs: int, frames: Frames, geometry: Geometry, stream: Stream) -> int:
     guesses = 0
     for _ in range(runs):
@@ -87,7 +87,7 @@ def _rate(puzzle: Grids, runs: int, frames: Frames, geometry: Geometry, stream: 
     return guesses
 
 
-@njit(cache=True)
+@kernel()
 def _rate_all(puzzles: Grids, runs: int, seeds: Stream, geometry: Geometry) -> npt.NDArray[np.int64]:
     guesses = np.zeros(len(puzzles), dtype=np.int64)
     frames = make_frames(geometry)
@@ -96,7 +96,7 @@ def _rate_all(puzzles: Grids, runs: int, seeds: Stream, geometry: Geometry) -> n
     return guesses
 
 
-@njit(cache=True)
+@kernel()
 def _climb(puzzle: Grids, solution: Grids, steps: int, frames: Frames, geometry: Geometry, stream: Stream) -> None:
     """Add a few digits of the solution, minimise again, keep what is rated at least as hard; `steps` times."""
     rating = _rate(puzzle, _RUNS, frames, geometry, stream)
@@ -118,7 +118,7 @@ def _climb(puzzle: Grids, solution: Grids, steps: int, frames: Frames, geometry:
             rating = found
 
 
-@njit(cache=True)
+@kernel()
 def _climb_all(puzzles: Grids, solutions: Grids, steps: int, seeds: Stream, geometry: Geometry) -> None:
     frames = make_frames(geometry)
     for index in range(len(puzzles)):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from trm_envs.jit import kernel
 from trm_envs.sudoku.geometry import Grids, Indices, check_grids
 from trm_envs.sudoku.solver_kernels import Geometry, complete, geometry_of, load_grid, make_frames, propagate
 
 
-@njit(cache=True)
+@kernel()
 def _complete_all(puzzles: Grids, limit: int, geometry: Geometry, solutions: Grids) -> Indices:
     counts = np.zeros(len(puzzles), dtype=np.int64)
     frames = make_frames(geometry)
@@ -20,7 +20,7 @@ def _complete_all(puzzles: Grids, limit: int, geometry: Geometry, solutions: Gri
     return counts
 
 
-@njit(cache=True)
+@kernel()
 def _propagate_all(puzzles: Grids, geometry: Geometry) -> Grids:
     grids = np.empty_like(puzzles)
     used = np.zeros(geometry[0].shape[0], dtype=np.int32)

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from trm_envs.jit import kernel
 from trm_envs.splitmix import below
 from trm_envs.sudoku.geometry import Grids, Indices, cell_units, units
 
@@ -31,7 +31,7 @@ def geometry_of(size: int) -> Geometry:
     return units(size), cell_units(size)
 
 
-@njit(cache=True)
+@kernel()
 def bit_count(mask: int) -> int:
     """Return the number of set bits of a 16-bit mask."""
     mask = mask - ((mask >> 1) & 0x5555)
@@ -40,7 +40,7 @@ def bit_count(mask: int) -> int:
     return (mask + (mask >> 8)) & 0x1F
 
 
-@njit(cache=True)
+@kernel()
 def candidates(used: Masks, cell: int, geometry: Geometry) -> int:
     """Return the mask of the digits that no unit of `cell` holds."""
     of_cell = geometry[1][cell]
@@ -48,7 +48,7 @@ def candidates(used: Masks, cell: int, geometry: Geometry) -> int:
     return int(full & ~(used[of_cell[0]] | used[of_cell[1]] | used[of_cell[2]]))
 
 
-@njit(cache=True)
+@kernel()
 def place(grid: Grids, used: Masks, cell: int, bit: int, geometry: Geometry) -> None:
     """Write the digit of mask `bit` into a blank cell of `grid` (N*N,) and enter it in `used` (3*N,)."""
     digit = 1
@@ -59,7 +59,7 @@ def place(grid: Grids, used: Masks, cell: int, bit: int, geometry: Geometry) -> 
         used[unit] |= bit
 
 
-@njit(cache=True)
+@kernel()
 def load_grid(source: Grids, grid: Grids, used: Masks, geometry: Geometry) -> bool:
     """Copy `source` (N*N,) into `grid` and set `used` (3*N,); return False if a digit repeats in a unit."""
     used[:] = 0
@@ -74,7 +74,7 @@ def load_grid(source: Grids, grid: Grids, used: Masks, geometry: Geometry) -> bo
     return True
 
 
-@njit(cache=True)
+@kernel()
 def _naked_singles(grid: Grids, used: Masks, geometry: Geometry) -> tuple[int, int]:
     """One pass. Returns (digits placed or CONTRADICTION, blank cell with the fewest candidates or SOLVED)."""
     placed, branch, fewest = 0, SOLVED, 99
@@ -93,7 +93,7 @@ def _naked_singles(grid: Grids, used: Masks, geometry: Geometry) -> tuple[int, i
     return placed, branch
 
 
-@njit(cache=True)
+@kernel()
 def _place_in_unit(grid: Grids, used: Masks, unit: int, bit: int, geometry: Geometry) -> bool:
     for cell in geometry[0][unit]:
         if grid[cell] == 0 and candidates(used, cell, geometry) & bit:
@@ -102,7 +102,7 @@ def _place_in_unit(grid: Grids, used: Masks, unit: int, bit: int, geometry: Geom
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _hidden_singles(grid: Grids, used: Masks, geometry: Geometry) -> int:
     """One pass over all units. Returns the digits placed, or CONTRADICTION if a digit has no place in a unit."""
     full = (1 << geometry[0].shape[1]) - 1
@@ -126,7 +126,7 @@ def _hidden_singles(grid: Grids, used: Masks, geometry: Geometry) -> int:
     return placed
 
 
-@njit(cache=True)
+@kernel()
 def propagate(grid: Grids, used: Masks, geometry: Geometry) -> int:
     """Place naked and hidden singles in place until there are none.
 
@@ -144,7 +144,7 @@ def propagate(grid: Grids, used: Masks, geometry: Geometry) -> int:
             return CONTRADICTION
 
 
-@njit(cache=True)
+@kernel()
 def make_frames(geometry: Geometry) -> Frames:
     """Return an empty search stack, deep enough for every cell to be a branch."""
     cells, depth = len(geometry[1]), len(geometry[1]) + 2
@@ -153,7 +153,7 @@ def make_frames(geometry: Geometry) -> Frames:
     return grids, used, np.zeros(depth, dtype=np.int64), np.zeros(depth, dtype=np.int32)
 
 
-@njit(cache=True)
+@kernel()
 def take_random_bit(mask: int, stream: npt.NDArray[np.uint64]) -> int:
     """Return one set bit of a mask, each with the same probability; advances `stream`."""
     for _ in range(below(stream, bit_count(mask))):
@@ -161,7 +161,7 @@ def take_random_bit(mask: int, stream: npt.NDArray[np.uint64]) -> int:
     return mask & -mask
 
 
-@njit(cache=True)
+@kernel()
 def search(
     frames: Frames, geometry: Geometry, limit: int, max_nodes: int, stream: npt.NDArray[np.uint64], solution: Grids
 ) -> int:
@@ -195,7 +195,7 @@ def search(
     return -1
 
 
-@njit(cache=True)
+@kernel()
 def complete(
     puzzle: Grids,
     frames: Frames,

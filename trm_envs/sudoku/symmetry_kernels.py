@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from trm_envs.jit import kernel
 from trm_envs.splitmix import mix
 from trm_envs.sudoku.geometry import Grids, Indices
 
 Hashes = npt.NDArray[np.uint64]
 
 
-@njit(cache=True)
+@kernel()
 def _relabel_if_less(grid: Grids, cells: Indices, best: Grids, labels: Grids) -> None:
     """Write the permuted grid, digits renamed in order of appearance, to `best` if it is lexicographically less."""
     labels[:] = 0
@@ -31,7 +31,7 @@ def _relabel_if_less(grid: Grids, cells: Indices, best: Grids, labels: Grids) ->
         best[position] = value
 
 
-@njit(cache=True)
+@kernel()
 def canonical_by_enumeration(grids: Grids, cell_orders: Indices) -> Grids:
     """Return the least copy of each grid (B, N*N) over all cell orders (S, N*N), digits named as they appear."""
     best = np.full_like(grids, 127)
@@ -42,7 +42,7 @@ def canonical_by_enumeration(grids: Grids, cell_orders: Indices) -> Grids:
     return best
 
 
-@njit(cache=True)
+@kernel()
 def _second_row_may_win(where: Indices, columns: Indices, places: Indices, best: Grids) -> bool:
     """Whether the second row, once the first reads 1..9, is at most that of `best`.
 
@@ -55,7 +55,7 @@ def _second_row_may_win(where: Indices, columns: Indices, places: Indices, best:
     return True
 
 
-@njit(cache=True)
+@kernel()
 def _assemble(square: Grids, first: int, second: int, columns: Indices, rank: Indices, out: Grids) -> None:
     """Write the least grid that has this first row, second row and column order.
 
@@ -80,7 +80,7 @@ def _assemble(square: Grids, first: int, second: int, columns: Indices, rank: In
             out[9 * line + position] = rank[square[rows[line], columns[position]]]
 
 
-@njit(cache=True)
+@kernel()
 def _less(left: Grids, right: Grids) -> bool:
     for position in range(len(left)):
         if left[position] != right[position]:
@@ -88,7 +88,7 @@ def _less(left: Grids, right: Grids) -> bool:
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _canonical_upright(square: Grids, orders: Indices, places: Indices, best: Grids) -> None:
     """Lower `best` (81,) to the least form of a solved `square` (9, 9) that is reached without transposing."""
     candidate = np.empty(81, dtype=np.int8)
@@ -112,7 +112,7 @@ def _canonical_upright(square: Grids, orders: Indices, places: Indices, best: Gr
                     best[:] = candidate
 
 
-@njit(cache=True)
+@kernel()
 def canonical_solved(grids: Grids, orders: Indices, places: Indices) -> Grids:
     """Return the least form of solved 9x9 grids (B, 81); `places` are the inverses of the column `orders` (O, 9)."""
     best = np.full_like(grids, 127)
@@ -123,7 +123,7 @@ def canonical_solved(grids: Grids, orders: Indices, places: Indices) -> Grids:
     return best
 
 
-@njit(cache=True)
+@kernel()
 def _cycle_type(first: Grids, second: Grids) -> np.uint64:
     """Hash the cycle lengths of the column permutation that carries one row to another; relabelling cancels."""
     size = len(first)
@@ -142,7 +142,7 @@ def _cycle_type(first: Grids, second: Grids) -> np.uint64:
     return total
 
 
-@njit(cache=True)
+@kernel()
 def _row_invariant(square: Grids, side: int) -> np.uint64:
     """Hash a solved square (N, N) so that no order of rows, bands or columns and no naming of digits matters.
 
@@ -162,7 +162,7 @@ def _row_invariant(square: Grids, side: int) -> np.uint64:
     return mix(total)
 
 
-@njit(cache=True)
+@kernel()
 def invariant_all(grids: Grids, side: int) -> Hashes:
     """Return the invariant hash of each solved grid (B, N*N), side = sqrt(N)."""
     hashes = np.empty(len(grids), dtype=np.uint64)

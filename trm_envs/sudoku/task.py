@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from trm_envs.jit import kernel
 from trm_envs.plan_edit.grids import SymbolTask
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
 from trm_envs.plan_edit.view import PlanView
@@ -25,7 +25,7 @@ Grid = NDArray[np.int8]
 # would cost more than checking a small board does.
 
 
-@njit(cache=True)
+@kernel()
 def _check(
     plans: Grids,
     units: Indices,
@@ -60,7 +60,7 @@ def _check(
         score[b] = n_filled - violation_weight * n_violations - dead_end_weight * n_dead_ends
 
 
-@njit(cache=True)
+@kernel()
 def _edit(
     instances: Grids,
     actions: NDArray[np.int64],
@@ -84,7 +84,7 @@ def _edit(
             edited[b, cell] = digit
 
 
-@njit(cache=True)
+@kernel()
 def _allow_free(instances: Grids, size: int, mask: NDArray[np.bool_]) -> None:
     """Fill in the legality of every digit where only the givens are locked."""
     for b in range(len(instances)):
@@ -94,7 +94,7 @@ def _allow_free(instances: Grids, size: int, mask: NDArray[np.bool_]) -> None:
                 mask[b, cell * size + k] = free
 
 
-@njit(cache=True)
+@kernel()
 def _allow_consistent(instances: Grids, plans: Grids, units: Indices, mask: NDArray[np.bool_]) -> None:
     """Fill in the legality of every digit that no other cell of the row, column or box may hold already."""
     n_cells, size = plans.shape[1], units[-1, 0] + 1
@@ -119,7 +119,7 @@ def _allow_consistent(instances: Grids, plans: Grids, units: Indices, mask: NDAr
                 allowed >>= 1
 
 
-@njit(cache=True)
+@kernel()
 def _is_hopeless(plan: Grid, decided: NDArray[np.bool_], units: Indices, taken: NDArray[np.int64]) -> bool:
     """Whether a decided cell is blank or repeats a digit, or an open cell has none left; `taken` is scratch, (3N,)."""
     every_digit = (1 << (units[-1, 0] + 1)) - 1
@@ -140,7 +140,7 @@ def _is_hopeless(plan: Grid, decided: NDArray[np.bool_], units: Indices, taken: 
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _hopeless(plans: Grids, decided: NDArray[np.bool_], units: Indices) -> NDArray[np.bool_]:
     """`_is_hopeless` of every plan, shape (B,)."""
     hopeless, taken = np.empty(len(plans), np.bool_), np.empty(3 * (units[-1, 0] + 1), np.int64)

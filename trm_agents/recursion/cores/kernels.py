@@ -14,23 +14,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from trm_agents.recursion.cores.layout import Indices, Layout
+from trm_envs.jit import kernel
 
 Floats = NDArray[np.float32]
 
 ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
 
-@njit(cache=True)
+@kernel()
 def transposed(cells: Layout) -> Layout:
     """Sums the other way: over the cells that hear, for those that are parts."""
     return Layout(cells.hearers, cells.parts_of, cells.ends, cells.members, cells.groups_of)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
     """Sum tokens over the cells of each group, symbol by symbol, then over the symbols of each cell.
 
@@ -58,7 +58,7 @@ def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
                 total[k] += row[k]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> None:
     """Add to each token what its cell and the groups of its cell hold: the transpose of `gather`."""
     n_cells, width = len(groups_of), out.shape[1]
@@ -81,7 +81,7 @@ def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> No
                     token[k] += own[k]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def map_sums(sums: Floats, maps: Floats, ends: Indices, out: Floats) -> None:
     """Map each kind's sums by the map of that kind: sums (M, K), maps (kinds, K, J), out (M, J)."""
     start = 0
@@ -90,13 +90,13 @@ def map_sums(sums: Floats, maps: Floats, ends: Indices, out: Floats) -> None:
         start = ends[i]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_outer(y: Floats, x: Floats, out: Floats) -> None:
     """Add the sum over tokens of y x^T to out; y (T, J), x (T, K), out (J, K)."""
     out += np.dot(y.T, x)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
     """Add the sums over each kind's rows of y x^T to that kind's block of out; (M, J), (M, K), (kinds, J, K)."""
     start = 0
@@ -105,7 +105,7 @@ def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
         start = ends[i]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, sent: Floats, out: Floats) -> None:
     """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
 
@@ -117,7 +117,7 @@ def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, s
     scatter(sent, cells.groups_of, n_symbols, out)
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def project(z: Floats, radius: float) -> float:
     """Scale z in place onto the ball and return its norm from before; an infinite radius leaves it alone."""
     entries = z.ravel()
@@ -130,7 +130,7 @@ def project(z: Floats, radius: float) -> float:
     return norm
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_projected(grad: Floats, z: Floats, norm: float, radius: float, g: Floats) -> None:
     """G <- gradient with respect to the latent before the projection, where g + grad is that after it."""
     into, more, latent = g.ravel(), grad.ravel(), z.ravel()
@@ -144,7 +144,7 @@ def add_projected(grad: Floats, z: Floats, norm: float, radius: float, g: Floats
             into[i] = scale * (into[i] - shift * latent[i])
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def add_categories(table: Floats, types: NDArray[np.int16], out: Floats) -> None:
     """Add to each token of out (T, K) what its category holds, table (n_types, K)."""
     for t in range(len(types)):
@@ -153,7 +153,7 @@ def add_categories(table: Floats, types: NDArray[np.int16], out: Floats) -> None
             into[k] += row[k]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def rectify(h: Floats) -> None:
     """Set negative entries to zero, without a comparison, which would not be vectorised."""
     entries = h.ravel()
@@ -161,7 +161,7 @@ def rectify(h: Floats) -> None:
         entries[i] = HALF * (entries[i] + abs(entries[i]))
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def mask(grad: Floats, h: Floats) -> None:
     """Drop the gradient where h, which has been rectified, is not positive."""
     entries, active = grad.ravel(), h.ravel()
@@ -188,7 +188,7 @@ class Weights(NamedTuple):
     """B's maps of the sums, (kinds, d, H), or none, (0, d, H)."""
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def forward(
     types: NDArray[np.int16],
     start: Floats,
@@ -247,7 +247,7 @@ def forward(
                 latents[step - first_kept, b] = z
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")
+@kernel(fastmath=True, error_model="numpy")
 def backward(
     types: NDArray[np.int16],
     start: Floats,
