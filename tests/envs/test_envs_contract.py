@@ -185,7 +185,7 @@ def test_reset_takes_a_puzzle_and_leaves_it_alone() -> None:
     [
         ({"puzle": 1}, "unknown reset options"),
         ({"puzzle": np.zeros(15, int)}, "16 cells"),
-        ({"puzzle": np.zeros(16)}, "integers"),
+        ({"puzzle": np.zeros(16)}, "integer type, got float64"),
         ({"puzzle": np.full(16, 5)}, r"within 0\.\.4"),
         ({"puzzle": np.array([1, 1] + [0] * 14)}, "contradict"),
         ({"puzzle": np.array([1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1])}, "nothing is blank"),

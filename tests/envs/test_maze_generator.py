@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from trm_envs.maze.generator import BRAID, generate, has_loops, shortest_path_length
+from trm_envs.maze.paths import flaw
 from trm_envs.maze.symmetry import orbit_keys, variants
-from trm_envs.maze.task import flaw
 
 FREE, WALL, START, GOAL = range(4)
 SIZES = (5, 9, 15, 31)

@@ -1,6 +1,8 @@
-"""Cells of a maze, their neighbours, and shortest paths."""
+"""Cells of a maze, their neighbours, shortest paths, and what is wrong with a maze."""
 
 from __future__ import annotations
+
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,3 +65,16 @@ def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
     for b in range(len(instances)):
         lengths[b] = distances(instances[b], find(instances[b], START), size)[find(instances[b], GOAL)] + 1
     return lengths
+
+
+def flaw(instance: NDArray[np.int8]) -> str | None:
+    """What is wrong with a maze, flat and square, in words; None where nothing is."""
+    if instance.min() < FREE or instance.max() > GOAL:
+        return f"cells must be {FREE} free, {WALL} wall, {START} start or {GOAL} goal"
+    for name, value in (("start", START), ("goal", GOAL)):
+        if (count := int((instance == value).sum())) != 1:
+            return f"there must be exactly one {name}, found {count}"
+    length = path_lengths(instance[None], isqrt(len(instance)))[0]
+    if length == 0:
+        return "no path leads from start to goal"
+    return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from trm_envs.maze.generator import generate, shortest_path_length
-from trm_envs.maze.paths import WALL
+from trm_envs.maze.paths import WALL, flaw
 from trm_envs.maze.symmetry import orbit_keys
-from trm_envs.maze.task import flaw
 from trm_envs.maze.text import format_mazes, parse_mazes
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import SPLITS, fill_splits, split_of_key

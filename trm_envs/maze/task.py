@@ -4,30 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.maze import chains, pruning, render
-from trm_envs.maze.paths import FREE, GOAL, START, WALL, path_lengths
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
+from trm_envs.maze.text import parse_mazes
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
 from trm_envs.plan_edit.view import CellKind, PlanView
-
-
-def flaw(instance: NDArray[np.int8]) -> str | None:
-    """What is wrong with a maze, flat and square, in words; None where nothing is."""
-    if instance.min() < FREE or instance.max() > GOAL:
-        return f"cells must be {FREE} free, {WALL} wall, {START} start or {GOAL} goal"
-    for name, value in (("start", START), ("goal", GOAL)):
-        if (count := int((instance == value).sum())) != 1:
-            return f"there must be exactly one {name}, found {count}"
-    length = path_lengths(instance[None], isqrt(len(instance)))[0]
-    if length == 0:
-        return "no path leads from start to goal"
-    return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None
 
 
 class MazeTask(MarkTask):
@@ -139,6 +126,14 @@ class MazeTask(MarkTask):
     def flaw(self, instance: NDArray[np.int8]) -> str | None:
         """No one start, no one goal, both adjacent, or no path between them."""
         return flaw(instance)
+
+    def parse(self, text: str) -> NDArray[np.int8]:
+        """The maze that one line says, shape (n_cells,): `#` wall, `.` free, `S` start, `G` goal."""
+        mazes, _ = parse_mazes([text], self.size, "text")
+        if len(mazes) == 0:
+            raise ValueError("text: holds no maze")
+        maze: NDArray[np.int8] = mazes[0]
+        return maze
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.maze.render.text`."""

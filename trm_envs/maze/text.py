@@ -10,11 +10,15 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from trm_envs.maze.task import flaw
+from trm_envs.maze.paths import flaw
+from trm_envs.plan_edit.reading import check_integers, load_array, path_of, read_line
 from trm_envs.plan_edit.task import Grids
 
 SYMBOLS = ".#SG"
 """The character of each value of an instance cell."""
+
+SUFFIXES = (".npy", ".txt")
+"""Of the files that mazes are read from."""
 
 MazeSource: TypeAlias = npt.ArrayLike | str | os.PathLike[str] | Sequence[str]
 
@@ -64,8 +68,8 @@ def read_mazes(source: MazeSource, size: int) -> Grids:
     """Read mazes of one size from an array, a sequence of lines or a file, and check every one.
 
     Args:
-        source: an integer array (B, N*N) or (B, N, N) of 0 free, 1 wall, 2 start, 3 goal; a sequence of lines; or the
-            path of a `.npy` array or of a `.txt` file of lines.
+        source: an integer array (B, N*N) or (B, N, N) of 0 free, 1 wall, 2 start, 3 goal; a sequence of lines; one
+            line; or the path of a `.npy` array or of a `.txt` file of lines. `path_of` says which strings are paths.
         size: side N.
 
     Returns:
@@ -76,15 +80,17 @@ def read_mazes(source: MazeSource, size: int) -> Grids:
             more than one step joins; names the line or the maze, and the cause.
         FileNotFoundError: the file does not exist.
     """
-    name = str(source) if isinstance(source, (str, os.PathLike)) else "puzzles"
-    if isinstance(source, (str, os.PathLike)) and Path(source).suffix == ".txt":
-        with Path(source).open(encoding="utf-8-sig", errors="replace") as file:
-            mazes, places = parse_mazes(file, size, name)
+    name, path = "puzzles", path_of(source, SUFFIXES)
+    if path is not None:
+        name = str(path)
+        mazes, places = _read_file(path, size)
+    elif isinstance(source, str):
+        mazes = read_line(source, lambda lines: parse_mazes(lines, size, name)[0], SUFFIXES)
+        places = [f"{name}, line 1"]
     elif isinstance(source, Sequence) and source and all(isinstance(line, str) for line in source):
         mazes, places = parse_mazes(map(str, source), size, name)
     else:
-        mazes = _from_array(_load(source), size, name)
-        places = [f"{name}, maze {number}" for number in range(1, len(mazes) + 1)]
+        mazes, places = _from_array(np.asarray(source), size, name)
     if len(mazes) == 0:
         raise ValueError(f"{name}: holds no maze")
     for maze, place in zip(mazes, places, strict=True):
@@ -93,22 +99,21 @@ def read_mazes(source: MazeSource, size: int) -> Grids:
     return mazes
 
 
-def _load(source: MazeSource) -> npt.NDArray[np.generic]:
-    if not isinstance(source, (str, os.PathLike)):
-        return np.asarray(source)
-    if Path(source).suffix != ".npy":
-        raise ValueError(f"{source}: mazes are read from .npy and .txt files, not from {Path(source).suffix!r}")
-    try:
-        return np.asarray(np.load(source, allow_pickle=False))
-    except ValueError as error:
-        raise ValueError(f"{source}: not a NumPy array file ({error})") from error
+def _read_file(path: Path, size: int) -> tuple[Grids, list[str]]:
+    """The mazes of a file, and the place of each."""
+    if path.suffix.lower() == ".npy":
+        return _from_array(load_array(path), size, str(path))
+    if path.suffix.lower() != ".txt":
+        raise ValueError(f"{path}: mazes are read from .npy and .txt files, not from {path.suffix!r}")
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return parse_mazes(file, size, str(path))
 
 
-def _from_array(array: npt.NDArray[np.generic], size: int, name: str) -> Grids:
+def _from_array(array: npt.NDArray[np.generic], size: int, name: str) -> tuple[Grids, list[str]]:
+    """The mazes of an array, and the place of each."""
     if array.shape[1:] not in ((size * size,), (size, size)):
         raise ValueError(f"{name}: expected the shape (B, {size * size}) or (B, {size}, {size}), got {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name}: expected an integer type, got {array.dtype}")
+    check_integers(array, name)
     # Clipped, so that no value wraps round to a good one on its way to int8.
     clipped: Grids = np.clip(array, -1, len(SYMBOLS)).astype(np.int8)
-    return clipped.reshape(-1, size * size)
+    return clipped.reshape(-1, size * size), [f"{name}, maze {number}" for number in range(1, len(array) + 1)]

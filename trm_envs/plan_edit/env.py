@@ -13,6 +13,7 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.reading import check_integers
 from trm_envs.plan_edit.render import render, show
 from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
@@ -52,7 +53,8 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
 
         Args:
             seed: reseeds the generator that draws instances; what an adaptive source has learned stays.
-            options: `{"puzzle": grid}`, any array of n_cells integers, starts on that instance.
+            options: `{"puzzle": grid}`, an array of n_cells integers in any shape or a line of text that the puzzle's
+                `parse` reads, starts on that instance.
 
         Raises:
             ValueError: an unknown option, or a puzzle of the wrong size or that contradicts itself.
@@ -164,13 +166,22 @@ def chosen_puzzle(task: PlanTask, options: dict[str, Any] | None) -> NDArray[np.
         return None
     if set(options) != {"puzzle"}:
         raise ValueError(f"unknown reset options {sorted(set(options) - {'puzzle'})}; the only one is 'puzzle'")
-    puzzle = np.asarray(options["puzzle"])
+    puzzle = _parsed(task, options["puzzle"]) if isinstance(options["puzzle"], str) else np.asarray(options["puzzle"])
     if puzzle.size != task.n_cells:
         raise ValueError(f"options['puzzle'] must have {task.n_cells} cells, got an array of shape {puzzle.shape}")
-    if not np.issubdtype(puzzle.dtype, np.integer):
-        raise ValueError(f"options['puzzle'] must hold integers, got dtype {puzzle.dtype}")
+    check_integers(puzzle, "options['puzzle']")
     if puzzle.min() < 0 or puzzle.max() > task.instance_high:
         raise ValueError(f"options['puzzle'] must hold values within 0..{task.instance_high}")
     instance = puzzle.reshape(-1).astype(np.int8)
     task.validate(instance[None])
     return instance
+
+
+def _parsed(task: PlanTask, text: str) -> NDArray[np.int8]:
+    """The instance that a line of text says."""
+    try:
+        return task.parse(text)
+    except ValueError as error:
+        raise ValueError(
+            f"options['puzzle'] must be an array or one line of text, no file's name, got {text[:100]!r}: {error}"
+        ) from None

@@ -28,7 +28,7 @@ class ProblemOptions(TypedDict, total=False):
     split: Split
     """Which shipped pool instances come from; `train` by default."""
     puzzles: Any
-    """The user's own instances in place of a shipped pool: an array, or the path of a file."""
+    """The user's own instances in place of a shipped pool: an array, lines of text, or the path of a file."""
     generate: bool
     """New instances every episode in place of a shipped pool."""
     curriculum: Sequence[Any] | None

@@ -165,6 +165,14 @@ class PlanTask(ABC):
     def validate(self, instances: Grids) -> None:
         """Raise ValueError naming the first bad instance and its flaw."""
 
+    def parse(self, text: str) -> NDArray[np.int8]:
+        """The instance that one line of text says, shape (n_cells,), int8. By default a puzzle has no text form.
+
+        Raises:
+            ValueError: the text says none; names the cause.
+        """
+        raise ValueError(f"{type(self).__name__} reads no text: give an array of {self.n_cells} integers")
+
     # ---- What a network sees
 
     @property

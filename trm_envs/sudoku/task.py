@@ -16,7 +16,7 @@ from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
 from trm_envs.sudoku.solver_kernels import bit_count
 from trm_envs.sudoku.symmetry import random_symmetry
-from trm_envs.sudoku.text import SYMBOLS
+from trm_envs.sudoku.text import SYMBOLS, parse_grid_lines
 
 Grid = NDArray[np.int8]
 """One flat row-major grid, shape (n_cells,)."""
@@ -223,6 +223,11 @@ class SudokuTask(SymbolTask):
         """A decided cell is blank or repeats a digit of its row, column or box, or no digit is left for another."""
         hopeless: NDArray[np.bool_] = _hopeless(plans, decided, self._units)
         return hopeless
+
+    def parse(self, text: str) -> NDArray[np.int8]:
+        """The puzzle that one line says, shape (n_cells,): `.` or `0` for a blank, 1-9 and then A-G for the digits."""
+        puzzle: NDArray[np.int8] = parse_grid_lines([text], self.size, "text")[0]
+        return puzzle
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.sudoku.render.text`."""

@@ -15,9 +15,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from trm_envs.plan_edit.reading import check_integers, load_array, path_of, read_line
 from trm_envs.sudoku.geometry import Grids, check_grids, check_size, units
 
 SYMBOLS = ".123456789ABCDEFG"
+SUFFIXES = (".npy", ".txt", ".csv")
+"""Of the files that puzzles are read from."""
+
 # Headings under which public collections keep the puzzle when it is not the first column.
 _PUZZLE_HEADINGS = ("puzzle", "puzzles", "quiz", "quizzes", "question")
 
@@ -60,9 +64,10 @@ def read_puzzles(source: PuzzleSource, size: int) -> Grids:
     """Read puzzles of one size from an array, a sequence of lines or a file, and check every one.
 
     Args:
-        source: an integer array (B, N*N) or (B, N, N); a sequence of lines; or the path of a `.npy` array, a `.txt`
-            file of lines or a `.csv` file. A `.csv` file may start with a row of headings (its first field is a word);
-            the column headed puzzle, quiz, quizzes or question, else the first one, is read and the others are not.
+        source: an integer array (B, N*N) or (B, N, N); a sequence of lines; one line; or the path of a `.npy` array, a
+            `.txt` file of lines or a `.csv` file. `path_of` says which strings are paths. A `.csv` file may start with
+            a row of headings (its first field is a word); the column headed puzzle, quiz, quizzes or question, else
+            the first one, is read and the others are not.
         size: N, one of 4, 9, 16.
 
     Returns:
@@ -72,29 +77,26 @@ def read_puzzles(source: PuzzleSource, size: int) -> Grids:
         ValueError: as `parse_grid_lines`, and for an array or a file of another form.
         FileNotFoundError: if the file does not exist.
     """
-    if isinstance(source, (str, os.PathLike)):
-        return _read_file(Path(source), size)
+    path = path_of(source, SUFFIXES)
+    if path is not None:
+        return _read_file(path, size)
+    if isinstance(source, str):
+        return read_line(source, lambda lines: parse_grid_lines(lines, size), SUFFIXES)
     if isinstance(source, Sequence) and len(source) > 0 and all(isinstance(line, str) for line in source):
         return parse_grid_lines([str(line) for line in source], size)
     return _check_array(np.asarray(source), size, "array")
 
 
 def _read_file(path: Path, size: int) -> Grids:
-    if path.suffix == ".npy":
-        return _check_array(_load_array(path), size, str(path))
-    if path.suffix not in (".txt", ".csv"):
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return _check_array(load_array(path), size, str(path))
+    if suffix not in SUFFIXES:
         raise ValueError(f"{path}: puzzles are read from .npy, .txt and .csv files, not from {path.suffix!r}")
     # A byte that is not text becomes a symbol that the parser refuses by line; a byte-order mark is dropped.
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        records = _csv_records(file, size, str(path)) if path.suffix == ".csv" else _text_records(file, str(path))
+        records = _csv_records(file, size, str(path)) if suffix == ".csv" else _text_records(file, str(path))
         return _parse(list(records), size, str(path))
-
-
-def _load_array(path: Path) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except ValueError as error:
-        raise ValueError(f"{path}: not a NumPy array file ({error})") from error
 
 
 def _text_records(lines: Iterable[str], name: str) -> Iterator[_Record]:
@@ -146,8 +148,7 @@ def _check_array(array: npt.NDArray[Any], size: int, name: str) -> Grids:
     cells = check_size(size) ** 2
     if array.shape[1:] not in ((cells,), (size, size)):
         raise ValueError(f"{name}: expected the shape (B, {cells}) or (B, {size}, {size}), got {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name}: expected an integer type, got {array.dtype}")
+    check_integers(array, name)
     flat = array.reshape(-1, cells)
     outside = np.argwhere((flat < 0) | (flat > size))
     if len(outside):
