@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.reading import check_integers
 from trm_envs.plan_edit.render import render, show
 from trm_envs.plan_edit.sources import InstanceSource
-from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
+from trm_envs.plan_edit.spaces import Observation, checked_action, information, observation_space, observe
 from trm_envs.plan_edit.task import Checks, PlanTask
 
 RENDER_MODES = ("ansi", "rgb_array", "human")
@@ -83,13 +82,12 @@ class PlanEditEnv(gym.Env[Observation, np.int64]):
 
         Raises:
             ResetNeeded: there is no episode under way.
+            TypeError: the action is not one integer.
             InvalidAction: the action is outside the action space.
         """
         if self._states is None or self._terminated:
             raise ResetNeeded("the episode has ended or not begun: call reset() before step()")
-        index = operator.index(action)
-        if not 0 <= index < self.mdp.n_actions:
-            raise InvalidAction(f"action must be within 0..{self.mdp.n_actions - 1}, got {action!r}")
+        index = checked_action(action, self.mdp.n_actions)
         transition = self.mdp.transition(self._states, np.array([index], np.int64), self._checks)
         self._states, self._checks = transition.successors, transition.checks
         self._terminated = bool(transition.terminated[0])

@@ -1,11 +1,13 @@
-"""Spaces and information that the single and the vector environment share."""
+"""Spaces, checks of actions and information that the single and the vector environment share."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any, cast
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -26,6 +28,60 @@ def observation_space(mdp: PlanEditMDP) -> spaces.Space[Observation]:
     )
     # Gymnasium types the elements of a Dict space as spaces.
     return cast("spaces.Space[Observation]", space)
+
+
+def checked_action(action: Any, n_actions: int) -> int:
+    """One action as an int.
+
+    Args:
+        action: an int, a NumPy integer, or an integer array of shape ().
+        n_actions: size of the action space.
+
+    Raises:
+        TypeError: it is not one integer; a bool is none.
+        InvalidAction: it is outside the action space.
+    """
+    try:
+        index = operator.index(action)
+    except TypeError:
+        index = None
+    if index is None or isinstance(action, bool):
+        got = np.asarray(action)
+        raise TypeError(
+            f"action must be one integer, of an integer dtype and shape (), got {action!r} of dtype {got.dtype} and "
+            f"shape {got.shape}"
+        )
+    if not 0 <= index < n_actions:
+        raise InvalidAction(f"action must be within 0..{n_actions - 1}, got {action!r}")
+    return index
+
+
+def checked_actions(actions: Any, batch: int, n_actions: int) -> NDArray[np.int64]:
+    """A batch of actions as int64, shape (batch,).
+
+    Args:
+        actions: integers of that shape, of any integer dtype.
+        batch: how many there must be.
+        n_actions: size of the action space.
+
+    Raises:
+        TypeError: they are not integers; bools are none.
+        InvalidAction: the shape is another, or an action is outside the action space.
+    """
+    try:
+        array = np.asarray(actions)
+    except ValueError:
+        raise InvalidAction(f"actions must have shape ({batch},), got rows of unequal length: {actions!r}") from None
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"actions must be of an integer dtype and shape ({batch},), got dtype {array.dtype} and shape "
+            f"{array.shape}: {actions!r}"
+        )
+    if array.shape != (batch,) or array.min() < 0 or array.max() >= n_actions:
+        raise InvalidAction(
+            f"actions must have shape ({batch},) and be within 0..{n_actions - 1}, got shape {array.shape}: {actions!r}"
+        )
+    return array.astype(np.int64, copy=False)
 
 
 def observe(states: PlanStates) -> Observation:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.error import InvalidAction, ResetNeeded
+from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -17,7 +17,7 @@ from trm_envs.plan_edit.env import PlanEditEnv, chosen_puzzle
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Transition
 from trm_envs.plan_edit.render import render
 from trm_envs.plan_edit.sources import InstanceSource
-from trm_envs.plan_edit.spaces import Observation, information, observation_space, observe
+from trm_envs.plan_edit.spaces import Observation, checked_actions, information, observation_space, observe
 from trm_envs.plan_edit.task import Checks
 
 Info = dict[str, Any]
@@ -102,15 +102,15 @@ class PlanEditVectorEnv(VectorEnv[Observation, NDArray[np.int64], NDArray[Any]])
     ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """One edit in every sub-environment.
 
+        Args:
+            actions: shape (num_envs,), of any integer dtype.
+
         Raises:
             ResetNeeded: an episode has ended and autoreset is disabled, or none has begun.
-            InvalidAction: an action is outside the action space.
+            TypeError: the actions are not integers.
+            InvalidAction: the shape is another, or an action is outside the action space.
         """
-        actions = np.asarray(actions, np.int64)
-        if actions.shape != (self.num_envs,) or actions.min() < 0 or actions.max() >= self.mdp.n_actions:
-            raise InvalidAction(
-                f"actions must have shape ({self.num_envs},) and be within 0..{self.mdp.n_actions - 1}, got {actions!r}"
-            )
+        actions = checked_actions(actions, self.num_envs, self.mdp.n_actions)
         states, begin = self._current(), self._ended
         if self.autoreset_mode == AutoresetMode.DISABLED and begin.any():
             raise ResetNeeded(f"episodes {np.flatnonzero(begin)} have ended: reset them with options['reset_mask']")
