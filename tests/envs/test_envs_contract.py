@@ -233,6 +233,14 @@ def test_steps_outside_an_episode() -> None:
         env.step(0)
 
 
+@pytest.mark.parametrize("env_id", SMALL)
+@pytest.mark.parametrize("keyword", ["violation_weight", "dead_end_weight"])
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), float("-inf"), np.float32("nan"), -1e-9])
+def test_checker_weights_are_finite_and_not_negative(env_id: str, keyword: str, weight: float) -> None:
+    with pytest.raises(ValueError, match=rf"finite and not negative, got .*{keyword}={weight}"):
+        gym.make(env_id, **{keyword: weight})
+
+
 def test_bad_render_mode() -> None:
     with warnings.catch_warnings(), pytest.raises(ValueError, match="render_mode"):
         warnings.simplefilter("ignore")

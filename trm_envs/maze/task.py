@@ -13,7 +13,7 @@ from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.maze.text import parse_mazes
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
 
 
@@ -48,8 +48,8 @@ class MazeTask(MarkTask):
     Args:
         size: side N >= 3.
         shortest: a plan is solved only if no shorter path exists.
-        violation_weight: w_v >= 0.
-        dead_end_weight: w_z >= 0.
+        violation_weight: w_v >= 0, finite.
+        dead_end_weight: w_z >= 0, finite.
 
     Raises:
         ValueError: a value is outside its range.
@@ -60,11 +60,7 @@ class MazeTask(MarkTask):
     ) -> None:
         if size < 3:
             raise ValueError(f"maze size must be at least 3, got {size}")
-        if violation_weight < 0 or dead_end_weight < 0:
-            raise ValueError(
-                f"checker weights must not be negative, got violation_weight={violation_weight}, "
-                f"dead_end_weight={dead_end_weight}"
-            )
+        check_weights(violation_weight, dead_end_weight)
         super().__init__((size, size), instance_high=GOAL, open_values=(FREE,), marked_values=(START, GOAL))
         self.n_token_types = 5
         self.size = int(size)

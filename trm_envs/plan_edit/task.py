@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from math import inf
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -74,6 +75,15 @@ class Checks(NamedTuple):
         """The checks of these rows."""
         return Checks(
             self.score[rows], self.solved[rows], self.filled[rows], self.violations[rows], self.dead_ends[rows]
+        )
+
+
+def check_weights(violation_weight: float, dead_end_weight: float) -> None:
+    """Raise ValueError unless both weights of a checker are finite and not negative."""
+    if not (0.0 <= violation_weight < inf and 0.0 <= dead_end_weight < inf):
+        raise ValueError(
+            f"checker weights must be finite and not negative, got violation_weight={violation_weight}, "
+            f"dead_end_weight={dead_end_weight}"
         )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trm_envs.jit import kernel
 from trm_envs.plan_edit.grids import SymbolTask
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import PlanView
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
@@ -159,8 +159,8 @@ class SudokuTask(SymbolTask):
 
     Args:
         size: side N, one of 4, 9, 16.
-        violation_weight: w_v >= 0.
-        dead_end_weight: w_z >= 0.
+        violation_weight: w_v >= 0, finite.
+        dead_end_weight: w_z >= 0, finite.
         can_erase: add one erase action a cell.
 
     Raises:
@@ -171,11 +171,7 @@ class SudokuTask(SymbolTask):
         self, size: int = 9, *, violation_weight: float = 2.0, dead_end_weight: float = 5.0, can_erase: bool = False
     ) -> None:
         self._units = cell_units(size)
-        if violation_weight < 0 or dead_end_weight < 0:
-            raise ValueError(
-                f"checker weights must not be negative, got violation_weight={violation_weight}, "
-                f"dead_end_weight={dead_end_weight}"
-            )
+        check_weights(violation_weight, dead_end_weight)
         super().__init__((size, size), size, can_erase=can_erase)
         self.size = size
         self.violation_weight = float(violation_weight)
