@@ -9,6 +9,7 @@ import pytest
 from gymnasium.error import DependencyNotInstalled
 
 import trm_envs
+from trm_envs import SymbolTask, count_repeats, rows_and_columns
 from trm_envs.maze import render as maze_render
 from trm_envs.maze.chains import diagnose
 from trm_envs.maze.generator import generate
@@ -24,6 +25,20 @@ PLAN = GIVENS.copy()
 PLAN[[1, 2, 3]] = 2, 1, 4
 # No digit fits cell 2: its row holds 1 and 2, its box 3, its column 4.
 DEAD_ENDS = parse_grid_lines(["12.....3..4....."], 4)[0]
+
+
+class Row(SymbolTask):
+    """A puzzle of one row, drawn as any problem without a drawing of its own."""
+
+    def __init__(self, n):
+        super().__init__(shape=(1, n), n_symbols=2)
+
+    @property
+    def groups(self):
+        return {"row": rows_and_columns(self.shape)}
+
+    def check(self, instances, plans):
+        return count_repeats(plans, self.groups["row"], self.n_symbols)
 
 
 def unstyled(text):
@@ -61,7 +76,18 @@ def test_every_environment_draws_images_of_a_handy_size(env_id):
     image = env.render()
     assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
     assert 300 <= image.shape[0] == image.shape[1] <= 600
+    # Videos in yuv420p have even sides only.
+    assert image.shape[0] % 2 == 0
     assert image.flags.writeable
+
+
+@pytest.mark.parametrize("size", [3, 4, 6, 15, 31, 62, 101])
+def test_images_of_other_sizes_have_even_sides_too(size):
+    maze = np.zeros(size * size, np.int8)
+    maze[[0, -1]] = 2, 3
+    assert all(side % 2 == 0 for side in maze_render.image(maze, (maze > 0).astype(np.int8)).shape[:2])
+    empty = np.zeros(size, np.int8)
+    assert all(side % 2 == 0 for side in Row(size).render_image(empty, empty).shape[:2])
 
 
 @pytest.mark.parametrize("env_id", [row.id for row in trm_envs.ENVIRONMENTS])

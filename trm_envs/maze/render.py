@@ -46,9 +46,12 @@ def _cell_text(kind: np.int8, marked: np.int8, violating: np.bool_, dead: np.boo
 
 
 def image(instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """An RGB image: the marks as a blue line on light blue, violations red, dead ends on amber, a wall around."""
+    """An RGB image: the marks as a blue line on light blue, violations red, dead ends on amber, a wall around.
+
+    Its sides are even: most video formats ask for that.
+    """
     size = isqrt(len(plan))
-    pixels = min(_LARGEST_CELL, _WIDTH // (size + 1))
+    pixels = drawing.even(min(_LARGEST_CELL, _WIDTH // (size + 1)))
     # The wall around is half a cell thick: it is no cell.
     margin = pixels // 2
     canvas = Canvas(2 * margin + size * pixels, _WALL, _OVERSAMPLING)

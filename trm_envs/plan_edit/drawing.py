@@ -23,6 +23,14 @@ def styled(text: str, *codes: str) -> str:
     return f"\x1b[{';'.join(codes)}m{text}\x1b[0m" if codes else text
 
 
+def even(pixels: int) -> int:
+    """The largest even number up to `pixels`, at least 2: a cell's side, so that the sides of images are even too.
+
+    Most videos (yuv420p) cannot have odd ones.
+    """
+    return max(2, pixels - pixels % 2)
+
+
 class Canvas:
     """An RGB picture to draw boxes, lines, discs and characters on.
 
@@ -119,13 +127,13 @@ def image_of(view: PlanView, shape: tuple[int, int]) -> NDArray[np.uint8]:
         shape: rows and columns.
 
     Returns:
-        An RGB picture, shape (height, width, 3).
+        An RGB picture, shape (height, width, 3); its sides are even.
 
     Raises:
         DependencyNotInstalled: Pillow is missing.
     """
     rows, columns = shape
-    pixels = max(4, min(_LARGEST_CELL, _SIDE // max(shape)))
+    pixels = even(max(4, min(_LARGEST_CELL, _SIDE // max(shape))))
     canvas = Canvas((2 * _MARGIN + columns * pixels, 2 * _MARGIN + rows * pixels), _RULE)
     for cell in range(rows * columns):
         left, top = _MARGIN + cell % columns * pixels, _MARGIN + cell // columns * pixels
