@@ -6,6 +6,7 @@ import io
 import pathlib
 import sys
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -250,13 +251,25 @@ class ResumableAlgorithm(BaseAlgorithm):
         """Save all that training depends on, the unfinished rollout and plan-edit environments included.
 
         `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
-        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`.
+        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`. Where they
+        can no longer be asked, as after `env.close()`, a UserWarning says so, and the rest is saved.
         """
         waiting = self._env_states
-        if waiting is None and self.env is not None and self.env.has_attr("get_state"):
-            self._env_states = self.env.env_method("get_state")
+        lost: set[str] = set()
+        if waiting is None and self.env is not None:
+            try:
+                self._env_states = self.env.env_method("get_state") if self.env.has_attr("get_state") else None
+            except Exception as error:
+                # Whatever has become of them, closed or dead, the trained weights outlive it.
+                lost = {"_last_obs"}
+                warnings.warn(
+                    f"the environments do not say their states ({type(error).__name__}: {error}): the rest is saved, "
+                    "and resuming from it is inexact, with new episodes; save before env.close() to keep them",
+                    UserWarning,
+                    stacklevel=2,
+                )
         try:
-            super().save(path, exclude, include)
+            super().save(path, {*(exclude or ()), *lost}, include)
         finally:
             # Stale as soon as training continues, unless they were loaded and still wait for it.
             self._env_states = waiting
