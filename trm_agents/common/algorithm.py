@@ -24,6 +24,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor, nn
 
 from trm_agents.common.files import refuse_old_files
+from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
 from trm_agents.common.vec_env import VectorEnvAdapter
@@ -132,6 +133,24 @@ class ResumableAlgorithm(BaseAlgorithm):
         for name in ("n_steps", "unroll"):
             if getattr(self, name) < 1:
                 yield f"{name} must be at least 1, got {getattr(self, name)}"
+        yield from self._observation_problems(self.env)
+
+    def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
+        if self.mdp is None or not issubclass(self.policy_class, RecursivePolicy) or not self.policy_class.reads_plans:
+            return ()
+        return observation_problems(self.policy_class.__name__, self.observation_space, env, self.mdp)
+
+    def set_env(self, env: GymEnv | VectorEnv[Any, Any, Any], force_reset: bool = True) -> None:
+        """Continue in another environment of the same spaces; arguments as for any SB3 algorithm.
+
+        Raises:
+            ValueError: the spaces are others, or a wrapper changes what the policy reads.
+        """
+        wrapped = self._wrap_env(env, self.verbose)
+        problems = list(self._observation_problems(wrapped))
+        if problems:
+            raise ValueError("; ".join(problems))
+        super().set_env(wrapped, force_reset)
 
     @staticmethod
     def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -41,6 +41,8 @@ class RecursivePolicy(BasePolicy):
         optimizer_class, optimizer_kwargs: AdamW by default.
     """
 
+    reads_plans: ClassVar[bool] = False
+    """Whether it reads the observations of a plan-edit task as states, and so needs them unchanged."""
     network: Recursion
     """The network that is trained."""
     depth: Depth

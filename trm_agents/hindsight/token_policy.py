@@ -57,6 +57,7 @@ class TokenPolicy(RecursivePolicy):
             does not, and learns it from states turned by the symmetries that the task declares.
     """
 
+    reads_plans = True
     mdp: PlanEditMDP
     network: PlanDecoder
     averaged: PlanDecoder
