@@ -10,11 +10,12 @@ import pytest
 from agent_helpers import EASY, ID, assert_same_weights, hindsight_trm, sudoku, upi_trm, weights
 from gymnasium.vector import AutoresetMode
 from gymnasium.wrappers import FlattenObservation, TransformObservation
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecNormalize
 
 import trm_envs
-from trm_agents import UPITRM
+from trm_agents import UPITRM, Exact
 
 MAKERS = {"upi_trm": upi_trm, "hindsight_trm": hindsight_trm}
 BOTH = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -85,7 +86,7 @@ CHANGED = {
     ),
     "flattened": (
         lambda: FlattenObservation(gym.make(ID)),
-        r"they are a Box of shape \(33,\) instead of a Dict of instance, plan, remaining_edits: leave out FlattenObservation$",
+        r"they are a Box of shape \(33,\) instead of a Dict of instance, plan, .*: leave out FlattenObservation$",
     ),
     "stacked": (lambda: VecFrameStack(sudoku(), 2), r"'instance' is Box.*\(32,\).*: leave out VecFrameStack$"),
     "normalised": (lambda: VecNormalize(sudoku()), "leave out VecNormalize$"),
@@ -139,3 +140,100 @@ def test_wrappers_that_leave_observations_alone_are_welcome(make):
     vector = gym.make_vec(ID.split(":")[1], num_envs=2, autoreset_mode=AutoresetMode.SAME_STEP)
     for env in (vector, VecNormalize(sudoku(), norm_obs=False, norm_reward=False)):
         assert make(env=env).learn(8).num_timesteps > 0
+
+
+class StopAt(BaseCallback):
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def _on_step(self):
+        return self.num_timesteps < self.steps
+
+
+@BOTH
+@pytest.mark.parametrize("n_steps", [4, 16])
+def test_a_rollout_has_the_length_that_load_is_given(make, n_steps, tmp_path):
+    """Saved between rollouts, the episodes go on: the next rollout is the same experience, cut elsewhere."""
+    model = make().learn(64)
+    model.save(tmp_path / "model.zip")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = type(model).load(tmp_path / "model.zip", sudoku(), "cpu", force_reset=False, n_steps=n_steps)
+    assert (loaded.n_steps, loaded.rollout.n_steps, loaded.rollout.position) == (n_steps, n_steps, 0)
+    before = model._last_obs
+    plans = []
+
+    class Look(BaseCallback):
+        def _on_step(self):
+            plans.append(self.locals["observation"]["plan"])
+            return True
+
+    loaded.learn(4 * n_steps, callback=Look(), reset_num_timesteps=False)
+    assert np.array_equal(plans[0], before["plan"]) and len(plans) == n_steps
+    assert loaded.num_timesteps == 64 + 4 * n_steps
+
+
+@BOTH
+def test_an_unfinished_rollout_of_another_length_is_dropped_with_a_warning(make, tmp_path):
+    model = make().learn(1000, callback=StopAt(44))
+    model.save(tmp_path / "model.zip")
+    with pytest.warns(UserWarning, match="n_steps=16 drops the 3 steps of the unfinished rollout of 8"):
+        loaded = type(model).load(tmp_path / "model.zip", sudoku(), "cpu", force_reset=False, n_steps=16)
+    assert loaded.rollout.position == 0
+    assert loaded.learn(64, reset_num_timesteps=False).num_timesteps == 44 + 64
+
+
+@pytest.mark.parametrize("buffer_size", [7, 100_000])
+def test_a_memory_of_another_size_keeps_its_newest_states(buffer_size, tmp_path):
+    model = hindsight_trm(buffer_size=50).learn(256)
+    memory = model.memory
+    assert memory.size == 50 and memory.next > 0
+    model.save(tmp_path / "model.zip")
+    loaded = type(model).load(tmp_path / "model.zip", sudoku(), "cpu", buffer_size=buffer_size)
+    kept = min(50, buffer_size)
+    oldest_first = np.roll(memory._kept, -memory.next, axis=1)
+    assert (loaded.memory.capacity, loaded.memory.size) == (buffer_size, kept)
+    assert np.array_equal(loaded.memory._kept[:, :kept], oldest_first[:, 50 - kept :])
+    cells = memory._kept.shape[2]
+    loaded.memory.keep(np.zeros(cells, np.int8), np.zeros((1, cells), np.int8), np.ones((1, cells), np.int8))
+    oldest = loaded.memory._kept[0, 1 if kept == buffer_size else 0]
+    assert np.array_equal(oldest, oldest_first[0, 51 - kept if kept == buffer_size else 0])
+    loaded.learn(32, reset_num_timesteps=False)
+
+
+@BOTH
+def test_a_seed_at_load_reseeds_what_draws_actions(make, tmp_path):
+    make(seed=1).learn(64).save(tmp_path / "model.zip")
+
+    def drawn(**keywords):
+        return type(make()).load(tmp_path / "model.zip", sudoku(), "cpu", **keywords).rng.random(4).tolist()
+
+    assert drawn(seed=5) == drawn(seed=5) == np.random.default_rng(5).random(4).tolist()
+    assert drawn() != drawn(seed=5)
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["unknown", "policy", "num_timesteps", "sb3", "_init_setup_model"])
+def test_keywords_at_load_that_are_no_hyperparameters_are_refused(make, name, tmp_path):
+    make().save(tmp_path / "model.zip")
+    with pytest.raises(ValueError, match=rf"load takes no keyword {name}: choose among .*n_steps.*, or set attributes"):
+        type(make()).load(tmp_path / "model.zip", sudoku(), "cpu", **{name: 1})
+
+
+@pytest.mark.parametrize("keywords", [{"mixture": Exact(0.3, 3)}, {"advantage": "readout"}])
+def test_keywords_at_load_that_need_another_network_are_refused(keywords, tmp_path):
+    upi_trm().save(tmp_path / "model.zip")
+    with pytest.raises(ValueError, match=f"the file's network does not fit the keywords {next(iter(keywords))}"):
+        UPITRM.load(tmp_path / "model.zip", sudoku(), "cpu", **keywords)
+
+
+@BOTH
+def test_hyperparameters_at_load_count(make, tmp_path):
+    make().save(tmp_path / "model.zip")
+    keywords = {"learning_rate": 1e-5, "unroll": 2, "beta": 3.0, "batch_size": 8, "verbose": 0, "seed": 9}
+    loaded = type(make()).load(tmp_path / "model.zip", sudoku(), "cpu", **keywords).learn(32)
+    assert loaded.policy.unroll == 2 and {name: getattr(loaded, name) for name in keywords} == keywords
+    assert loaded.policy.optimizer.param_groups[0]["lr"] == 1e-5
+    with pytest.raises(ValueError, match="unroll must be at least 1, got 0"):
+        type(make()).load(tmp_path / "model.zip", sudoku(), "cpu", unroll=0)

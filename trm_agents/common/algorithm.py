@@ -21,9 +21,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
-from torch import Tensor, nn
+from torch import Tensor
 
-from trm_agents.common.files import refuse_old_files
+from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
@@ -124,9 +124,21 @@ class ResumableAlgorithm(BaseAlgorithm):
         ).to(self.device)
         if not hasattr(self, "rollout"):
             self.rollout = Rollout(self.n_steps, self.n_envs)
-        elif self.rollout.n_envs != self.n_envs:
-            # Loaded for another number of environments, which cannot continue the episodes of the old ones.
-            self.rollout = Rollout(self.n_steps, self.n_envs)
+        elif (self.rollout.n_steps, self.rollout.n_envs) != (self.n_steps, self.n_envs):
+            self._replace_rollout()
+
+    def _replace_rollout(self) -> None:
+        """Make a rollout of another size than the loaded one's."""
+        old, self.rollout = self.rollout, Rollout(self.n_steps, self.n_envs)
+        if old.n_steps != self.n_steps and old.position:
+            warnings.warn(
+                f"n_steps={self.n_steps} drops the {old.position} steps of the unfinished rollout of {old.n_steps}, "
+                "and its episodes: load without n_steps to keep them",
+                UserWarning,
+                stacklevel=2,
+            )
+        # Other environments cannot continue the episodes of the old ones, and a dropped step is a gap in its episode.
+        if old.n_envs != self.n_envs or old.position:
             self._drop_episodes()
 
     def _common_problems(self) -> Iterable[str]:
@@ -306,25 +318,27 @@ class ResumableAlgorithm(BaseAlgorithm):
     ) -> SelfResumable:
         """Load a model; arguments as for any SB3 algorithm.
 
+        Keywords replace hyperparameters of the file, and what they build is built again: `n_steps` the rollout,
+        `buffer_size` the memory, which keeps its newest states, `seed` the generator.
+
         Raises:
-            ValueError: the file was saved before UPITRM and HindsightTRM were two classes; it has to be converted.
+            ValueError: the file was saved before UPITRM and HindsightTRM were two classes and has to be converted; or a
+                keyword is no hyperparameter, or needs another network than the file's.
         """
         refuse_old_files(path)
-        return super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+        refuse_unknown_keywords((base for base in cls.__mro__ if issubclass(base, ResumableAlgorithm)), kwargs)
+        try:
+            model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+        except RuntimeError as error:
+            if not kwargs or "state_dict" not in str(error):
+                raise
+            raise ValueError(
+                f"the file's network does not fit the keywords {', '.join(kwargs)}: load without those that shape the "
+                "network, or train a new model with them"
+            ) from error
+        if "seed" in kwargs:
+            model.rng = np.random.default_rng(model.seed)
+        return model
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
-
-
-def clip_gradients(network: nn.Module, max_norm: float) -> None:
-    """Scale the network's gradient down to this norm.
-
-    Raises:
-        FloatingPointError: the norm is not finite, so that a step would spoil the weights.
-    """
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), max_norm)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(
-            f"training has diverged: the norm of the gradient is {float(norm)}; bound latents "
-            "(policy_kwargs={'radius': 10.0}), or lower learning_rate"
-        )

@@ -140,7 +140,10 @@ class HindsightTRM(ResumableAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        if not hasattr(self, "memory") and self.mdp is not None:
+        if hasattr(self, "memory"):
+            if self.memory.capacity != self.buffer_size:
+                self.memory.resize(self.buffer_size)
+        elif self.mdp is not None:
             self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
 
     def _problems(self) -> Iterable[str]:

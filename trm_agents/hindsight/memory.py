@@ -131,6 +131,13 @@ class HindsightMemory:
         self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
         self._lengths = np.zeros(n_envs, np.int64)
 
+    def resize(self, capacity: int) -> None:
+        """Make room for so many states; of more than that, the newest stay."""
+        newest = (self.next - 1 - np.arange(min(self.size, capacity)))[::-1] % self.capacity
+        old, self._kept = self._kept, np.zeros((3, capacity, self.mdp.task.n_cells), np.int8)
+        self._kept[:, : len(newest)] = old[:, newest]
+        self.capacity, self.size, self.next = capacity, len(newest), len(newest) % capacity
+
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
         """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
         ends = rollout.terminated | rollout.truncated
