@@ -237,3 +237,55 @@ def test_hyperparameters_at_load_count(make, tmp_path):
     assert loaded.policy.optimizer.param_groups[0]["lr"] == 1e-5
     with pytest.raises(ValueError, match="unroll must be at least 1, got 0"):
         type(make()).load(tmp_path / "model.zip", sudoku(), "cpu", unroll=0)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"max_grad_norm": 0.0}, r"max_grad_norm must be positive, got 0\.0"),
+        ({"max_grad_norm": float("nan")}, "max_grad_norm must be positive, got nan"),
+        ({"learning_rate": -1e-3}, r"learning_rate must not be negative, got -0\.001"),
+        ({"n_steps": 8.0}, r"n_steps must be a whole number of at least 1, got 8\.0: pass an int"),
+        ({"batch_size": None}, "batch_size must be a whole number of at least 1, got None"),
+        ({"batch_size": np.int64(0)}, "batch_size must be at least 1, got 0"),
+        ({"unroll": "auto"}, "unroll must be a whole number of at least 1, got 'auto'"),
+        ({"gamma": 1.5}, r"gamma must be within \[0, 1\], got 1\.5"),
+        ({"beta": float("inf")}, "beta must be positive, got inf"),
+    ],
+)
+def test_hyperparameters_that_cannot_train_are_refused(make, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        make(**keywords)
+
+
+@pytest.mark.parametrize(
+    ("make", "keywords", "message"),
+    [
+        (upi_trm, {"vf_coef": -1.0}, r"vf_coef must not be negative, got -1\.0"),
+        (upi_trm, {"n_epochs": 0}, "n_epochs must be at least 1, got 0"),
+        (upi_trm, {"n_epochs": True}, "n_epochs must be a whole number of at least 1, got True"),
+        (upi_trm, {"bootstrap_horizon": 2.5}, r"bootstrap_horizon must be a whole number .*, got 2\.5"),
+        (hindsight_trm, {"buffer_size": 1e5}, r"buffer_size must be a whole number .*, got 100000\.0: pass an int"),
+        (hindsight_trm, {"carry_unroll": 1.5}, r"carry_unroll must be a whole number .*, got 1\.5"),
+        (hindsight_trm, {"train_ratio": float("nan")}, "train_ratio must be positive, got nan"),
+    ],
+)
+def test_hyperparameters_of_one_algorithm_that_cannot_train_are_refused(make, keywords, message):
+    with pytest.raises(ValueError, match=message):
+        make(**keywords)
+
+
+@BOTH
+def test_numbers_of_numpy_train_as_those_of_python(make, tmp_path):
+    sizes = {"n_steps": 8, "batch_size": 16, "unroll": 3}
+    model = make(**{name: np.int64(value) for name, value in sizes.items()}).learn(64)
+    model.save(tmp_path / "model.zip")
+    loaded = type(model).load(tmp_path / "model.zip", sudoku(), "cpu", batch_size=np.int32(16))
+    assert_same_weights(weights(loaded), weights(make(**sizes).learn(64)))
+    loaded.learn(32, reset_num_timesteps=False)
+
+
+@BOTH
+def test_a_schedule_and_an_infinite_norm_are_welcome(make):
+    make(learning_rate=lambda left: 1e-3 * left, max_grad_norm=float("inf")).learn(32)

@@ -9,6 +9,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
+from math import inf
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
 from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
+from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
@@ -105,7 +107,6 @@ class ResumableAlgorithm(BaseAlgorithm):
         self._last_obs = self._env_states = None
 
     def _setup_model(self) -> None:
-        self._setup_lr_schedule()
         # A loaded model keeps its own random state and rollout; only a new one starts afresh.
         self.set_random_seed(self.seed)
         if not hasattr(self, "rng"):
@@ -113,6 +114,8 @@ class ResumableAlgorithm(BaseAlgorithm):
         problems = [*self._common_problems(), *self._problems()]
         if problems:
             raise ValueError("; ".join(problems))
+        make_plain(self)
+        self._setup_lr_schedule()
         self.policy = self.policy_class(  # type: ignore[assignment]
             self.observation_space,
             self.action_space,
@@ -142,9 +145,12 @@ class ResumableAlgorithm(BaseAlgorithm):
             self._drop_episodes()
 
     def _common_problems(self) -> Iterable[str]:
-        for name in ("n_steps", "unroll"):
-            if getattr(self, name) < 1:
-                yield f"{name} must be at least 1, got {getattr(self, name)}"
+        yield from not_whole(self, "n_steps", "unroll", "batch_size")
+        yield from not_a_share(self, "gamma")
+        if not callable(self.learning_rate):
+            yield from negative(self, "learning_rate")
+        # An infinite norm clips nothing.
+        yield from not_positive(self, "max_grad_norm", largest=inf)
         yield from self._observation_problems(self.env)
 
     def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
