@@ -289,3 +289,34 @@ def test_numbers_of_numpy_train_as_those_of_python(make, tmp_path):
 @BOTH
 def test_a_schedule_and_an_infinite_norm_are_welcome(make):
     make(learning_rate=lambda left: 1e-3 * left, max_grad_norm=float("inf")).learn(32)
+
+
+class Restarting(gym.Wrapper):
+    """Begins anew without an end where an episode has failed, `lives` times."""
+
+    def __init__(self, env, lives):
+        super().__init__(env)
+        self.lives, self.left = lives, lives
+
+    def reset(self, **keywords):
+        self.left = self.lives
+        return self.env.reset(**keywords)
+
+    def step(self, action):
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if terminated and not info["is_success"] and self.left:
+            self.left -= 1
+            observation, info = self.env.reset()
+            terminated = False
+        return observation, reward, terminated, truncated, info
+
+
+@pytest.mark.parametrize("lives", [1, 1000])
+def test_an_episode_that_outlasts_its_edits_is_named(lives):
+    """It would mix the plans of two instances, or outgrow what is kept of an episode."""
+
+    def one():
+        return Restarting(gym.make(ID, blanks=(6, 8), max_edits=9), lives)
+
+    with pytest.raises(ValueError, match=r"environment \d has 9 edits left after 9 steps .* max_edits=9: .* wrapper"):
+        hindsight_trm(env=DummyVecEnv([one, one]), beta=0.01).learn(400)
