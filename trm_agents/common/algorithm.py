@@ -25,11 +25,11 @@ from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
 from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
-from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole
+from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole, refuse
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
-from trm_agents.common.vec_env import VectorEnvAdapter
+from trm_agents.common.vec_env import StatesLostError, VectorEnvAdapter, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfResumable = TypeVar("SelfResumable", bound="ResumableAlgorithm")
@@ -111,9 +111,7 @@ class ResumableAlgorithm(BaseAlgorithm):
         self.set_random_seed(self.seed)
         if not hasattr(self, "rng"):
             self.rng = np.random.default_rng(self.seed)
-        problems = [*self._common_problems(), *self._problems()]
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse([*self._common_problems(), *self._problems()])
         make_plain(self)
         self._setup_lr_schedule()
         self.policy = self.policy_class(  # type: ignore[assignment]
@@ -149,7 +147,6 @@ class ResumableAlgorithm(BaseAlgorithm):
         yield from not_a_share(self, "gamma")
         if not callable(self.learning_rate):
             yield from negative(self, "learning_rate")
-        # An infinite norm clips nothing.
         yield from not_positive(self, "max_grad_norm", largest=inf)
         yield from self._observation_problems(self.env)
 
@@ -165,9 +162,7 @@ class ResumableAlgorithm(BaseAlgorithm):
             ValueError: the spaces are others, or a wrapper changes what the policy reads.
         """
         wrapped = self._wrap_env(env, self.verbose)
-        problems = list(self._observation_problems(wrapped))
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse(list(self._observation_problems(wrapped)))
         super().set_env(wrapped, force_reset)
 
     @staticmethod
@@ -177,6 +172,17 @@ class ResumableAlgorithm(BaseAlgorithm):
             adapted = VectorEnvAdapter(env)
             return VecMonitor(adapted) if monitor_wrapper else adapted
         return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """See `RecursivePolicy.predict`."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
     def learn(
         self: SelfResumable,
@@ -295,16 +301,10 @@ class ResumableAlgorithm(BaseAlgorithm):
         lost: set[str] = set()
         if waiting is None and self.env is not None:
             try:
-                self._env_states = self.env.env_method("get_state") if self.env.has_attr("get_state") else None
-            except Exception as error:
-                # Whatever has become of them, closed or dead, the trained weights outlive it.
+                self._env_states = states_of_environments(self.env)
+            except StatesLostError as error:
                 lost = {"_last_obs"}
-                warnings.warn(
-                    f"the environments do not say their states ({type(error).__name__}: {error}): the rest is saved, "
-                    "and resuming from it is inexact, with new episodes; save before env.close() to keep them",
-                    UserWarning,
-                    stacklevel=2,
-                )
+                warnings.warn(f"{error}: the rest is saved, and resuming from it is inexact", UserWarning, stacklevel=2)
         try:
             super().save(path, {*(exclude or ()), *lost}, include)
         finally:

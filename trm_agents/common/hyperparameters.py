@@ -11,6 +11,16 @@ from typing import Any
 import numpy as np
 
 
+def refuse(problems: list[str]) -> None:
+    """Say all that is wrong at once.
+
+    Raises:
+        ValueError: there is something.
+    """
+    if problems:
+        raise ValueError("; ".join(problems))
+
+
 def not_whole(owner: Any, *names: str, least: int = 1) -> Iterator[str]:
     """Attributes that are no whole numbers of at least `least`; those of NumPy are whole too."""
     for name in names:
