@@ -231,7 +231,7 @@ def test_nothing_is_learned_before_the_buffer_has_its_least_size():
         ({"solved_cell_weight": 0.0}, "solved_cell_weight must be positive, got 0.0"),
         ({"checker_steps": -1}, "checker_steps must not be negative, got -1"),
         ({"ema_decay": 1.0}, r"ema_decay must be within \[0, 1\), got 1\.0"),
-        ({"carry_unroll": 0}, "carry_unroll must be None or at least 1, got 0"),
+        ({"carry_unroll": 0}, "carry_unroll must be at least 1, got 0, or None"),
         ({"train_unroll": (3, 2, 1)}, r"train_unroll must be \(low, high, gradient\) .*, got \(3, 2, 1\)"),
         ({"train_unroll": (0, 2, 1)}, r"train_unroll must be .*, got \(0, 2, 1\)"),
         ({"train_unroll": (1, 2, 0)}, r"train_unroll must be .*, got \(1, 2, 0\)"),

@@ -18,8 +18,10 @@ from agent_helpers import (
     weights,
 )
 from gymnasium.vector import AutoresetMode
+from sb3_contrib.common.maskable.evaluation import evaluate_policy as evaluate_masked
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
 from stable_baselines3.common.env_checker import check_env
+from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
 
 import trm_envs
@@ -263,3 +265,33 @@ def test_evaluation_by_sb3_plays_as_predict_does(name):
 
 def test_every_hindsight_variant_is_one():
     assert all(isinstance(agent(name), HindsightTRM) == (name in HINDSIGHT_VARIANTS) for name in VARIANTS)
+
+
+@pytest.mark.parametrize("name", ["default", "exact", "hindsight"])
+def test_evaluation_with_masks_plays_as_evaluation_without(name):
+    """The environment's masks forbid nothing that the policies would do."""
+    model = agent(name).learn(64)
+    results = []
+    for evaluate in (evaluate_policy, evaluate_masked):
+        env = sudoku(n_envs=2, seed=11)
+        results.append(evaluate(model, env, n_eval_episodes=4, return_episode_rewards=True))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("name", ["default", "exact", "hindsight", "hindsight-carried"])
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_masks_restrict_the_policy(name, deterministic):
+    model = agent(name).learn(64)
+    observation = sudoku().reset()
+    policy = model.policy.action_probabilities({k: torch.as_tensor(v) for k, v in observation.items()}).detach()
+    last = (policy > 0).int().cumsum(1).argmax(1)
+    masks = torch.nn.functional.one_hot(last, policy.shape[1]).numpy()
+    actions, _ = model.predict(observation, deterministic=deterministic, action_masks=masks)
+    assert np.array_equal(actions, last.numpy())
+    single = {key: value[0] for key, value in observation.items()}
+    action, _ = model.predict(single, deterministic=deterministic, action_masks=masks[0].astype(bool))
+    assert action.shape == () and action == last[0]
+    with pytest.raises(ValueError, match=r"leave no action of the policy in rows \[1\]: allow one"):
+        model.predict(observation, action_masks=masks * np.array([[1], [0], [1], [1]]))
+    with pytest.raises(ValueError, match=r"must be of shape \(4, \d+\), got \(1, \d+\)"):
+        model.predict(observation, action_masks=masks[:1])

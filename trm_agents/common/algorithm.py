@@ -6,8 +6,10 @@ import io
 import pathlib
 import sys
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
+from math import inf
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,12 +22,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
-from torch import Tensor, nn
+from torch import Tensor
 
-from trm_agents.common.files import refuse_old_files
+from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
+from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole, refuse
+from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout
-from trm_agents.common.vec_env import VectorEnvAdapter
+from trm_agents.common.vec_env import StatesLostError, VectorEnvAdapter, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 SelfResumable = TypeVar("SelfResumable", bound="ResumableAlgorithm")
@@ -103,14 +107,13 @@ class ResumableAlgorithm(BaseAlgorithm):
         self._last_obs = self._env_states = None
 
     def _setup_model(self) -> None:
-        self._setup_lr_schedule()
         # A loaded model keeps its own random state and rollout; only a new one starts afresh.
         self.set_random_seed(self.seed)
         if not hasattr(self, "rng"):
             self.rng = np.random.default_rng(self.seed)
-        problems = [*self._common_problems(), *self._problems()]
-        if problems:
-            raise ValueError("; ".join(problems))
+        refuse([*self._common_problems(), *self._problems()])
+        make_plain(self)
+        self._setup_lr_schedule()
         self.policy = self.policy_class(  # type: ignore[assignment]
             self.observation_space,
             self.action_space,
@@ -122,15 +125,45 @@ class ResumableAlgorithm(BaseAlgorithm):
         ).to(self.device)
         if not hasattr(self, "rollout"):
             self.rollout = Rollout(self.n_steps, self.n_envs)
-        elif self.rollout.n_envs != self.n_envs:
-            # Loaded for another number of environments, which cannot continue the episodes of the old ones.
-            self.rollout = Rollout(self.n_steps, self.n_envs)
+        elif (self.rollout.n_steps, self.rollout.n_envs) != (self.n_steps, self.n_envs):
+            self._replace_rollout()
+
+    def _replace_rollout(self) -> None:
+        """Make a rollout of another size than the loaded one's."""
+        old, self.rollout = self.rollout, Rollout(self.n_steps, self.n_envs)
+        if old.n_steps != self.n_steps and old.position:
+            warnings.warn(
+                f"n_steps={self.n_steps} drops the {old.position} steps of the unfinished rollout of {old.n_steps}, "
+                "and its episodes: load without n_steps to keep them",
+                UserWarning,
+                stacklevel=2,
+            )
+        # Other environments cannot continue the episodes of the old ones, and a dropped step is a gap in its episode.
+        if old.n_envs != self.n_envs or old.position:
             self._drop_episodes()
 
     def _common_problems(self) -> Iterable[str]:
-        for name in ("n_steps", "unroll"):
-            if getattr(self, name) < 1:
-                yield f"{name} must be at least 1, got {getattr(self, name)}"
+        yield from not_whole(self, "n_steps", "unroll", "batch_size")
+        yield from not_a_share(self, "gamma")
+        if not callable(self.learning_rate):
+            yield from negative(self, "learning_rate")
+        yield from not_positive(self, "max_grad_norm", largest=inf)
+        yield from self._observation_problems(self.env)
+
+    def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
+        if self.mdp is None or not issubclass(self.policy_class, RecursivePolicy) or not self.policy_class.reads_plans:
+            return ()
+        return observation_problems(self.policy_class.__name__, self.observation_space, env, self.mdp)
+
+    def set_env(self, env: GymEnv | VectorEnv[Any, Any, Any], force_reset: bool = True) -> None:
+        """Continue in another environment of the same spaces; arguments as for any SB3 algorithm.
+
+        Raises:
+            ValueError: the spaces are others, or a wrapper changes what the policy reads.
+        """
+        wrapped = self._wrap_env(env, self.verbose)
+        refuse(list(self._observation_problems(wrapped)))
+        super().set_env(wrapped, force_reset)
 
     @staticmethod
     def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
@@ -139,6 +172,17 @@ class ResumableAlgorithm(BaseAlgorithm):
             adapted = VectorEnvAdapter(env)
             return VecMonitor(adapted) if monitor_wrapper else adapted
         return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """See `RecursivePolicy.predict`."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
 
     def learn(
         self: SelfResumable,
@@ -250,13 +294,19 @@ class ResumableAlgorithm(BaseAlgorithm):
         """Save all that training depends on, the unfinished rollout and plan-edit environments included.
 
         `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
-        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`.
+        result as if nothing had happened, as long as the environments offer `get_state` and `set_state`. Where they
+        can no longer be asked, as after `env.close()`, a UserWarning says so, and the rest is saved.
         """
         waiting = self._env_states
-        if waiting is None and self.env is not None and self.env.has_attr("get_state"):
-            self._env_states = self.env.env_method("get_state")
+        lost: set[str] = set()
+        if waiting is None and self.env is not None:
+            try:
+                self._env_states = states_of_environments(self.env)
+            except StatesLostError as error:
+                lost = {"_last_obs"}
+                warnings.warn(f"{error}: the rest is saved, and resuming from it is inexact", UserWarning, stacklevel=2)
         try:
-            super().save(path, exclude, include)
+            super().save(path, {*(exclude or ()), *lost}, include)
         finally:
             # Stale as soon as training continues, unless they were loaded and still wait for it.
             self._env_states = waiting
@@ -274,25 +324,27 @@ class ResumableAlgorithm(BaseAlgorithm):
     ) -> SelfResumable:
         """Load a model; arguments as for any SB3 algorithm.
 
+        Keywords replace hyperparameters of the file, and what they build is built again: `n_steps` the rollout,
+        `buffer_size` the memory, which keeps its newest states, `seed` the generator.
+
         Raises:
-            ValueError: the file was saved before UPITRM and HindsightTRM were two classes; it has to be converted.
+            ValueError: the file was saved before UPITRM and HindsightTRM were two classes and has to be converted; or a
+                keyword is no hyperparameter, or needs another network than the file's.
         """
         refuse_old_files(path)
-        return super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+        refuse_unknown_keywords((base for base in cls.__mro__ if issubclass(base, ResumableAlgorithm)), kwargs)
+        try:
+            model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+        except RuntimeError as error:
+            if not kwargs or "state_dict" not in str(error):
+                raise
+            raise ValueError(
+                f"the file's network does not fit the keywords {', '.join(kwargs)}: load without those that shape the "
+                "network, or train a new model with them"
+            ) from error
+        if "seed" in kwargs:
+            model.rng = np.random.default_rng(model.seed)
+        return model
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
-
-
-def clip_gradients(network: nn.Module, max_norm: float) -> None:
-    """Scale the network's gradient down to this norm.
-
-    Raises:
-        FloatingPointError: the norm is not finite, so that a step would spoil the weights.
-    """
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), max_norm)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(
-            f"training has diverged: the norm of the gradient is {float(norm)}; bound latents "
-            "(policy_kwargs={'radius': 10.0}), or lower learning_rate"
-        )

@@ -1,11 +1,37 @@
-"""Model files of earlier versions."""
+"""What a model file is loaded with, and model files of earlier versions."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+FIXED_AT_LOAD = {"self", "policy", "env", "device", "_init_setup_model"}
+"""Keywords of constructors that the file, or an argument of `load` itself, decides on."""
+
+
+def refuse_unknown_keywords(classes: Iterable[type], keywords: Iterable[str]) -> None:
+    """Check that what a model is loaded with are hyperparameters of it.
+
+    Args:
+        classes: the algorithm and its bases, whose constructors name the hyperparameters.
+        keywords: what `load` was given.
+
+    Raises:
+        ValueError: one is none.
+    """
+    parameters = [p for cls in classes for p in inspect.signature(cls.__init__).parameters.values()]  # type: ignore[misc]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {parameter.name for parameter in parameters if parameter.kind in named} - FIXED_AT_LOAD
+    unknown = sorted(set(keywords) - known)
+    if unknown:
+        raise ValueError(
+            f"load takes no keyword {', '.join(unknown)}: choose among {', '.join(sorted(known))}, or set attributes "
+            "of the loaded model"
+        )
 
 
 def is_old(data: dict[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -41,6 +42,8 @@ class RecursivePolicy(BasePolicy):
         optimizer_class, optimizer_kwargs: AdamW by default.
     """
 
+    reads_plans: ClassVar[bool] = False
+    """Whether it reads the observations of a plan-edit task as states, and so needs them unchanged."""
     network: Recursion
     """The network that is trained."""
     depth: Depth
@@ -192,6 +195,36 @@ class RecursivePolicy(BasePolicy):
         """Actions, shape (B,)."""
         return self._predict(observation, deterministic)
 
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """Actions and the next state, as of any SB3 policy.
+
+        Args:
+            observation: of one state, or of a batch.
+            state: what the prediction before returned.
+            episode_start: which states are first ones.
+            deterministic: the greedy action instead of a sampled one.
+            action_masks: actions to choose among, beside the policy's own masks, shape (B, n_actions) or, for a single
+                observation, (n_actions,); bool or 0 and 1, as sb3-contrib hands them.
+
+        Raises:
+            ValueError: the masks have another shape, or leave no action that the policy would take.
+        """
+        if action_masks is None:
+            return super().predict(observation, state, episode_start, deterministic)
+        self.set_training_mode(False)
+        tensors, batched = self.obs_to_tensor(observation)
+        with torch.no_grad():
+            policy = restricted(self.action_probabilities(tensors), action_masks)
+            actions = self.choose(policy, deterministic).cpu().numpy()
+        return actions if batched else actions[0], state
+
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self.choose(self.action_probabilities(observation), deterministic)
 
@@ -213,6 +246,22 @@ class RecursivePolicy(BasePolicy):
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }
+
+
+def restricted(policy: Tensor, action_masks: NDArray[Any]) -> Tensor:
+    """The policy with probability zero where the masks forbid an action, not normalised, (B, n_actions).
+
+    Raises:
+        ValueError: the masks have another shape, or leave a row without any probability.
+    """
+    masks = torch.as_tensor(np.asarray(action_masks), device=policy.device).bool()
+    if masks.shape not in (policy.shape, policy.shape[1:]) or (masks.dim() == 1 and len(policy) > 1):
+        raise ValueError(f"action_masks must be of shape {tuple(policy.shape)}, got {tuple(masks.shape)}")
+    allowed = torch.where(masks, policy, 0.0)
+    stuck = (allowed.amax(1) <= 0.0).nonzero().flatten().tolist()
+    if stuck:
+        raise ValueError(f"action_masks leave no action of the policy in rows {stuck}: allow one that it would take")
+    return allowed
 
 
 def numpy_observation(observation: NDArray[Any] | dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -181,3 +181,22 @@ def unbatched(info: Info, num_envs: int) -> list[Info]:
         for row in rows:
             infos[row][key] = values[row]
     return infos
+
+
+class StatesLostError(RuntimeError):
+    """Environments do not say their states: they are closed, their processes are dead, or they fail."""
+
+
+def states_of_environments(env: VecEnv) -> list[Any] | None:
+    """The states of all environments; None where they offer no `get_state`.
+
+    Raises:
+        StatesLostError: they do not answer.
+    """
+    try:
+        return env.env_method("get_state") if env.has_attr("get_state") else None
+    except Exception as error:
+        # Whatever has become of them is the caller's to weigh.
+        raise StatesLostError(
+            f"the environments do not say their states ({type(error).__name__}: {error}), as after env.close()"
+        ) from error

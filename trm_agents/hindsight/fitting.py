@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trm_agents.common.algorithm import clip_gradients
+from trm_agents.common.gradients import clip_gradients
 from trm_agents.common.policy import as_tensors
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.hindsight.token_policy import TokenPolicy

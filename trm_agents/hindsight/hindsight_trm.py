@@ -13,6 +13,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 
 from trm_agents.common.algorithm import ResumableAlgorithm
+from trm_agents.common.hyperparameters import negative, not_positive, not_whole
 from trm_agents.common.policy import as_tensors
 from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, fit
 from trm_agents.hindsight.memory import HindsightMemory, Search
@@ -140,24 +141,23 @@ class HindsightTRM(ResumableAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        if not hasattr(self, "memory") and self.mdp is not None:
+        if hasattr(self, "memory"):
+            if self.memory.capacity != self.buffer_size:
+                self.memory.resize(self.buffer_size)
+        elif self.mdp is not None:
             self.memory = HindsightMemory(self.mdp, self.n_envs, self.buffer_size)
 
     def _problems(self) -> Iterable[str]:
-        for name in ("batch_size", "min_buffer_size"):
-            if getattr(self, name) < 1:
-                yield f"{name} must be at least 1, got {getattr(self, name)}"
-        for name in ("beta", "train_ratio", "solved_cell_weight"):
-            if getattr(self, name) <= 0.0:
-                yield f"{name} must be positive, got {getattr(self, name)}"
-        if self.min_buffer_size > self.buffer_size:
+        sizes = list(not_whole(self, "min_buffer_size", "buffer_size"))
+        yield from sizes
+        if not sizes and self.min_buffer_size > self.buffer_size:
             yield f"min_buffer_size={self.min_buffer_size} must be at most buffer_size={self.buffer_size}"
-        if self.checker_steps < 0:
-            yield f"checker_steps must not be negative, got {self.checker_steps}"
+        yield from not_positive(self, "beta", "train_ratio", "solved_cell_weight")
+        yield from negative(self, "checker_steps")
         if not 0.0 <= self.ema_decay < 1.0:
             yield f"ema_decay must be within [0, 1), got {self.ema_decay}"
-        if self.carry_unroll is not None and self.carry_unroll < 1:
-            yield f"carry_unroll must be None or at least 1, got {self.carry_unroll}"
+        if self.carry_unroll is not None:
+            yield from (f"{problem}, or None to carry no latent" for problem in not_whole(self, "carry_unroll"))
         depths = self.train_unroll
         if depths is not None and not (len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
             wanted = "(low, high, gradient) with 1 <= low <= high and gradient >= 1"

@@ -131,17 +131,40 @@ class HindsightMemory:
         self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
         self._lengths = np.zeros(n_envs, np.int64)
 
+    def resize(self, capacity: int) -> None:
+        """Make room for so many states; of more than that, the newest stay."""
+        newest = (self.next - 1 - np.arange(min(self.size, capacity)))[::-1] % self.capacity
+        old, self._kept = self._kept, np.zeros((3, capacity, self.mdp.task.n_cells), np.int8)
+        self._kept[:, : len(newest)] = old[:, newest]
+        self.capacity, self.size, self.next = capacity, len(newest), len(newest) % capacity
+
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
-        """Follow the episodes of a rollout; those that end in it are labelled, or wait."""
+        """Follow the episodes of a rollout; those that end in it are labelled, or wait.
+
+        Raises:
+            ValueError: an episode has more edits left than the steps that it has taken leave it.
+        """
         ends = rollout.terminated | rollout.truncated
         plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)
         for t in range(rollout.n_steps):
+            self._check_budgets(rollout.observations["remaining_edits"][t].reshape(-1))
             self._trails[np.arange(rollout.n_envs), self._lengths] = plans[t]
             self._lengths += 1
             ended = np.flatnonzero(ends[t])
             if len(ended):
                 states = states_of({key: value[t, ended] for key, value in rollout.observations.items()})
                 self._finish(states, rollout.actions[t, ended], ended, rng)
+
+    def _check_budgets(self, remaining: NDArray[np.integer[Any]]) -> None:
+        """Check that episodes have as many edits left as their steps allow, shape (n_envs,)."""
+        late = np.flatnonzero((remaining < 1) | (remaining + self._lengths > self.mdp.max_edits))
+        if len(late):
+            i = late[0]
+            raise ValueError(
+                f"environment {i} has {remaining[i]} edits left after {self._lengths[i]} steps of its episode, of "
+                f"max_edits={self.mdp.max_edits}: HindsightTRM needs every end of an episode, so leave out the wrapper "
+                "that hides some (by changing `terminated`, `truncated` or `remaining_edits`, or by a reset of its own)"
+            )
 
     def _finish(
         self, states: PlanStates, actions: NDArray[np.int64], trails: NDArray[np.int64], rng: np.random.Generator

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
 from trm_agents.common.checker_values import enumerated
-from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll
+from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll, restricted
 from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
 from trm_agents.solving import decoding
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -57,6 +57,7 @@ class TokenPolicy(RecursivePolicy):
             does not, and learns it from states turned by the symmetries that the task declares.
     """
 
+    reads_plans = True
     mdp: PlanEditMDP
     network: PlanDecoder
     averaged: PlanDecoder
@@ -167,16 +168,19 @@ class TokenPolicy(RecursivePolicy):
         state: tuple[NDArray[Any], ...] | None = None,
         episode_start: NDArray[Any] | None = None,
         deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
     ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
         """One pass of the deployed network; a carried latent goes in and out as `state` (as in RecurrentPPO)."""
         if not self.carries:
-            return super().predict(observation, state, episode_start, deterministic)
+            return super().predict(observation, state, episode_start, deterministic, action_masks)
         self.set_training_mode(False)
         tensors, batched = self.obs_to_tensor(observation)
         with torch.no_grad():
             latent = None if state is None else torch.as_tensor(state[0], device=self.device)
             first = None if episode_start is None else torch.as_tensor(episode_start, dtype=torch.bool)
             policy, latents = self.carried_probabilities(tensors, latent, first)
+            if action_masks is not None:
+                policy = restricted(policy, action_masks)
             actions = self.choose(policy, deterministic).cpu().numpy()
         assert latents is not None
         return actions if batched else actions[0], (latents.cpu().numpy(),)

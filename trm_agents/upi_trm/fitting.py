@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trm_agents.common.algorithm import clip_gradients
+from trm_agents.common.gradients import clip_gradients
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.evaluation import Evaluation
 from trm_agents.upi_trm.policies import UPIPolicy

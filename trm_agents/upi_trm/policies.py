@@ -112,6 +112,7 @@ class TRMPolicy(UPIPolicy):
     (worth 1 - Phi) would look worse than leaving it alone.
     """
 
+    reads_plans = True
     mdp: PlanEditMDP
 
     def __init__(

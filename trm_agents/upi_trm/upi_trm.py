@@ -14,6 +14,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 
 from trm_agents.common.algorithm import Infos, ResumableAlgorithm
 from trm_agents.common.checker_values import potentials
+from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.conservative import Distilled, Mixture
@@ -143,16 +144,13 @@ class UPITRM(ResumableAlgorithm):
 
     def _problems(self) -> Iterable[str]:
         modelled = issubclass(self.policy_class, TRMPolicy)
-        for name in ("batch_size", "n_epochs", "bootstrap_horizon"):
-            if getattr(self, name) < 1:
-                yield f"{name} must be at least 1, got {getattr(self, name)}"
+        yield from not_whole(self, "n_epochs", "bootstrap_horizon")
+        yield from not_positive(self, "beta")
+        yield from not_a_share(self, "checker_weight")
+        yield from negative(self, "vf_coef")
         if self.advantage not in ("enumerate", "readout"):
             yield f"advantage must be None, 'enumerate' or 'readout', got {self.advantage!r}"
-        if self.beta <= 0.0:
-            yield f"beta must be positive, got {self.beta}"
-        if not 0.0 <= self.checker_weight <= 1.0:
-            yield f"checker_weight must be within [0, 1], got {self.checker_weight}"
-        if not modelled and (self.advantage == "enumerate" or self.checker_weight > 0.0):
+        if not modelled and (self.advantage == "enumerate" or self.checker_weight):
             yield (
                 f"advantage={self.advantage!r} with checker_weight={self.checker_weight} needs a plan-edit environment "
                 "and TRMPolicy: leave both at None elsewhere"
