@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -117,10 +116,6 @@ class Method:
             )
         network = None if self.network is None else parts["network"]
         return replace(self, changes=changes, training=parts["env"], network=network)
-
-    def known_settings(self) -> set[str]:
-        """Keywords that the algorithm takes; resolving it needs torch."""
-        return set(inspect.signature(resolve_name(self.algorithm).__init__).parameters) - {"self", "policy", "env"}
 
     def make(
         self,

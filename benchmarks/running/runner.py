@@ -28,6 +28,7 @@ from benchmarks.protocol.rows import FailureRow
 from benchmarks.protocol.suites import suite
 from benchmarks.running.cell import describe
 from benchmarks.running.launcher import Launcher, Process
+from trm_agents import presets
 
 SCORED = 500
 """What a cell without training of its own counts for in the overall progress, in environment steps."""
@@ -73,7 +74,7 @@ def plan(
         raise ValueError(f"steps must be at least 1, got {steps}")
     references = [row.name for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
     trained = dict.fromkeys(name for name in (*algos, *references) if name not in contestants.LINES)
-    _check(contestants, trained)
+    _check(contestants, trained, [suite(name).env_id for name in suites])
     cells = []
     for name in suites:
         row = suite(name)
@@ -85,7 +86,7 @@ def plan(
     return cells
 
 
-def _check(contestants: Contestants, algos: Iterable[str]) -> None:
+def _check(contestants: Contestants, algos: Iterable[str], env_ids: Iterable[str]) -> None:
     """Raise what is wrong with a name before anything is run."""
     names = {algo: named(algo) for algo in algos}
     if unknown := [algo for algo, name in names.items() if name.method not in contestants.METHODS]:
@@ -96,6 +97,11 @@ def _check(contestants: Contestants, algos: Iterable[str]) -> None:
     for algo, name in names.items():
         if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
+        for env_id in env_ids if name.settings else ():
+            try:
+                presets.built(contestants.METHODS[name.method].hyperparameters_for(env_id))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{algo} on {env_id}: {error}") from None
 
 
 def jobs(cells: Iterable[Cell]) -> list[Job]:
