@@ -6,18 +6,23 @@ import io
 import json
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from inspect import signature
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from baselines import Method, gradient_steps, model_queries, parameters
 from baselines.method import ROW_NAME
 from benchmarks.protocol.evaluation import Contestants
+from trm_envs.plan_edit.task import LegalActions
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 MEMBER = "benchmark.json"
+MARKS = ("n_epochs", "clip_range", "exploration_fraction", "train_ratio")
+"""Keywords that tell algorithms apart whose policies are of one module: an algorithm has and saves them, or not."""
 ZOO = "zoo:"
 """What a model's name starts with where it stands for a shipped agent."""
 
@@ -112,15 +117,64 @@ def row_of_file(path: Path) -> str:
 def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[Method, dict[str, Any]]:
     """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
 
+    Of a file that tells nothing, `algo` names the row, and the model's own observation space says what it is asked
+    with.
+
     Raises:
-        ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
+        ValueError: the file is no model, or does not tell its algorithm, or tells another one than `algo`, or there is
+            no such row.
     """
-    label = label_of(path)
-    name = algo or (label.algo if label is not None else row_of_file(path))
+    label, told = label_of(path), row_told(path)
+    name = algo or told or row_of_file(path)
     if name not in contestants.METHODS:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
+    if told is not None and name != told:
+        raise ValueError(f"{path} is a model of {told!r}, not of {name!r}: leave out --algo")
     row = contestants.METHODS[name]
+    if told is None:
+        return _of_foreign(path, row), {}
     return row, row.env_kwargs_for({} if label is None else label.env_kwargs)
+
+
+def level_of(path: Path, row: Method) -> LegalActions | None:
+    """Legal-action level that a model file says its model was trained at; None where it says nothing.
+
+    A model without masks may pick any edit: its level is `givens` where the file says nothing.
+    """
+    label = label_of(path)
+    if label is not None:
+        level: LegalActions = row.env_kwargs_for(label.env_kwargs).get("legal_actions", "givens")
+        return level
+    if row_told(path) is not None and row.legal_actions is not None:
+        return row.legal_actions
+    return None if row.masks or row.family != "baseline" else "givens"
+
+
+def row_told(path: Path) -> str | None:
+    """The row that a model file names, by its label or by its model; None where it names none."""
+    label = label_of(path)
+    name = _members(path, "data").get("data", {}).get(ROW_NAME) if label is None else label.algo
+    return None if name is None else str(name)
+
+
+def _of_foreign(path: Path, row: Method) -> Method:
+    """The row for a file that names none, with the kind of observation that its model reads.
+
+    Raises:
+        ValueError: the file is no model, or one of another algorithm, or the row's name has settings.
+    """
+    data = _members(path, "data").get("data")
+    if data is None or "observation_space" not in data:
+        raise ValueError(f"{path} is not a saved model: it has no member 'data' with an observation space")
+    base, at, settings = row.name.partition("@")
+    if at:
+        raise ValueError(f"{path} is scored with its own settings, not with {settings!r}: give --algo {base}")
+    algorithm: Any = resolve_name(row.algorithm)
+    known = signature(algorithm.__init__).parameters
+    modules = {policy.__module__ for policy in algorithm.policy_aliases.values()}
+    if data["policy_class"]["__module__"] not in modules or any((mark in data) != (mark in known) for mark in MARKS):
+        raise ValueError(f"{path} is not a model of {algorithm.__name__}, which --algo {row.name} stands for")
+    return replace(row, observation="dict" if "Dict" in data["observation_space"][":type:"] else "one_hot")
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:
