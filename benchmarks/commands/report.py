@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.commands import arguments
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import publish, published
 from benchmarks.protocol.rows import ResultRow
@@ -22,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("out", nargs="?", type=Path, help="folder of a run")
     source.add_argument("--published", action="store_true", help="the rows behind the README's numbers")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and nothing else")
-    parser.add_argument("--publish", metavar="NAME", help="also copy the run's rows to benchmarks/published/NAME.csv")
+    parser.add_argument(
+        "--publish",
+        type=arguments.published_name,
+        metavar="NAME",
+        help="also copy the run's rows to benchmarks/published/NAME.csv",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -58,7 +58,6 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_plan(console, cells, folder)
         return 0
-    folder.save_plan(cells, {"command": options.command_line, **_about(options)})
     runner = Runner(
         folder,
         LocalLauncher(),
@@ -68,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failed = runner.run(cells, options.workers)
+        failed = runner.run(cells, options.workers, {"command": options.command_line, **_about(options)})
     except KeyboardInterrupt:
         console.print(f"[yellow]interrupted:[/] the same command with --resume goes on in {options.out}")
         return 130

@@ -31,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help=f"{ROWS}: trials in it are kept, others are run"
     )
-    parser.add_argument("--publish", metavar="NAME", help="then copy all rows to benchmarks/published/NAME.csv")
+    parser.add_argument(
+        "--publish",
+        type=arguments.published_name,
+        metavar="NAME",
+        help="then copy all rows to benchmarks/published/NAME.csv",
+    )
     arguments.add_contestants(parser)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import Timeout
 from rich.console import Console
@@ -129,8 +129,10 @@ class Runner:
         self.console = console
         self._running: dict[Job, Running] = {}
 
-    def run(self, cells: Sequence[Cell], workers: int) -> int:
+    def run(self, cells: Sequence[Cell], workers: int, about: Mapping[str, Any] | None = None) -> int:
         """Run cells, `workers` processes at a time; return how many failed.
+
+        With `about` the cells are written to the folder's plan first, and what they were asked for with.
 
         On KeyboardInterrupt the processes under way are ended and the exception passes on; finished cells keep
         their rows and checkpoints stay, so the same call goes on later.
@@ -140,6 +142,9 @@ class Runner:
         """
         try:
             with self.folder.lock():
+                # Not before the lock is held: the plan is the other run's.
+                if about is not None:
+                    self.folder.save_plan(list(cells), dict(about))
                 return self._run(cells, workers)
         except Timeout:
             raise ValueError(
