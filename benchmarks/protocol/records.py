@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import fcntl
+import glob
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -17,11 +18,50 @@ Record = TypeVar("Record")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace a file as a whole, or not at all."""
+    """Replace a file as a whole, or not at all; what killed writers left of it is removed."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    replace_atomically(path, write)
+
+
+def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file by what `write` writes to the path that it is given, as a whole or not at all.
+
+    Temporary files that killed processes left beside it are removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
+    mine = _temporary(path, os.getpid())
+    for left in path.parent.glob(_temporary(Path(glob.escape(path.name)), "*").name):
+        writer = left.name.removesuffix(path.suffix).rpartition(".")[2]
+        if writer.isdecimal() and not _alive(int(writer)):
+            left.unlink(missing_ok=True)
+    try:
+        write(mine)
+        # A rename may reach the disk before what was written does.
+        with open(mine, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(mine, path)
+    except BaseException:
+        mine.unlink(missing_ok=True)
+        raise
+
+
+def _temporary(path: Path, writer: int | str) -> Path:
+    """Where a process writes before it renames: hidden, and with the suffix that writers of models insist on."""
+    return path.with_name(f".{path.name}.{writer}{path.suffix}")
+
+
+def _alive(process: int) -> bool:
+    """Whether a process of this number runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def append(path: Path, record: Any) -> None:

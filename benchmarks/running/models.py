@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from inspect import signature
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from baselines import Method, gradient_steps, model_queries, parameters
 from baselines.method import ROW_NAME
+from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from trm_envs.plan_edit.task import LegalActions
 
@@ -55,12 +55,13 @@ class Label:
 
 def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
     """Write the model and its label as one file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.zip")
-    model.save(temporary)
-    with zipfile.ZipFile(temporary, "a") as archive:
-        archive.writestr(MEMBER, json.dumps(asdict(label)))
-    os.replace(temporary, path)
+
+    def write(temporary: Path) -> None:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(MEMBER, json.dumps(asdict(label)))
+
+    records.replace_atomically(path, write)
 
 
 def located(text: str) -> Path:
