@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.commands import arguments
 from benchmarks.protocol import records
@@ -78,7 +79,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
         depths = depths_for(model.unroll)
         for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit), depths):
             records.append(file, found)
-        console.print(f"[green]measured[/] {cell}")
+        console.print(f"[green]measured[/] {escape(str(cell))}")
 
 
 def _show(folder: Folder, options: argparse.Namespace, console: Console) -> None:

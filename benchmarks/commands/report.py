@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.commands import arguments
 from benchmarks.protocol.folder import Folder
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         show(folder, Console())
     if options.publish:
         for path in publish(folder, options.publish):
-            Console(stderr=True).print(f"published {path.name}")
+            Console(stderr=True).print(f"published {escape(path.name)}")
     return 1 if folder.failures() else 0
 
 
@@ -58,8 +59,10 @@ def show(folder: Folder, console: Console) -> None:
     page = write_report(folder)
     _print(summarise(folder.results()), False, console)
     for row in folder.failures():
-        console.print(f"[bold red]failed:[/] {row.suite} {row.algo} seed {row.seed}, exit code {row.exit_code}")
-    console.print(f"report: {page}", soft_wrap=True)
+        console.print(
+            f"[bold red]failed:[/] {escape(f'{row.suite} {row.algo}')} seed {row.seed}, exit code {row.exit_code}"
+        )
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
 
 
 def _print(lines: list[Summary], as_json: bool, console: Console) -> None:

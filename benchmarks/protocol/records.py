@@ -9,7 +9,7 @@ import glob
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -90,8 +90,7 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
         return []
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(text))
-        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(rows, 1)]
+        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(_rows(text, path), 1)]
     whole = text[: text.rfind("\n") + 1].splitlines()
     return [_record(_parsed(line, path, i), kind, f"{path.name}, line {i}") for i, line in enumerate(whole, 1)]
 
@@ -100,7 +99,7 @@ def schema_of(path: Path) -> str:
     """Schema that the first record of a file names; empty where the file has no record."""
     with open(path, encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
-            return str(next(csv.DictReader(file), {}).get("schema", ""))
+            return str(next(_rows(file.read(), path), {}).get("schema", ""))
         line = file.readline()
     return str(_parsed(line, path, 1).get("schema", "")) if line.strip() else ""
 
@@ -123,6 +122,14 @@ def latest(records: Iterable[Record]) -> list[Record]:
         item: Any = record
         kept[item.key] = record
     return list(kept.values())
+
+
+def _rows(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV file, by the names of its header."""
+    try:
+        yield from csv.DictReader(io.StringIO(text, newline=""))
+    except csv.Error as error:
+        raise ValueError(f"{path.name} is not a CSV file of rows: {error}") from None
 
 
 def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:

@@ -97,8 +97,11 @@ def label_of(path: Path) -> Label | None:
     if MEMBER not in members:
         return None
     values = members[MEMBER]
-    cost = values.pop("cost")
-    return Label(**values, cost=None if cost is None else Cost(**cost))
+    cost = values.pop("cost", None)
+    try:
+        return Label(**values, cost=None if cost is None else Cost(**cost))
+    except TypeError as error:
+        raise ValueError(f"{path} has a label that is none of ours, member {MEMBER!r}: {error}") from None
 
 
 def row_of_file(path: Path) -> str:
@@ -165,17 +168,19 @@ def _of_foreign(path: Path, row: Method) -> Method:
         ValueError: the file is no model, or one of another algorithm, or the row's name has settings.
     """
     data = _members(path, "data").get("data")
-    if data is None or "observation_space" not in data:
-        raise ValueError(f"{path} is not a saved model: it has no member 'data' with an observation space")
+    if data is None or not all(isinstance(data.get(key), dict) for key in ("observation_space", "policy_class")):
+        raise ValueError(f"{path} is not a saved model: it has no member 'data' with its spaces and its policy")
     base, at, settings = row.name.partition("@")
     if at:
         raise ValueError(f"{path} is scored with its own settings, not with {settings!r}: give --algo {base}")
     algorithm: Any = resolve_name(row.algorithm)
     known = signature(algorithm.__init__).parameters
     modules = {policy.__module__ for policy in algorithm.policy_aliases.values()}
-    if data["policy_class"]["__module__"] not in modules or any((mark in data) != (mark in known) for mark in MARKS):
+    if data["policy_class"].get("__module__") not in modules or any(
+        (mark in data) != (mark in known) for mark in MARKS
+    ):
         raise ValueError(f"{path} is not a model of {algorithm.__name__}, which --algo {row.name} stands for")
-    return replace(row, observation="dict" if "Dict" in data["observation_space"][":type:"] else "one_hot")
+    return replace(row, observation="dict" if "Dict" in str(data["observation_space"].get(":type:")) else "one_hot")
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:
@@ -184,6 +189,15 @@ def _members(path: Path, *names: str) -> dict[str, Any]:
         raise ValueError(f"there is no model file {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: json.loads(archive.read(name)) for name in names if name in archive.namelist()}
+            found = {name: archive.read(name) for name in names if name in archive.namelist()}
     except zipfile.BadZipFile:
-        raise ValueError(f"{path} is not a zip file, so it is not a saved model") from None
+        raise ValueError(f"{path} is not a zip file, or a broken one, so it is not a saved model") from None
+    members = {}
+    for name, content in found.items():
+        try:
+            members[name] = json.loads(content)
+        except ValueError:
+            members[name] = None
+        if not isinstance(members[name], dict):
+            raise ValueError(f"{path} is not a saved model: its member {name!r} is no JSON object")
+    return members

@@ -177,7 +177,7 @@ class Runner:
         )
         words = ["--out", str(self.folder.root), "--suite", first.suite, "--algos", algos, "--kind", first.kind]
         words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
-        task = progress.add_task(f"{first.suite} {algos} seed {seeds}", total=_cost(job))
+        task = progress.add_task(escape(f"{first.suite} {algos} seed {seeds}"), total=_cost(job))
         (self.folder.of_cell(first.trained) / "progress.txt").unlink(missing_ok=True)
         process = self.launcher.start(["cell", *words], self._log(job))
         self._running[job] = Running(process, task)

@@ -133,3 +133,11 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_write(tmp_path, name):
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
 def test_bits_survive_packing(bits):
     assert unpack_bits(pack_bits(np.array(bits)), len(bits)).tolist() == bits
+
+
+def test_a_field_that_is_too_long_for_csv_is_refused_in_words(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("schema,a\n" + "x" * 200_000 + ",1\n")
+    for reading in (lambda: records.read(path, ResultRow), lambda: records.schema_of(path)):
+        with pytest.raises(ValueError, match=r"rows\.csv is not a CSV file of rows: field larger than"):
+            reading()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import Any
 
 import gymnasium as gym
@@ -89,3 +90,47 @@ def test_the_level_of_training_is_the_level_of_scoring(tmp_path, puzzles, capsys
     models.save(model, path, Label(name, ENV, options)) if labelled else model.save(path)
     assert evaluated(path, puzzles) == 0
     assert json.loads(capsys.readouterr().out)["legal_actions"] == "consistent"
+
+
+@pytest.mark.parametrize("env", ["Nope-v0", "SudokuPlanEdit-9x9-v7", "nowhere:X-v0", "a b", ""])
+def test_an_environment_that_is_not_there_is_named(tmp_path, puzzles, capsys, env):
+    path = tmp_path / "model.zip"
+    METHODS["ppo"].make(ENV, {}, 0).save(path)
+    assert cli.main(["evaluate", str(path), "--env", env, "--puzzles", str(puzzles)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and f"error: there is no environment {env!r}: " in captured.err
+
+
+LABEL = {"algo": "ppo", "env_id": ENV, "env_kwargs": {}, "cost": None}
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"x": "y"}, "not a saved model: it has no member 'data'"),
+        ({"data": '{"row_name": "ppo"'}, "its member 'data' is no JSON object"),
+        ({"data": "[1]"}, "its member 'data' is no JSON object"),
+        ({"data": '{"row_name": "ppo"}'}, "is no model of 'ppo' that plays " + ENV),
+        ({"data": '{"observation_space": 1, "policy_class": 2}'}, "name it with --algo"),
+        ({"benchmark.json": '{"algo": "ppo"}'}, "has a label that is none of ours"),
+        ({"benchmark.json": json.dumps({**LABEL, "cost": {"z": 1}})}, "has a label that is none of ours"),
+        ({"benchmark.json": json.dumps(LABEL)}, "is no model of 'ppo' that plays " + ENV),
+    ],
+)
+def test_a_zip_that_is_no_model_is_refused_in_words(tmp_path, puzzles, capsys, members, message):
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert evaluated(path, puzzles) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("error: ") and message in captured.err
+    assert evaluated(path, puzzles, "--algo", "ppo") == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_model_for_another_size_is_refused_in_words(tmp_path, puzzles, capsys):
+    path = tmp_path / "model.zip"
+    METHODS["ppo"].make("SudokuPlanEdit-9x9-v0", {}, 0).save(path)
+    assert evaluated(path, puzzles) == 2
+    assert f"is no model of 'ppo' that plays {ENV}: Observation spaces do not match" in capsys.readouterr().err
