@@ -243,19 +243,6 @@ def test_a_cell_that_is_killed_without_a_word_has_failed(tmp_path):
     assert {row.exit_code for row in folder.failures()} == {-9}
 
 
-@pytest.mark.parametrize("name", ["[/x]", "[bold]"])
-def test_a_folder_may_have_brackets_in_its_name(tmp_path, monkeypatch, capsys, name):
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
-    out = tmp_path / name.replace("/", "", 1) / f"a{name}"
-    assert cli.main(run_words(out, "mine", "0")) == 0
-    assert cli.main(["report", str(out)]) == 0
-    assert f"report: {out}" in capsys.readouterr().out
-    assert cli.main(["status", str(out)]) == 0
-    monkeypatch.setattr(run_command, "LocalLauncher", lambda: HereLauncher(limit=0))
-    assert cli.main(run_words(out, "mine", "1", "--resume")) == 130
-    assert f"--resume goes on in {out}" in capsys.readouterr().out.replace("\n", "")
-
-
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(run_command, "LocalLauncher", None)
     assert cli.main(run_words(tmp_path / "run", "mine,mine+search=5,ppo", "0-2", "--dry-run")) == 0
