@@ -20,15 +20,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from baselines import Method
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import FailureRow
-from benchmarks.protocol.suites import suite
+from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe
 from benchmarks.running.launcher import Launcher, Process
-from trm_agents import presets
 
 SCORED = 500
 """What a cell without training of its own counts for in the overall progress, in environment steps."""
@@ -74,7 +74,7 @@ def plan(
         raise ValueError(f"steps must be at least 1, got {steps}")
     references = [row.name for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
     trained = dict.fromkeys(name for name in (*algos, *references) if name not in contestants.LINES)
-    _check(contestants, trained, [suite(name).env_id for name in suites])
+    _check(contestants, trained, [suite(name) for name in suites])
     cells = []
     for name in suites:
         row = suite(name)
@@ -86,7 +86,7 @@ def plan(
     return cells
 
 
-def _check(contestants: Contestants, algos: Iterable[str], env_ids: Iterable[str]) -> None:
+def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suite]) -> None:
     """Raise what is wrong with a name before anything is run."""
     names = {algo: named(algo) for algo in algos}
     if unknown := [algo for algo, name in names.items() if name.method not in contestants.METHODS]:
@@ -97,11 +97,17 @@ def _check(contestants: Contestants, algos: Iterable[str], env_ids: Iterable[str
     for algo, name in names.items():
         if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
-        for env_id in env_ids if name.settings else ():
-            try:
-                presets.built(contestants.METHODS[name.method].hyperparameters_for(env_id))
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{algo} on {env_id}: {error}") from None
+        for row in suites if name.settings else ():
+            _make(contestants.METHODS[name.method], row)
+
+
+def _make(method: Method, row: Suite) -> None:
+    """Make the untrained model of a variant: its constructors and the environment's refuse values out of range."""
+    home = row if row.trained_on is None else suite(row.trained_on)
+    try:
+        method.make(home.env_id, home.env_kwargs, None)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ValueError(f"{method.name} on {row.name}: {error}") from error
 
 
 def jobs(cells: Iterable[Cell]) -> list[Job]:

@@ -296,14 +296,6 @@ def test_a_plan_names_what_is_wrong(algos, steps, message):
         plan(bench_fakes, ["sudoku-4x4-hard"], algos, [0], steps)
 
 
-def test_a_plan_builds_the_objects_of_every_suite_before_anything_is_run():
-    import baselines
-
-    assert plan(baselines, ["sudoku-9x9"], ["hindsight_trm@search.calls=20"], [0], 1, stage0=False)
-    with pytest.raises(ValueError, match=r"search.calls=20 on SudokuPlanEdit-4x4-v0: .*'instances'"):
-        plan(baselines, ["sudoku-9x9", "sudoku-4x4-hard"], ["hindsight_trm@search.calls=20"], [0], 1)
-
-
 def test_real_processes_are_ended_by_a_polite_kill_and_resumed(tmp_path):
     """The runner and its cells as processes: SIGTERM after the first row, then the same command with --resume."""
     out, root = tmp_path / "run", Path(__file__).parents[2]
