@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -118,10 +117,6 @@ class Method:
         network = None if self.network is None else parts["network"]
         return replace(self, changes=changes, training=parts["env"], network=network)
 
-    def known_settings(self) -> set[str]:
-        """Keywords that the algorithm takes; resolving it needs torch."""
-        return set(inspect.signature(resolve_name(self.algorithm).__init__).parameters) - {"self", "policy", "env"}
-
     def make(
         self,
         env_id: str,
@@ -158,11 +153,17 @@ class Method:
         Where the row says `resumes_exactly`, `learn(..., reset_num_timesteps=False)` goes on where the model was saved;
         others begin new episodes. As everywhere in SB3, loading reseeds the global generators with the model's own
         seed.
+
+        Raises:
+            ValueError: the file is no model of the row, or one for other spaces than the environment has.
         """
         env, _ = self._vec_env(env_id, env_kwargs)
-        model: BaseAlgorithm = resolve_name(self.algorithm).load(
-            path, env=env, device=device, force_reset=not self.resumes_exactly
-        )
+        try:
+            model: BaseAlgorithm = resolve_name(self.algorithm).load(
+                path, env=env, device=device, force_reset=not self.resumes_exactly
+            )
+        except (AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is no model of {self.name!r} that plays {env_id}: {error}") from error
         if self.family == "baseline":
             count_gradient_steps(model)
         return model

@@ -85,12 +85,15 @@ class Methods(dict[str, Method]):
         base, *settings = name.split("@")
         if base not in self.keys() or not settings:
             raise KeyError(name)
-        row = self[base]
+        # Constructors tell the types of settings, and they need torch.
+        from baselines.settings import check
+
         changed = dict(map(_setting, settings))
-        known = row.known_settings()
-        if unknown := [s for s in changed if not s.startswith(("env.", "network.")) and s.split(".")[0] not in known]:
-            raise ValueError(f"{base!r} has no setting {unknown[0]!r}; known ones: {', '.join(sorted(known))}")
-        return replace(row.with_settings(changed), name=name)
+        if len(changed) < len(settings):
+            raise ValueError(f"{name!r} gives a setting twice: leave out one of them")
+        row = self[base].with_settings(changed)
+        check(row, changed)
+        return replace(row, name=name)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.partition("@")[0])

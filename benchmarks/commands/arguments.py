@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import CURVE_POINTS
+from benchmarks.protocol.published import plain
 from benchmarks.running import models
 
 
@@ -65,6 +66,14 @@ def model_file(text: str) -> Path:
     """`MODEL.zip` as it is, `zoo:NAME` as the file of that agent."""
     try:
         return models.located(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def published_name(text: str) -> str:
+    """A plain name: what is published lies in the folder of published rows."""
+    try:
+        return plain(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.commands import arguments
 from benchmarks.protocol import records
@@ -44,12 +45,11 @@ def run(options: argparse.Namespace) -> int:
     folder = Folder(options.out)
     planned = plan(baselines, [options.suite], options.algos or variants(), options.seeds, options.steps, stage0=False)
     cells = [cell for cell in planned if cell.kind != "line"]
-    about = {**provenance()._asdict(), "workers": options.workers, "threads": 1}
-    folder.save_plan(cells, {"command": options.command_line, **about})
+    about = {"command": options.command_line, **provenance()._asdict(), "workers": options.workers, "threads": 1}
     arguments_of_cells = ["--threads", "1", "--contestants", "baselines"]
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers)
+    failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers, about)
     _measure(folder, cells, console)
     _show(folder, options, console)
     return 1 if failed else 0
@@ -79,7 +79,7 @@ def _measure(folder: Folder, cells: list[Cell], console: Console) -> None:
         depths = depths_for(model.unroll)
         for found in measure(model, cell.algo, puzzles, (cell.suite, cell.seed, cell.steps, commit), depths):
             records.append(file, found)
-        console.print(f"[green]measured[/] {cell}")
+        console.print(f"[green]measured[/] {escape(str(cell))}")
 
 
 def _show(folder: Folder, options: argparse.Namespace, console: Console) -> None:

@@ -57,7 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     method, trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)
-    level = options.legal_actions or trained_with.get("legal_actions", "givens")
+    level = options.legal_actions or models.level_of(options.model, method)
+    if level is None:
+        raise ValueError(f"{options.model} does not say at which level it was trained: give it with --legal-actions")
     if not options.puzzles.is_file():
         raise ValueError(f"there is no puzzle file {options.puzzles}")
     if options.unroll == "auto" and (options.attempts or options.search):

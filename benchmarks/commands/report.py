@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
+from benchmarks.commands import arguments
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import publish, published
 from benchmarks.protocol.rows import ResultRow
@@ -22,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("out", nargs="?", type=Path, help="folder of a run")
     source.add_argument("--published", action="store_true", help="the rows behind the README's numbers")
     parser.add_argument("--json", action="store_true", help="one JSON object a line and nothing else")
-    parser.add_argument("--publish", metavar="NAME", help="also copy the run's rows to benchmarks/published/NAME.csv")
+    parser.add_argument(
+        "--publish",
+        type=arguments.published_name,
+        metavar="NAME",
+        help="also copy the run's rows to benchmarks/published/NAME.csv",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         show(folder, Console())
     if options.publish:
         for path in publish(folder, options.publish):
-            Console(stderr=True).print(f"published {path.name}")
+            Console(stderr=True).print(f"published {escape(path.name)}")
     return 1 if folder.failures() else 0
 
 
@@ -52,8 +59,10 @@ def show(folder: Folder, console: Console) -> None:
     page = write_report(folder)
     _print(summarise(folder.results()), False, console)
     for row in folder.failures():
-        console.print(f"[bold red]failed:[/] {row.suite} {row.algo} seed {row.seed}, exit code {row.exit_code}")
-    console.print(f"report: {page}", soft_wrap=True)
+        console.print(
+            f"[bold red]failed:[/] {escape(f'{row.suite} {row.algo}')} seed {row.seed}, exit code {row.exit_code}"
+        )
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
 
 
 def _print(lines: list[Summary], as_json: bool, console: Console) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.commands import arguments
@@ -58,7 +59,6 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_plan(console, cells, folder)
         return 0
-    folder.save_plan(cells, {"command": options.command_line, **_about(options)})
     runner = Runner(
         folder,
         LocalLauncher(),
@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        failed = runner.run(cells, options.workers)
+        failed = runner.run(cells, options.workers, {"command": options.command_line, **_about(options)})
     except KeyboardInterrupt:
-        console.print(f"[yellow]interrupted:[/] the same command with --resume goes on in {options.out}")
+        console.print(f"[yellow]interrupted:[/] the same command with --resume goes on in {escape(str(options.out))}")
         return 130
     show(folder, console)
     if failed:
@@ -89,7 +89,7 @@ def _show_plan(console: Console, cells: list[Cell], folder: Folder) -> None:
     finished = Counter((cell.suite, cell.algo, cell.steps) for cell in cells if cell.key in done)
     for (suite, algo, steps), seeds in groups.items():
         budget = str(steps) if steps else "no training"
-        table.add_row(suite, algo, str(seeds), budget, str(finished[suite, algo, steps]))
+        table.add_row(escape(suite), escape(algo), str(seeds), budget, str(finished[suite, algo, steps]))
     console.print(table)
     models = {cell.trained for cell in cells if cell.key not in done}
     total = sum(model.steps for model in models if model.key not in done)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.protocol import records
@@ -54,7 +55,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(rows: list[SpeedRow]) -> None:
-    table = Table("what", "median", "range over repeats", "threads", title=rows[0].command, title_justify="left")
+    table = Table(
+        "what", "median", "range over repeats", "threads", title=escape(rows[0].command), title_justify="left"
+    )
     for row in rows:
         span = f"{row.lowest:,.0f} to {row.highest:,.0f} ({row.repeats})"
         table.add_row(row.name, f"{row.value:,.0f} {row.unit}", span, str(row.threads))

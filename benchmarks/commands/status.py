@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.commands import arguments
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     plan = folder.plan()
     results = {row.key: row for row in folder.results()}
     failures = {row.key: row for row in folder.failures()}
-    table = Table("cell", "steps", "state", title=folder.about()["command"], title_justify="left")
+    table = Table("cell", "steps", "state", title=escape(folder.about()["command"]), title_justify="left")
     for cell in plan:
         if cell.key in results:
             row = results[cell.key]
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
             state = f"[bold red]failed[/], exit code {failures[cell.key].exit_code}"
         else:
             state = _unfinished(folder, cell)
-        table.add_row(str(cell), str(cell.steps) if cell.steps else "", state)
+        table.add_row(escape(str(cell)), str(cell.steps) if cell.steps else "", state)
     console.print(table)
     left = len(plan) - len(results) - len(failures)
     console.print(f"{len(results)} of {len(plan)} cells done, {len(failures)} failed, {left} left. {NOTE}")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -31,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help=f"{ROWS}: trials in it are kept, others are run"
     )
-    parser.add_argument("--publish", metavar="NAME", help="then copy all rows to benchmarks/published/NAME.csv")
+    parser.add_argument(
+        "--publish",
+        type=arguments.published_name,
+        metavar="NAME",
+        help="then copy all rows to benchmarks/published/NAME.csv",
+    )
     arguments.add_contestants(parser)
 
 
@@ -56,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 def _tune(algo: str, tuning: Tuning, wanted: int, path: Path, bars: Progress) -> None:
     """Run the missing trials of one method, under a bar of its own."""
     tried = _tried(path, tuning, algo)
-    bar = bars.add_task(algo, total=wanted * tuning.steps, completed=len(tried) * tuning.steps)
+    bar = bars.add_task(escape(algo), total=wanted * tuning.steps, completed=len(tried) * tuning.steps)
     while len(tried) < wanted:
         before = len(tried) * tuning.steps
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,12 +47,25 @@ def _files(folder: Path, kind: type[Any]) -> list[Path]:
     return [path for path, schema in found.items() if schema == kind.schema]
 
 
+def plain(name: str) -> str:
+    """A name under which rows can be published: letters, digits, `-` and `_`.
+
+    Raises:
+        ValueError: the name has other symbols, so that its file could lie elsewhere or be taken for another one's.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(f"a published name is letters, digits, '-' and '_', like sudoku-9x9, got {name!r}")
+    return name
+
+
 def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:
     """Copy a finished run's rows and learning curves to `NAME.csv` and `NAME.curves.csv`.
 
     Raises:
-        ValueError: a cell has failed or is missing: half a comparison is not published.
+        ValueError: the name is not a plain one, or a cell has failed or is missing: half a comparison is not
+            published.
     """
+    plain(name)
     rows, curves = folder.results(), folder.curves()
     done = {row.key for row in rows}
     if unfinished := [cell for cell in folder.plan() if cell.key not in done]:

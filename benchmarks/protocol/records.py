@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import fcntl
+import glob
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -17,11 +18,50 @@ Record = TypeVar("Record")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Replace a file as a whole, or not at all."""
+    """Replace a file as a whole, or not at all; what killed writers left of it is removed."""
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    replace_atomically(path, write)
+
+
+def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace a file by what `write` writes to the path that it is given, as a whole or not at all.
+
+    Temporary files that killed processes left beside it are removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(temporary, path)
+    mine = _temporary(path, os.getpid())
+    for left in path.parent.glob(_temporary(Path(glob.escape(path.name)), "*").name):
+        writer = left.name.removesuffix(path.suffix).rpartition(".")[2]
+        if writer.isdecimal() and not _alive(int(writer)):
+            left.unlink(missing_ok=True)
+    try:
+        write(mine)
+        # A rename may reach the disk before what was written does.
+        with open(mine, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(mine, path)
+    except BaseException:
+        mine.unlink(missing_ok=True)
+        raise
+
+
+def _temporary(path: Path, writer: int | str) -> Path:
+    """Where a process writes before it renames: hidden, and with the suffix that writers of models insist on."""
+    return path.with_name(f".{path.name}.{writer}{path.suffix}")
+
+
+def _alive(process: int) -> bool:
+    """Whether a process of this number runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def append(path: Path, record: Any) -> None:
@@ -50,8 +90,7 @@ def read(path: Path, kind: type[Record]) -> list[Record]:
         return []
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(text))
-        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(rows, 1)]
+        return [_record(row, kind, f"{path.name}, row {i}") for i, row in enumerate(_rows(text, path), 1)]
     whole = text[: text.rfind("\n") + 1].splitlines()
     return [_record(_parsed(line, path, i), kind, f"{path.name}, line {i}") for i, line in enumerate(whole, 1)]
 
@@ -60,7 +99,7 @@ def schema_of(path: Path) -> str:
     """Schema that the first record of a file names; empty where the file has no record."""
     with open(path, encoding="utf-8", newline="") as file:
         if path.suffix == ".csv":
-            return str(next(csv.DictReader(file), {}).get("schema", ""))
+            return str(next(_rows(file.read(), path), {}).get("schema", ""))
         line = file.readline()
     return str(_parsed(line, path, 1).get("schema", "")) if line.strip() else ""
 
@@ -83,6 +122,14 @@ def latest(records: Iterable[Record]) -> list[Record]:
         item: Any = record
         kept[item.key] = record
     return list(kept.values())
+
+
+def _rows(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV file, by the names of its header."""
+    try:
+        yield from csv.DictReader(io.StringIO(text, newline=""))
+    except csv.Error as error:
+        raise ValueError(f"{path.name} is not a CSV file of rows: {error}") from None
 
 
 def _parsed(line: str, path: Path, number: int) -> dict[str, Any]:

@@ -92,12 +92,17 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
         split: which shipped pool; None where `env_kwargs` says where instances come from.
 
     Raises:
-        ValueError: the environment makes its instances as it goes, or refuses a keyword.
+        ValueError: there is no such environment, or it makes its instances as it goes, or refuses a keyword.
     """
     gym.register_envs(trm_envs)
     asked = {key: value for key, value in env_kwargs.items() if key not in TRAINING_OPTIONS}
     chosen = asked if split is None else {**asked, "split": split}
-    env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
+    try:
+        env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
+    except (gym.error.Error, ModuleNotFoundError) as error:
+        raise ValueError(
+            f"there is no environment {env_id!r}: {error}; name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
+        ) from None
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")
     return Pool(env.mdp, env.source.instances)

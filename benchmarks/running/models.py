@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from inspect import signature
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from baselines import Method, gradient_steps, model_queries, parameters
 from baselines.method import ROW_NAME
+from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
+from trm_envs.plan_edit.task import LegalActions
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
 MEMBER = "benchmark.json"
+MARKS = ("n_epochs", "clip_range", "exploration_fraction", "train_ratio")
+"""Keywords that tell algorithms apart whose policies are of one module: an algorithm has and saves them, or not."""
 ZOO = "zoo:"
 """What a model's name starts with where it stands for a shipped agent."""
 
@@ -50,12 +55,13 @@ class Label:
 
 def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
     """Write the model and its label as one file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.zip")
-    model.save(temporary)
-    with zipfile.ZipFile(temporary, "a") as archive:
-        archive.writestr(MEMBER, json.dumps(asdict(label)))
-    os.replace(temporary, path)
+
+    def write(temporary: Path) -> None:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(MEMBER, json.dumps(asdict(label)))
+
+    records.replace_atomically(path, write)
 
 
 def located(text: str) -> Path:
@@ -91,8 +97,11 @@ def label_of(path: Path) -> Label | None:
     if MEMBER not in members:
         return None
     values = members[MEMBER]
-    cost = values.pop("cost")
-    return Label(**values, cost=None if cost is None else Cost(**cost))
+    cost = values.pop("cost", None)
+    try:
+        return Label(**values, cost=None if cost is None else Cost(**cost))
+    except TypeError as error:
+        raise ValueError(f"{path} has a label that is none of ours, member {MEMBER!r}: {error}") from None
 
 
 def row_of_file(path: Path) -> str:
@@ -112,15 +121,66 @@ def row_of_file(path: Path) -> str:
 def trained(path: Path, contestants: Contestants, algo: str | None = None) -> tuple[Method, dict[str, Any]]:
     """A model file's row of `METHODS`, by default what the file tells, and its environment's keywords in training.
 
+    Of a file that tells nothing, `algo` names the row, and the model's own observation space says what it is asked
+    with.
+
     Raises:
-        ValueError: the file is no model, or does not tell its algorithm, or there is no such row.
+        ValueError: the file is no model, or does not tell its algorithm, or tells another one than `algo`, or there is
+            no such row.
     """
-    label = label_of(path)
-    name = algo or (label.algo if label is not None else row_of_file(path))
+    label, told = label_of(path), row_told(path)
+    name = algo or told or row_of_file(path)
     if name not in contestants.METHODS:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
+    if told is not None and name != told:
+        raise ValueError(f"{path} is a model of {told!r}, not of {name!r}: leave out --algo")
     row = contestants.METHODS[name]
+    if told is None:
+        return _of_foreign(path, row), {}
     return row, row.env_kwargs_for({} if label is None else label.env_kwargs)
+
+
+def level_of(path: Path, row: Method) -> LegalActions | None:
+    """Legal-action level that a model file says its model was trained at; None where it says nothing.
+
+    A model without masks may pick any edit: its level is `givens` where the file says nothing.
+    """
+    label = label_of(path)
+    if label is not None:
+        level: LegalActions = row.env_kwargs_for(label.env_kwargs).get("legal_actions", "givens")
+        return level
+    if row_told(path) is not None and row.legal_actions is not None:
+        return row.legal_actions
+    return None if row.masks or row.family != "baseline" else "givens"
+
+
+def row_told(path: Path) -> str | None:
+    """The row that a model file names, by its label or by its model; None where it names none."""
+    label = label_of(path)
+    name = _members(path, "data").get("data", {}).get(ROW_NAME) if label is None else label.algo
+    return None if name is None else str(name)
+
+
+def _of_foreign(path: Path, row: Method) -> Method:
+    """The row for a file that names none, with the kind of observation that its model reads.
+
+    Raises:
+        ValueError: the file is no model, or one of another algorithm, or the row's name has settings.
+    """
+    data = _members(path, "data").get("data")
+    if data is None or not all(isinstance(data.get(key), dict) for key in ("observation_space", "policy_class")):
+        raise ValueError(f"{path} is not a saved model: it has no member 'data' with its spaces and its policy")
+    base, at, settings = row.name.partition("@")
+    if at:
+        raise ValueError(f"{path} is scored with its own settings, not with {settings!r}: give --algo {base}")
+    algorithm: Any = resolve_name(row.algorithm)
+    known = signature(algorithm.__init__).parameters
+    modules = {policy.__module__ for policy in algorithm.policy_aliases.values()}
+    if data["policy_class"].get("__module__") not in modules or any(
+        (mark in data) != (mark in known) for mark in MARKS
+    ):
+        raise ValueError(f"{path} is not a model of {algorithm.__name__}, which --algo {row.name} stands for")
+    return replace(row, observation="dict" if "Dict" in str(data["observation_space"].get(":type:")) else "one_hot")
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:
@@ -129,6 +189,15 @@ def _members(path: Path, *names: str) -> dict[str, Any]:
         raise ValueError(f"there is no model file {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            return {name: json.loads(archive.read(name)) for name in names if name in archive.namelist()}
+            found = {name: archive.read(name) for name in names if name in archive.namelist()}
     except zipfile.BadZipFile:
-        raise ValueError(f"{path} is not a zip file, so it is not a saved model") from None
+        raise ValueError(f"{path} is not a zip file, or a broken one, so it is not a saved model") from None
+    members = {}
+    for name, content in found.items():
+        try:
+            members[name] = json.loads(content)
+        except ValueError:
+            members[name] = None
+        if not isinstance(members[name], dict):
+            raise ValueError(f"{path} is not a saved model: its member {name!r} is no JSON object")
+    return members

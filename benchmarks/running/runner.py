@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import Timeout
 from rich.console import Console
@@ -20,12 +20,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from baselines import Method
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import FailureRow
-from benchmarks.protocol.suites import suite
+from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe
 from benchmarks.running.launcher import Launcher, Process
 
@@ -73,7 +74,7 @@ def plan(
         raise ValueError(f"steps must be at least 1, got {steps}")
     references = [row.name for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
     trained = dict.fromkeys(name for name in (*algos, *references) if name not in contestants.LINES)
-    _check(contestants, trained)
+    _check(contestants, trained, [suite(name) for name in suites])
     cells = []
     for name in suites:
         row = suite(name)
@@ -85,7 +86,7 @@ def plan(
     return cells
 
 
-def _check(contestants: Contestants, algos: Iterable[str]) -> None:
+def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suite]) -> None:
     """Raise what is wrong with a name before anything is run."""
     names = {algo: named(algo) for algo in algos}
     if unknown := [algo for algo, name in names.items() if name.method not in contestants.METHODS]:
@@ -96,6 +97,17 @@ def _check(contestants: Contestants, algos: Iterable[str]) -> None:
     for algo, name in names.items():
         if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
+        for row in suites if name.settings else ():
+            _make(contestants.METHODS[name.method], row)
+
+
+def _make(method: Method, row: Suite) -> None:
+    """Make the untrained model of a variant: its constructors and the environment's refuse values out of range."""
+    home = row if row.trained_on is None else suite(row.trained_on)
+    try:
+        method.make(home.env_id, home.env_kwargs, None)
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ValueError(f"{method.name} on {row.name}: {error}") from error
 
 
 def jobs(cells: Iterable[Cell]) -> list[Job]:
@@ -123,8 +135,10 @@ class Runner:
         self.console = console
         self._running: dict[Job, Running] = {}
 
-    def run(self, cells: Sequence[Cell], workers: int) -> int:
+    def run(self, cells: Sequence[Cell], workers: int, about: Mapping[str, Any] | None = None) -> int:
         """Run cells, `workers` processes at a time; return how many failed.
+
+        With `about` the cells are written to the folder's plan first, and what they were asked for with.
 
         On KeyboardInterrupt the processes under way are ended and the exception passes on; finished cells keep
         their rows and checkpoints stay, so the same call goes on later.
@@ -134,6 +148,9 @@ class Runner:
         """
         try:
             with self.folder.lock():
+                # Not before the lock is held: the plan is the other run's.
+                if about is not None:
+                    self.folder.save_plan(list(cells), dict(about))
                 return self._run(cells, workers)
         except Timeout:
             raise ValueError(
@@ -166,7 +183,7 @@ class Runner:
         )
         words = ["--out", str(self.folder.root), "--suite", first.suite, "--algos", algos, "--kind", first.kind]
         words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
-        task = progress.add_task(f"{first.suite} {algos} seed {seeds}", total=_cost(job))
+        task = progress.add_task(escape(f"{first.suite} {algos} seed {seeds}"), total=_cost(job))
         (self.folder.of_cell(first.trained) / "progress.txt").unlink(missing_ok=True)
         process = self.launcher.start(["cell", *words], self._log(job))
         self._running[job] = Running(process, task)

@@ -265,21 +265,6 @@ def test_variants_are_rows_with_other_settings() -> None:
     assert METHODS["trm_ppo@network.unroll=2"].network == {**METHODS["trm_ppo"].network, "unroll": 2}
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("hindsight_trm@depth=3", "no setting 'depth'.*unroll"),
-        ("hindsight_trm@env=3", "no setting 'env'"),
-        ("hindsight_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
-        ("ppo@network.unroll=2", "'ppo' has no settings of a network"),
-        ("nothing@unroll=2", "unknown method 'nothing@unroll=2'"),
-    ],
-)
-def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        method(name).make(ENV_ID, {}, 0)
-
-
 def test_an_agent_carries_persistent_latents_through_its_episodes() -> None:
     """All episodes at once, which end at different times, against one by one through `predict` and its state."""
     name = "hindsight_trm@unroll=4@carry_unroll=2"

@@ -1,4 +1,4 @@
-"""`evaluate` and `speed` from the outside."""
+"""`evaluate` and `speed` from the outside, and names of folders."""
 
 import json
 import os
@@ -9,9 +9,11 @@ from pathlib import Path
 import bench_fakes
 import numpy as np
 import pytest
+from bench_fakes import HereLauncher, run_words
 
 from baselines import METHODS
 from benchmarks import cli
+from benchmarks.commands import run as run_command
 from benchmarks.commands.arguments import seeds
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import pool, suite
@@ -184,3 +186,16 @@ def test_bad_seeds_are_refused(text, capsys):
     with pytest.raises(SystemExit):
         cli.main(["run", "--suite", "s", "--algos", "a", "--out", "o", f"--seeds={text}"])
     assert "seeds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["[/x]", "[bold]"])
+def test_a_folder_may_have_brackets_in_its_name(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    out = tmp_path / name.replace("/", "", 1) / f"a{name}"
+    assert cli.main(run_words(out, "mine", "0")) == 0
+    assert cli.main(["report", str(out)]) == 0
+    assert f"report: {out}" in capsys.readouterr().out
+    assert cli.main(["status", str(out)]) == 0
+    monkeypatch.setattr(run_command, "LocalLauncher", lambda: HereLauncher(limit=0))
+    assert cli.main(run_words(out, "mine", "1", "--resume")) == 130
+    assert f"--resume goes on in {out}" in capsys.readouterr().out.replace("\n", "")

@@ -13,6 +13,7 @@ from benchmarks.protocol import evaluation as protocol
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, pool, suite
 from benchmarks.running.cell import spread
+from benchmarks.running.runner import plan
 from trm_envs.sudoku.solver import solve
 
 HARD = suite("sudoku-4x4-hard")
@@ -155,3 +156,22 @@ def test_curves_are_measured_all_over_a_pool():
     pool = np.repeat([[0], [1]], 512, axis=0).astype(np.int8)
     assert spread(pool, 128).mean() == 0.5
     assert np.array_equal(spread(pool, 2000), pool) and len(np.unique(spread(np.arange(300)[:, None], 128))) == 128
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        ("hindsight_trm@search.calls=20", "'instances'"),
+        ("hindsight_trm@env.braid=true", "unknown keyword 'braid'"),
+        ("hindsight_trm@unroll=-1", "unroll must be at least 1, got -1"),
+        ("ppo@n_steps=0", "n_steps=0"),
+    ],
+)
+def test_a_plan_refuses_what_its_models_cannot_be_made_with(variant, message):
+    with pytest.raises(ValueError, match=rf"{variant} on sudoku-4x4-hard: .*{message}"):
+        plan(baselines, ["sudoku-4x4-hard"], [variant], [0], 1)
+
+
+def test_a_variant_that_its_suite_completes_is_planned():
+    # The preset of 9x9 says how many instances a search takes.
+    assert plan(baselines, ["sudoku-9x9"], ["hindsight_trm@search.calls=20"], [0], 1, stage0=False)

@@ -3,6 +3,10 @@
 import dataclasses
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,8 +91,53 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         records.write_atomically(path, "new")
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_renamed_is_on_the_disk_before(tmp_path, monkeypatch):
+    path, done, synced, renamed = tmp_path / "report.html", [], os.fsync, os.replace
+
+    def sync(number):
+        done.append(("synced", os.readlink(f"/proc/self/fd/{number}"), os.fstat(number).st_size))
+        synced(number)
+
+    def rename(source, target):
+        done.append(("renamed", str(source)))
+        renamed(source, target)
+
+    monkeypatch.setattr(records.os, "fsync", sync)
+    monkeypatch.setattr(records.os, "replace", rename)
+    records.write_atomically(path, "four")
+    assert [step[0] for step in done] == ["synced", "renamed"]
+    assert done[0][1:] == (done[1][1], 4)
+
+
+@pytest.mark.parametrize("name", ["report.html", "run.json", "model.zip", "odd[1].csv", "bare"])
+def test_what_a_killed_writer_left_is_removed_by_the_next_write(tmp_path, name):
+    code = (
+        "import os, sys; from pathlib import Path; from benchmarks.protocol import records\n"
+        "def write(path): path.write_text('half'); os.kill(os.getpid(), 9)\n"
+        "records.replace_atomically(Path(sys.argv[1]), write)"
+    )
+    path, other = tmp_path / name, tmp_path / f".other-{name}"
+    killed = subprocess.run([sys.executable, "-c", code, str(path)], cwd=Path(__file__).parents[2])
+    assert killed.returncode == -9 and len(list(tmp_path.iterdir())) == 1
+    # A writer that lives has not finished, and other files are none of ours.
+    alive = tmp_path / f".{name}.{os.getppid()}{path.suffix}"
+    for file in (alive, other):
+        file.write_text("mine")
+    records.write_atomically(path, "whole")
+    assert path.read_text() == "whole" and set(tmp_path.iterdir()) == {path, alive, other}
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
 def test_bits_survive_packing(bits):
     assert unpack_bits(pack_bits(np.array(bits)), len(bits)).tolist() == bits
+
+
+def test_a_field_that_is_too_long_for_csv_is_refused_in_words(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("schema,a\n" + "x" * 200_000 + ",1\n")
+    for reading in (lambda: records.read(path, ResultRow), lambda: records.schema_of(path)):
+        with pytest.raises(ValueError, match=r"rows\.csv is not a CSV file of rows: field larger than"):
+            reading()

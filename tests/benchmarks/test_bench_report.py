@@ -250,3 +250,15 @@ def test_methods_that_solve_nothing_share_an_entry_of_the_legend():
 
 def as_text(figure):
     return figure.axes[0].get_title(loc="left")
+
+
+@pytest.mark.parametrize("name", ["../x", "../../x", "/x", "a/b", "", ".x", "x.curves", "x y"])
+def test_a_published_name_is_a_plain_name(folder, tmp_path, capsys, name):
+    with pytest.raises(ValueError, match="a published name is letters"):
+        published.publish(folder, name, tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+    commands = ["report", str(folder.root)], ["tune", "--suite", "sudoku-4x4-hard", "--algos", "ppo", "--out", "x"]
+    for words in commands:
+        with pytest.raises(SystemExit):
+            cli.main([*words, f"--publish={name}"])
+        assert "a published name is letters" in capsys.readouterr().err

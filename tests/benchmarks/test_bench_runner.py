@@ -324,10 +324,11 @@ def test_model_files_are_labelled(finished):
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path, capsys):
-    folder = Folder(tmp_path / "run")
-    words = run_words(folder.root)
+    folder, _ = new_folder(tmp_path / "run", algos=("mine",), seeds=(5,))
+    words, before = run_words(folder.root), folder.plan_file.read_bytes()
     with folder.lock():
         assert cli.main([*words, "--resume"]) == 2
+    assert folder.plan_file.read_bytes() == before
     assert "another run is under way" in capsys.readouterr().err and not folder.rows_file.exists()
     # Whoever held it has gone.
     with folder.lock():

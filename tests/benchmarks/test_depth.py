@@ -127,7 +127,7 @@ def test_other_agents_are_studied_in_a_table_of_their_own(tmp_path, monkeypatch,
     ]
     for row in rows:
         records.append(tmp_path / "depth.jsonl", row)
-    monkeypatch.setattr(Runner, "run", lambda self, cells, workers: 0)
+    monkeypatch.setattr(Runner, "run", lambda self, cells, workers, about: 0)
     words = ["depth", str(tmp_path), "--suite", "sudoku-4x4-easy", "--seeds", "0-1", "--steps", "9", "--algos", algo]
     assert cli.main([*words, "--csv", str(tmp_path / "rows.csv")]) == 0
     assert "| 2 | 0.95 | 1 ± 0 | 1 ± 0 | 1 ± 0 |" in capsys.readouterr().out

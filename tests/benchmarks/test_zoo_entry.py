@@ -173,4 +173,4 @@ def test_fake_contestants_take_located_files(tmp_path):
     models.save(bench_fakes.FakeModel("mine", 0), path, Label("mine", ENV, BLANKS))
     assert models.located(str(path)) == path
     assert models.trained(path, bench_fakes)[0].name == "mine" and models.trained(path, bench_fakes)[1] == BLANKS
-    assert models.trained(path, bench_fakes, "ppo")[0].name == "ppo"
+    assert models.trained(path, bench_fakes, "mine")[0].name == "mine"

@@ -1,0 +1,80 @@
+"""Settings in names: which there are, and of which type."""
+
+from __future__ import annotations
+
+import pytest
+from model_helpers import ENV_ID
+
+from baselines import METHODS, method
+from baselines.settings import check
+from baselines.spaces import SPACES
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hindsight_trm@depth=3", "no setting 'depth'.*unroll"),
+        ("hindsight_trm@env=3", "no setting 'env'"),
+        ("hindsight_trm@unroll.x=3", "no setting 'unroll.x'"),
+        ("hindsight_trm@policy_kwargs.x=1", r"no setting 'policy_kwargs.x'; .*policy_kwargs\.width"),
+        ("hindsight_trm@policy_kwargs.optimizer_kwargs.decay=1", r"\.optimizer_kwargs\.weight_decay"),
+        ("hindsight_trm@search.x=1", r"no setting 'search.x'; known ones: search\.calls"),
+        ("hindsight_trm@env.x=3", r"no setting 'env.x'; .*env\.retry"),
+        ("upi_trm@mixture.capacity=2", "no setting 'mixture.capacity'"),
+        ("trm_ppo@policy_kwargs.net_arch=[3]", r"no setting 'policy_kwargs.net_arch'; .*network\.KEY"),
+        ("trm_ppo@network.x=3", r"no setting 'network.x'; .*network\.width"),
+        ("ppo@seed=3", "no setting 'seed'"),
+        ("hindsight_trm@search=null@search.instances=4", "'search' and 'search.instances' set the same thing"),
+        ("hindsight_trm@unroll=2@unroll=3", "gives a setting twice"),
+        ("hindsight_trm@unroll", "NAME@SETTING=VALUE.*'unroll'"),
+        ("ppo@network.unroll=2", "'ppo' has no settings of a network"),
+        ("nothing@unroll=2", "unknown method 'nothing@unroll=2'"),
+    ],
+)
+def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        method(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("hindsight_trm@deep_supervision=False", "deep_supervision='False' .*true or false; the word is spelt false"),
+        ("hindsight_trm@env.shaping=False", r"env\.shaping='False' .*the word is spelt false"),
+        ("hindsight_trm@search=None", "search='None' .*or null; the word is spelt null"),
+        ("upi_trm@mixture.alpha=False", r"mixture\.alpha='False' .*the word is spelt false"),
+        ("hindsight_trm@deep_supervision=0", "deep_supervision=0 .*true or false"),
+        ("hindsight_trm@unroll=true", "unroll=True .*an integer"),
+        ("hindsight_trm@unroll=2.5", r"unroll=2\.5 .*an integer"),
+        ("hindsight_trm@beta=abc", "beta='abc' .*a number"),
+        ("hindsight_trm@beta=NaN", "beta=nan .*a number"),
+        ("hindsight_trm@train_unroll=[2,2]", r"train_unroll=\[2, 2\] .*\[low, high, gradient\] or null"),
+        ("hindsight_trm@learning_rate=[1,2,3]", r"learning_rate=.* a list \[first, last\] or a number"),
+        ("hindsight_trm@policy_kwargs.tokens=cell", r"policy_kwargs\.tokens='cell' .*'candidates' or 'cells'"),
+        ("hindsight_trm@search.instances=true", r"search\.instances=True .*an integer"),
+        ("upi_trm@mixture.kind=exactt", "unknown kind 'exactt' of mixture; known ones: distilled, exact"),
+        ("upi_trm@policy_kwargs.core=dense", r"policy_kwargs\.core='dense' .*given by core\.SETTING"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_by_name(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        method(name)
+
+
+def test_right_words_are_the_values_that_they_name() -> None:
+    row = METHODS["hindsight_trm@deep_supervision=false@env.shaping=false@search=null@train_unroll=[2,4,2]"]
+    found = row.hyperparameters_for("SudokuPlanEdit-9x9-v0")
+    assert (found["deep_supervision"], found["search"], found["train_unroll"]) == (False, None, [2, 4, 2])
+    assert row.training == {"shaping": False}
+    exact = METHODS["upi_trm@mixture.kind=exact@mixture.capacity=4"].hyperparameters_for(ENV_ID)
+    assert exact["mixture"] == {"kind": "exact", "capacity": 4}
+
+
+def test_every_setting_of_the_registry_and_of_the_search_spaces_has_its_type() -> None:
+    for row in METHODS.values():
+        for settings in (row.hyperparameters, *row.overrides.values()):
+            check(row.with_settings(settings), settings)
+    for name, space in SPACES.items():
+        tried = [{key: value} for key, values in space.choices.items() for value in values]
+        for settings in (*tried, *space.first):
+            check(METHODS[name].with_settings(settings), settings)
