@@ -69,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
     model = method.load(str(options.model), options.env, trained_with)
     facts = _facts(_result(options, method, model, puzzles))
     facts |= {"attempts": options.attempts, "search": options.search}
+    if options.search:
+        # What `checks` of a search were called before solvers counted them all.
+        facts["model_queries"] = facts["checks"]
     if options.unroll == "auto":
         facts |= {"tolerance": options.tolerance, "mean_depth": facts["inner_steps"] / facts["network_calls"]}
     facts |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from baselines import METHODS, row_of
+from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import UNIFORM, ComputeRow, CurveRow
 from benchmarks.protocol.stats import Interval, t_interval, wilson_interval
 from benchmarks.reporting.summary import Summary, is_reference
@@ -64,10 +65,10 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
         label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
         marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
         if any(mean for _, mean, _, _ in found):
-            _draw(axes, _colour(algo, i), is_reference(algo), label, found, marker)
+            _draw(axes, _colour(algo, i), _stroke(algo), label, found, marker)
         elif found:
             # One on top of the other, they could not be told apart.
-            _draw(axes, GREY, is_reference(algo), NO_ENTRY, found, marker)
+            _draw(axes, GREY, _stroke(algo), NO_ENTRY, found, marker)
             flat.append((algo, label))
     if flat:
         counts = Counter(algo for algo, _ in flat)
@@ -88,13 +89,17 @@ def _colour(algo: str, place: int) -> str:
     return row.colour if row is not None and plain else OTHERS[place % len(OTHERS)]
 
 
-def _draw(axes: Any, colour: str, dashed: bool, label: str, found: Curve, marker: str = MARKERS[0]) -> None:
+def _stroke(algo: str) -> str:
+    """Dashed for references, dash-dotted for solvers, which share the colour of their policy."""
+    return "--" if is_reference(algo) else "-." if named(algo).solver else "-"
+
+
+def _draw(axes: Any, colour: str, stroke: str, label: str, found: Curve, marker: str = MARKERS[0]) -> None:
     steps, mean, lo, hi = zip(*found, strict=True)
-    style = "--" if dashed else "-"
     percent = [[100 * v for v in values] for values in (mean, lo, hi)]
     size = 3.5 if marker == MARKERS[0] else 5.5
     axes.plot(
-        steps, percent[0], style, color=colour, linewidth=2, marker=marker, markersize=size, label=label, zorder=3
+        steps, percent[0], stroke, color=colour, linewidth=2, marker=marker, markersize=size, label=label, zorder=3
     )
     axes.fill_between(steps, percent[1], percent[2], color=colour, alpha=0.16, linewidth=0, zorder=2)
 
@@ -144,7 +149,7 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
     for (guide, unroll), group in groupby(ordered, key=lambda r: (r.guide, r.unroll)):
         label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
         colour = GREY if guide == UNIFORM else next(colours)
-        _draw_compute(axes, colour, guide == UNIFORM, label, list(group))
+        _draw_compute(axes, colour, "--" if guide == UNIFORM else "-", label, list(group))
     _style(
         axes,
         "network calls a puzzle: at most (search), mean (policy alone, attempts)",
@@ -155,13 +160,13 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
     return figure
 
 
-def _draw_compute(axes: Any, colour: str, dashed: bool, label: str, rows: Sequence[ComputeRow]) -> None:
+def _draw_compute(axes: Any, colour: str, stroke: str, label: str, rows: Sequence[ComputeRow]) -> None:
     """The searches of one guide as a curve, its policy alone and its attempts as points."""
     intervals = [(row, wilson_interval(row.solved, row.n)) for row in rows]
     searched: Curve = [(row.budget, i.mean, i.lo, i.hi) for row, i in intervals if row.solver == "search"]
     if searched:
         guesses = " with guesses" if any(row.guesses for row in rows) else ""
-        _draw(axes, colour, dashed, f"{label}, search{guesses}", searched)
+        _draw(axes, colour, stroke, f"{label}, search{guesses}", searched)
     named = {None: "policy alone", "attempts": "attempts"}
     for solver, marker in ((None, "D"), ("attempts", "s")):
         points = [(row.network_calls, i) for row, i in intervals if row.solver == solver]
