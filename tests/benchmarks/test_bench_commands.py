@@ -75,6 +75,8 @@ def test_evaluate_by_a_solver(model, puzzles, capsys, solver):
     assert found["success"] == 7 / PUZZLES and {"search", "attempts"} <= found.keys()
     assert (found["network_calls"], found["inner_steps"], found["checks"]) == (1.0, 120.0, 2.0)
     assert found["network_calls_solved"] == 1.0
+    # The name that the checks of a search had before.
+    assert found.get("model_queries") == (found["checks"] if solver == "search" else None)
     assert cli.main(words(model, puzzles, f"--{solver}", "7")) == 0
     assert f"mine with {solver}=7 solved 7 of {PUZZLES} puzzles" in capsys.readouterr().out
 
