@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from command_helpers import EASY
 
 
 @pytest.fixture(autouse=True)
@@ -14,3 +16,10 @@ def one_thread() -> Iterator[None]:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     yield
+
+
+@pytest.fixture
+def file_of_two(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.txt"
+    path.write_text(f"{EASY}\n.234341221434321\n")
+    return path

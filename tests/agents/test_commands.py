@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -12,44 +11,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import stable_baselines3
+from command_helpers import AGENT, EASY, EASY_SOLVED, ENV, MAZE, UNSOLVABLE, run, saved
 
 from benchmarks.protocol.stats import wilson_interval
 from trm_agents import UPITRM, HindsightTRM, zoo
 from trm_agents.commands import agents, puzzles, spending
 from trm_agents.commands.main import VERBS, main
-
-ENV = "SudokuPlanEdit-4x4-v0"
-AGENT = "zoo:upi-trm-sudoku-4x4"
-EASY, EASY_SOLVED = "123.341221434321", "1234341221434321"
-MAZE = "MazePlanEdit-15x15-v0"
-# Row 3 needs a 3 or a 4 in its last cell, and column 4 has both already: no plan solves it.
-UNSOLVABLE = "...3...412......"
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Exit code, what was printed, and what was printed as errors."""
-    code = main([str(word) for word in words])
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """What a person types, or a pipe brings."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-
-
-def saved(tmp_path: Path, algorithm: type, policy: str, env_id: str = ENV, **keywords) -> str:
-    """The file of a model that never learned."""
-    path = tmp_path / f"{algorithm.__name__}.zip"
-    algorithm(policy, gym.make(f"trm_envs:{env_id}", **keywords), seed=0, device="cpu").save(path)
-    return str(path)
-
-
-@pytest.fixture
-def file_of_two(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.txt"
-    path.write_text(f"{EASY}\n.234341221434321\n")
-    return path
 
 
 def test_help_names_every_verb_and_loads_no_torch() -> None:
@@ -228,72 +195,6 @@ def test_what_a_policy_leaves_gets_attempts_and_both_are_counted() -> None:
 
 
 # play
-
-
-def test_a_person_solves_a_puzzle(capsys, monkeypatch, file_of_two) -> None:
-    typed(monkeypatch, "1 4 4")
-    code, shown, _ = run(capsys, "play", "--env", ENV, "--puzzles", str(file_of_two), "--index", "0")
-    assert code == 0
-    assert "score 15, violations 0" in shown
-    assert "edits left 15" in shown
-    assert shown.endswith("solved\n")
-
-
-def test_bad_input_spends_nothing_and_says_what_is_right(capsys, monkeypatch, file_of_two) -> None:
-    typed(monkeypatch, "", "hello", "1 4", "5 4 4", "1 0 4", "1 4 7", "a 4 4", "stop", "quit", "1 4 4")
-    code, shown, _ = run(capsys, "play", "--env", ENV, "--puzzles", str(file_of_two), "--index", "0")
-    assert code == 1
-    assert shown.count("edits left") == 1
-    assert shown.count("type ROW COLUMN SYMBOL, SYMBOL one of 1 2 3 4, or quit; got") == 4
-    assert "the row must be a number within 1..4, got '5'" in shown
-    assert "the row must be a number within 1..4, got 'a'" in shown
-    assert "the column must be a number within 1..4, got '0'" in shown
-    assert "the symbol must be one of 1 2 3 4, got '7'" in shown
-    assert shown.endswith("not solved\n")
-
-
-def test_an_illegal_edit_is_spent_and_said(capsys, monkeypatch, file_of_two) -> None:
-    typed(monkeypatch, "1 1 2")
-    code, shown, _ = run(capsys, "play", "--env", ENV, "--puzzles", str(file_of_two), "--index", "0")
-    assert code == 1
-    assert "that edit is illegal" in shown
-    assert "edits left 15" in shown
-
-
-def test_the_game_ends_with_the_budget(capsys, monkeypatch, file_of_two) -> None:
-    typed(monkeypatch, *["1 4 1"] * 9)
-    words = "play", "--env", ENV, "--puzzles", str(file_of_two), "--index", "0", "--env-kwargs", '{"max_edits": 2}'
-    code, shown, _ = run(capsys, *words)
-    assert code == 1
-    assert "edits left 0" in shown
-    assert shown.count("> ") == 2
-
-
-def test_cells_of_a_maze_are_toggled(capsys, monkeypatch) -> None:
-    env = gym.make("trm_envs:MazePlanEdit-5x5-v0", split="test").unwrapped
-    cell = int(np.flatnonzero(env.source.instances[3] == 0)[0])
-    edit = f"{cell // 5 + 1} {cell % 5 + 1}"
-    typed(monkeypatch, edit, edit, f"{edit} 1")
-    code, shown, _ = run(capsys, "play", "--env", "MazePlanEdit-5x5-v0", "--index", "3")
-    states = [line for line in shown.splitlines() if "edits left" in line]
-    assert code == 1
-    assert [line.rsplit(" ", 1)[1] for line in states] == ["25", "24", "23"]
-    assert states[0].rsplit(",", 1)[0] == states[2].rsplit(",", 1)[0] != states[1].rsplit(",", 1)[0]
-    assert "type ROW COLUMN, or quit; got" in shown
-
-
-def test_erasing_and_stopping_have_words(capsys, monkeypatch, file_of_two) -> None:
-    typed(monkeypatch, "1 4 1", "1 4 erase", "stop")
-    keywords = '{"allow_erase": true, "stop_action": "terminal"}'
-    code, shown, _ = run(
-        capsys, "play", "--env", ENV, "--puzzles", str(file_of_two), "--index", "0", "--env-kwargs", keywords
-    )
-    states = [line.split(",")[0] for line in shown.splitlines() if "edits left" in line]
-    assert code == 1
-    assert states[0] == states[2] == states[3] != states[1]
-
-
-# errors
 
 
 @pytest.mark.parametrize(
