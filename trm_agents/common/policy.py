@@ -124,9 +124,11 @@ class RecursivePolicy(BasePolicy):
         """U_n(s), shape (B,); `potential` is Phi(s), shape (B,)."""
         return self.values_of(self.latents(observation)[None], observation, potential)[0]
 
-    def values_by_depth(self, observation: PyTorchObs, potential: Tensor, unroll: int) -> Tensor:
-        """U_1(s) ... U_n(s) for n = `unroll`, each read from its own inner step, shape (unroll, B)."""
-        latents = self.evaluator.run(self.inputs(observation), None, unroll).latents
+    def values_by_depth(
+        self, observation: PyTorchObs, potential: Tensor, unroll: int, latent: Tensor | None = None
+    ) -> Tensor:
+        """U_1(s) ... U_n(s) for n = `unroll` inner steps from `latent` (None: z_0 = 0), shape (unroll, B)."""
+        latents = self.evaluator.run(self.inputs(observation), latent, unroll).latents
         return self.values_of(latents, observation, potential)
 
     def latents(self, observation: PyTorchObs) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trm_agents.hindsight import HindsightTRM, TokenPolicy
+from trm_agents.hindsight import HindsightTRM
 from trm_agents.solving import Attempts, decoding
 from trm_agents.upi_trm import UPITRM
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -109,16 +109,12 @@ class PolicyAlone:
     @torch.no_grad()
     def recall(self, states: PlanStates, checks: Checks) -> Thought:
         """See `Watched`."""
-        policy, latent, unroll = self.policy, self._latent, self.policy.unroll
+        policy, latent = self.policy, self._latent
+        unroll = policy.unroll if latent is None else policy.carry_unroll or policy.unroll
         observation, _ = policy.obs_to_tensor(observe(states))
-        latents = policy.evaluator.run(policy.inputs(observation), latent, 2 * unroll).latents
         potential = torch.tensor([float(checks.score[0]) if self.mdp.shaping else 0.0], device=policy.device)
-        values = policy.values_of(latents, observation, potential)[:, 0].cpu().numpy()
-        if isinstance(policy, TokenPolicy):
-            unroll = unroll if latent is None or policy.carry_unroll is None else policy.carry_unroll
-            probabilities, self._latent = policy.carried_probabilities(observation, latent)
-        else:
-            probabilities = policy.action_probabilities(observation)
+        values = policy.values_by_depth(observation, potential, 2 * policy.unroll, latent)[:, 0].cpu().numpy()
+        probabilities, self._latent = policy.carried_probabilities(observation, latent)
         action = int(policy.greedy(probabilities)[0])
         return Thought(probabilities[0].cpu().numpy(), values.astype(np.float32), unroll, action)
 

@@ -37,10 +37,6 @@ class SearchResult:
     found: tuple[Grids, ...]
     """All solved plans found, in order, shape (k, n_cells) an instance."""
 
-    def solved_within(self, budget: int) -> NDArray[np.bool_]:
-        """What a search with this smaller budget would have solved, shape (n,)."""
-        return self.solved & (self.calls <= budget)
-
 
 class _Tree:
     """The search of one instance."""

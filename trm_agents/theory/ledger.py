@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -51,8 +51,3 @@ class Ledger:
     def equal(self, name: str, actual: ArrayLike, expected: ArrayLike) -> None:
         """Check an identity."""
         self.at_most(name, np.abs(np.asarray(actual) - np.asarray(expected)), 0.0)
-
-
-def tightness(bound: float, actual: float) -> float:
-    """Bound / actual: 1 is exact; inf for a bound on something that is zero, or for no bound."""
-    return 1.0 if bound == actual else bound / actual if actual != 0.0 else inf
