@@ -26,6 +26,10 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
         about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
     about |= {"family": "upi", "knows": ("groups", "model")}
+    if name == "upi_trm-survival":
+        # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
+        about["training"] = {"curriculum": None}
+        return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
     return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)
 
 
@@ -117,6 +121,7 @@ METHODS = Methods(
         _ours("hindsight_trm-certified", "#6a4c93"),
         _ours("upi_trm", "#2f9e6e"),
         _ours("upi_trm-exact", "#7cc9a3"),
+        _ours("upi_trm-survival", "#1b7f9c"),
         _ours("stage0", "#777777", role="reference", order=3, compared=True),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),

@@ -101,7 +101,7 @@ SPACES: dict[str, Space] = {
             "learning_rate": [[3e-3, 3e-4], [1e-3, 1e-4], [6e-3, 6e-4]],
             "n_steps": [25, 50],
             "n_epochs": [8, 4],
-            "bootstrap_horizon": [8, 1, 16],
+            "target.horizon": [8, 1, 16],
             "unroll": [4, 2, 8],
             "beta": [4.0, 2.0, 8.0],
             "checker_weight": [0.5, 0.25, 0.75],

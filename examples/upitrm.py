@@ -14,7 +14,7 @@ import torch
 from gymnasium.vector import AutoresetMode
 
 import trm_envs
-from trm_agents import UPITRM, Distilled
+from trm_agents import UPITRM, Distilled, KStep
 
 gym.register_envs(trm_envs)
 
@@ -31,9 +31,7 @@ def main() -> None:
 
     vector_env = gym.make_vec(args.env, num_envs=16, autoreset_mode=AutoresetMode.SAME_STEP)
     # An iteration: K-step targets, values of all edits, half of which are the checker's, and a conservative step.
-    model = UPITRM(
-        "TRMPolicy", vector_env, bootstrap_horizon=8, checker_weight=0.5, mixture=Distilled(0.5), seed=args.seed
-    )
+    model = UPITRM("TRMPolicy", vector_env, target=KStep(8), checker_weight=0.5, mixture=Distilled(0.5), seed=args.seed)
     model.learn(args.steps)
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model")

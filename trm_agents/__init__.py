@@ -25,17 +25,31 @@ if TYPE_CHECKING:
     from trm_agents.solving import Restarts as Restarts
     from trm_agents.upi_trm import UPITRM as UPITRM
     from trm_agents.upi_trm import Distilled as Distilled
+    from trm_agents.upi_trm import EditPolicy as EditPolicy
     from trm_agents.upi_trm import Exact as Exact
+    from trm_agents.upi_trm import KStep as KStep
     from trm_agents.upi_trm import MlpPolicy as MlpPolicy
     from trm_agents.upi_trm import MultiInputPolicy as MultiInputPolicy
     from trm_agents.upi_trm import SafeStep as SafeStep
+    from trm_agents.upi_trm import Survival as Survival
     from trm_agents.upi_trm import TRMPolicy as TRMPolicy
 
 _ROOMS = {
     "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
     "recursion": ("CertifiedDense", "CertifiedExactCover", "Dense", "ExactCover"),
     "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts"),
-    "upi_trm": ("UPITRM", "Distilled", "Exact", "MlpPolicy", "MultiInputPolicy", "SafeStep", "TRMPolicy"),
+    "upi_trm": (
+        "UPITRM",
+        "Distilled",
+        "EditPolicy",
+        "Exact",
+        "KStep",
+        "MlpPolicy",
+        "MultiInputPolicy",
+        "SafeStep",
+        "Survival",
+        "TRMPolicy",
+    ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 _MODULES = ("presets", "zoo")

@@ -87,11 +87,33 @@ UPI_TRM_OVERRIDES: dict[str, Data] = {
     "MazePlanEdit-31x31": _LARGE,
 }
 
+# Every edit of a state is labelled, so that one pass over what is collected is enough.
+UPI_TRM_SURVIVAL: Data = {
+    "learning_rate": [4e-3, 1e-4],
+    "n_steps": 5,
+    "batch_size": 16,
+    "n_epochs": 1,
+    "unroll": 4,
+    "train_unroll": [4, 6, 6],
+    "ema_decay": 0.98,
+    "target": {"kind": "survival"},
+}
+UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
+    # Refutations are long there: depth finds them, and so do forced edits.
+    "SudokuPlanEdit-9x9": {
+        "unroll": 20,
+        "train_unroll": [8, 20, 10],
+        "ema_decay": 0.99,
+        "target": {"kind": "survival", "rounds": 3, "room": 0.05, "successors": 2},
+    },
+}
+
 PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "hindsight_trm": (HINDSIGHT_TRM, HINDSIGHT_TRM_OVERRIDES),
     "hindsight_trm-certified": (HINDSIGHT_TRM_CERTIFIED, HINDSIGHT_TRM_CERTIFIED_OVERRIDES),
     "upi_trm": (UPI_TRM, UPI_TRM_OVERRIDES),
     "upi_trm-exact": (UPI_TRM_EXACT, UPI_TRM_OVERRIDES),
+    "upi_trm-survival": (UPI_TRM_SURVIVAL, UPI_TRM_SURVIVAL_OVERRIDES),
     "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""
@@ -176,14 +198,16 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     from trm_agents.hindsight import Search
     from trm_agents.recursion import CertifiedDense, CertifiedExactCover, Dense, ExactCover
     from trm_agents.solving import Guesses, Refinements, Restarts
+    from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
-    from trm_agents.upi_trm import Distilled, Exact, SafeStep
+    from trm_agents.upi_trm import Distilled, Exact, KStep, SafeStep
 
     def exact(alpha: float | str = 0.3, capacity: int = 16) -> Exact:
         return Exact(SafeStep() if alpha == "safe" else float(alpha), capacity)
 
     return {
         "search": {"": Search},
+        "target": {"k_step": KStep, "survival": Survival},
         "mixture": {"distilled": Distilled, "exact": exact},
         "core": {
             "exact_cover": ExactCover,
@@ -196,7 +220,7 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     }
 
 
-OBJECTS = ("search", "mixture", "core")
+OBJECTS = ("search", "target", "mixture", "core")
 """Settings that are objects; as JSON `{"kind": ..., its keywords}`, where there are several kinds."""
 
 

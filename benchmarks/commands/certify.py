@@ -111,7 +111,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from benchmarks.studies.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
-    unroll, horizon = getattr(model, "unroll", 1), getattr(model, "bootstrap_horizon", 1)
+    unroll, horizon = getattr(model, "unroll", 1), getattr(getattr(model, "target", None), "horizon", 1)
     origin = provenance()
     return Task(
         model,

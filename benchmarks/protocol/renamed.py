@@ -124,7 +124,7 @@ _K_STEP = {
         ("mixture_alpha=0.1", "mixture.alpha=0.1"),
         ("mixture_alpha=0.25", "mixture.alpha=0.25"),
         ("mixture_alpha=1.0", "mixture.alpha=1.0"),
-        ("bootstrap_horizon=1", "bootstrap_horizon=1"),
+        ("bootstrap_horizon=1", "target.horizon=1"),
         ("prior=0.0", "checker_weight=0.0"),
         ("prior=1.0", "checker_weight=1.0"),
         ("beta=1.0", "beta=1.0"),

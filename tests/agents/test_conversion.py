@@ -29,6 +29,7 @@ from trm_agents import (
     zoo,
 )
 from trm_agents.theory.clamped import ClampedExactCover
+from trm_agents.upi_trm import KStep
 from trm_agents.zoo import conversion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import observe
@@ -164,7 +165,7 @@ OF_HINDSIGHT = {
     "checker_steps": 77, "ema_decay": 0.99, "carry_unroll": None, "train_unroll": [4, 4, 4], "beta": 10.0,
     "search": None, "unroll": 4, "policy_kwargs": {**W8, "radius": 9.0},
 }  # fmt: skip
-OF_UPI_TRM = {**SHARED, "n_epochs": 3, "bootstrap_horizon": 5, "vf_coef": 4.0, "unroll": 4}
+OF_UPI_TRM = {**SHARED, "n_epochs": 3, "target": KStep(5, 4.0), "unroll": 4}
 
 
 def randomised(model):

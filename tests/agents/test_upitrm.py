@@ -11,7 +11,7 @@ from stable_baselines3.common.envs import IdentityEnv, SimpleMultiObsEnv
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
-from trm_agents import UPITRM, CertifiedDense, Distilled, Exact, SafeStep
+from trm_agents import UPITRM, CertifiedDense, Distilled, Exact, KStep, SafeStep
 from trm_agents.upi_trm import improvement
 from trm_envs.plan_edit.spaces import observe
 
@@ -73,7 +73,7 @@ def test_mixtures_and_certified_cores_without_a_model(kwargs, tmp_path):
 
 def test_learns_the_identity():
     env = DummyVecEnv([lambda: IdentityEnv(4) for _ in range(4)])
-    model = UPITRM("MlpPolicy", env, n_steps=16, batch_size=16, gamma=0.5, bootstrap_horizon=1, seed=0, device="cpu")
+    model = UPITRM("MlpPolicy", env, n_steps=16, batch_size=16, gamma=0.5, target=KStep(1), seed=0, device="cpu")
     model.learn(1024)
     assert evaluate_policy(model, env, n_eval_episodes=20, warn=False)[0] > 90
 
@@ -165,7 +165,6 @@ def test_values_of_truncated_episodes_are_those_of_their_last_observation():
     [
         ({"gamma": 0.9}, r"gamma=0\.9 is not the environment's shaping discount 0\.99: pass the same to both"),
         ({"checker_weight": -0.1}, r"checker_weight must be within \[0, 1\], got -0\.1"),
-        ({"bootstrap_horizon": 0}, "bootstrap_horizon must be at least 1, got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"n_epochs": 0}, "n_epochs must be at least 1, got 0"),
         ({"n_steps": 0}, "n_steps must be at least 1, got 0"),

@@ -208,7 +208,7 @@ def test_a_slim_file_acts_as_the_full_one_and_carries_no_training(name, tmp_path
         data = json.loads(archive.read("data"))
     pickled = {key for key, value in data.items() if isinstance(value, dict) and ":serialized:" in value}
     allowed = {"policy_class", "observation_space", "action_space", "learning_rate", "policy_kwargs"}
-    assert pickled <= allowed | {"mixture", "search"}
+    assert pickled <= allowed | {"mixture", "search", "target"}
     assert not {"memory", "rollout", "rng", "_env_states", "mdp", "seed"} & set(data)
     assert light.policy.optimizer.state_dict()["state"] == {}
     assert full.policy.optimizer.state_dict()["state"] != {}

@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
-from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search, TokenPolicy
+from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search, Survival, TokenPolicy
 from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.plan_edit.spaces import observation_space, observe
 
@@ -39,6 +39,10 @@ UPI_TRM_VARIANTS: dict[str, dict[str, Any]] = {
     "stage0": {"checker_weight": 1.0},
     "last-step-loss": {"deep_supervision": False, "unroll": 3},
 }
+SURVIVAL_VARIANTS: dict[str, dict[str, Any]] = {
+    "survival": {"target": Survival(warm_up=0.5), "unroll": 3, "train_unroll": (1, 4, 2)},
+    "survival-exact": {"target": Survival(warm_up=0.0, rounds=1), "mixture": Exact(0.3, capacity=3)},
+}
 HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
     "hindsight": {},
     "hindsight-clamped": {"policy_kwargs": {"core": ClampedExactCover()}},
@@ -47,7 +51,7 @@ HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
     "hindsight-carried": {"unroll": 4, "carry_unroll": 2, "train_unroll": (1, 4, 2)},
     "hindsight-search": {"search": Search(instances=2, calls=5, solutions=2), "train_unroll": (1, 3, 1)},
 }
-VARIANTS = {**UPI_TRM_VARIANTS, **HINDSIGHT_VARIANTS}
+VARIANTS = {**UPI_TRM_VARIANTS, **SURVIVAL_VARIANTS, **HINDSIGHT_VARIANTS}
 
 
 def sudoku(n_envs=4, seed=0, **kwargs):
@@ -57,7 +61,8 @@ def sudoku(n_envs=4, seed=0, **kwargs):
 
 
 def upi_trm(env=None, **kwargs) -> UPITRM:
-    return UPITRM("TRMPolicy", sudoku() if env is None else env, **{**UPI_TRM, **kwargs})
+    policy = "EditPolicy" if isinstance(kwargs.get("target"), Survival) else "TRMPolicy"
+    return UPITRM(policy, sudoku() if env is None else env, **{**UPI_TRM, **kwargs})
 
 
 def hindsight_trm(env=None, **kwargs) -> HindsightTRM:

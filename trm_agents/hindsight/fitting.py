@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trm_agents.common.depths import TrainUnroll, depth_weights
 from trm_agents.common.gradients import clip_gradients
 from trm_agents.common.policy import as_tensors
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
@@ -16,17 +17,6 @@ from trm_agents.hindsight.token_policy import TokenPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
-
-
-class TrainUnroll(NamedTuple):
-    """Depths of gradient steps."""
-
-    low: int
-    """Fewest inner steps of a pass."""
-    high: int
-    """Most inner steps of a pass."""
-    gradient: int
-    """Gradients flow through so many of the last inner steps, and losses are on these."""
 
 
 class FitSettings(NamedTuple):
@@ -65,12 +55,6 @@ def cell_weights(mdp: PlanEditMDP, sample: Sample, solved_cell_weight: float) ->
     editable = mask.reshape(len(mask), mdp.task.n_cells, mdp.task.n_symbols).any(2)
     weights = editable * np.where(states.plans == sample.goals, solved_cell_weight, 1.0)
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
-
-
-def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
-    """Weight of each inner step k, proportional to k^2, or all on the last; shape (steps,) or (1,)."""
-    weights = torch.arange(1.0, steps + 1.0).square() if deep_supervision else torch.ones(1)
-    return weights / weights.sum()
 
 
 def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> PlanStates:

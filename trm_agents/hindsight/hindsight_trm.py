@@ -13,9 +13,10 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 
 from trm_agents.common.algorithm import ResumableAlgorithm
+from trm_agents.common.depths import TrainUnroll, train_unroll_problems
 from trm_agents.common.hyperparameters import negative, not_positive, not_whole
 from trm_agents.common.policy import as_tensors
-from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, fit
+from trm_agents.hindsight.fitting import FitSettings, fit
 from trm_agents.hindsight.memory import HindsightMemory, Search
 from trm_agents.hindsight.token_policy import TokenPolicy
 from trm_agents.solving import policy_proposer
@@ -158,10 +159,7 @@ class HindsightTRM(ResumableAlgorithm):
             yield f"ema_decay must be within [0, 1), got {self.ema_decay}"
         if self.carry_unroll is not None:
             yield from (f"{problem}, or None to carry no latent" for problem in not_whole(self, "carry_unroll"))
-        depths = self.train_unroll
-        if depths is not None and not (len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
-            wanted = "(low, high, gradient) with 1 <= low <= high and gradient >= 1"
-            yield f"train_unroll must be {wanted}, got {tuple(depths)}"
+        yield from train_unroll_problems(self.train_unroll)
         if self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
             yield (
                 f"gamma={self.gamma} is not the environment's shaping discount {self.mdp.gamma}: pass the same to both"

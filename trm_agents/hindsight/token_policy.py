@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from math import inf, log, sqrt
 from typing import Any, NamedTuple
 
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3.common.torch_layers import CombinedExtractor
-from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from trm_agents.common.checker_values import enumerated
-from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll, restricted
-from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
+from trm_agents.common.decoder_policy import DecoderPolicy
+from trm_agents.common.policy import TOLERANCE, Unroll, restricted
 from trm_agents.solving import decoding
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import states_of
 
 
 class Behaviour(NamedTuple):
@@ -30,7 +25,7 @@ class Behaviour(NamedTuple):
     """Successors enumerated for it through the model."""
 
 
-class TokenPolicy(RecursivePolicy):
+class TokenPolicy(DecoderPolicy):
     """pi(a|s) proportional to exp(beta A(s, a)), A read from one forward pass, in units of one edit.
 
     The network gives p(a|s), the probability that edit a writes what belongs into its cell c, and with it q(c|s), the
@@ -44,98 +39,24 @@ class TokenPolicy(RecursivePolicy):
     cycles of edits, is for the deployed policy alone.
 
     Args:
-        observation_space, action_space, kwargs: as `RecursivePolicy`.
-        lr_schedule: as for any SB3 policy.
-        mdp: the plan-edit model.
-        unroll: n, inner steps of the recursion.
+        args, kwargs: as `DecoderPolicy`.
         carry_unroll: inner steps from the latent of the state before; None starts every state from z_0 = 0.
-        beta: inverse temperature.
-        width: d, channels of the latent.
-        radius: R of the latent projection; None leaves it out.
-        core: the latent step function: `ExactCover()` or `CertifiedExactCover(0.9)`.
-        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
-            does not, and learns it from states turned by the symmetries that the task declares.
     """
 
-    reads_plans = True
-    mdp: PlanEditMDP
-    network: PlanDecoder
-    averaged: PlanDecoder
-    """The average of the weights, which is deployed."""
-
-    def __init__(
-        self,
-        observation_space: spaces.Space[Any],
-        action_space: spaces.Discrete,
-        lr_schedule: Schedule,
-        *,
-        mdp: PlanEditMDP | None,
-        unroll: int,
-        carry_unroll: int | None = None,
-        beta: float = 10.0,
-        width: int = 16,
-        radius: float | None = 10.0,
-        core: TokenCore = ExactCover(),  # noqa: B008  # frozen
-        tokens: Tokens = "candidates",
-        **kwargs: Any,
-    ) -> None:
-        if mdp is None:
-            raise ValueError(
-                "TokenPolicy needs a plan-edit environment, one with an `mdp`: pass env=, also to load a slim file, "
-                "or use UPITRM elsewhere"
-            )
-        kwargs.setdefault("features_extractor_class", CombinedExtractor)
-        super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
-        self.beta, self.tokens, self.carry_unroll = beta, tokens, carry_unroll
-        self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core, "tokens": tokens}
-        self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
-        self._optimise(lr_schedule)
-        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
-
-    @property
-    def evaluator(self) -> PlanDecoder:
-        """The deployed average."""
-        return self.averaged
-
-    @property
-    def decoder(self) -> PlanDecoder:
-        """The deployed average, as solvers call it."""
-        return self.averaged
+    def __init__(self, *args: Any, carry_unroll: int | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.carry_unroll = carry_unroll
 
     @property
     def carries(self) -> bool:
         """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
         return self.carry_unroll is not None
 
-    @torch.no_grad()
-    def average(self, decay: float) -> None:
-        """Move the deployed weights towards the latest ones: theta <- decay theta + (1 - decay) theta_latest."""
-        for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(latest, 1.0 - decay)
-
     def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
         """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
         if unroll == "auto" and self.carries:
             raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
         super().set_unroll(unroll, tolerance)
-
-    def edit_probabilities(self, observation: PyTorchObs, latent: Tensor | None = None) -> Tensor:
-        """p(a|s) of the deployed network, (B, n_cells, n_symbols), from z_0 = 0 or read from a latent as it is."""
-        latents = self.latents(observation) if latent is None else latent
-        return self.averaged.probabilities(latents[None], observation)[0]
-
-    def _states(self, observation: PyTorchObs) -> PlanStates:
-        assert isinstance(observation, dict)
-        return states_of({key: value.cpu().numpy() for key, value in observation.items()})
-
-    def action_mask(self, observation: PyTorchObs) -> Tensor:
-        """Legal actions by the model, shape (B, n_actions), bool."""
-        return torch.from_numpy(self.mdp.action_mask(self._states(observation))).to(self.device)
-
-    def action_probabilities(self, observation: PyTorchObs) -> Tensor:
-        """The deployed pi(a|s) of states from z_0 = 0, shape (B, n_actions)."""
-        probabilities = self.edit_probabilities(observation)
-        return decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
 
     def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:
         """Latents after the inner steps that a state takes from the latent of the one before, (B, ...).
@@ -185,10 +106,6 @@ class TokenPolicy(RecursivePolicy):
         assert latents is not None
         return actions if batched else actions[0], (latents.cpu().numpy(),)
 
-    def greedy(self, policy: Tensor) -> Tensor:
-        """The first of the best actions, (B, n_actions) -> (B,)."""
-        return decoding.greedy(policy, self.beta)
-
     def behaviour(self, observation: PyTorchObs, checker_weight: float) -> Behaviour:
         """The policy that collects experience: the deployed one from z_0 = 0, leaning on the checker.
 
@@ -229,8 +146,5 @@ class TokenPolicy(RecursivePolicy):
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
             **super()._get_constructor_parameters(),
-            **self._recursion,
-            "unroll": self.unroll,
             "carry_unroll": self.carry_unroll,
-            "beta": self.beta,
         }

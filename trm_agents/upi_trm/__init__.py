@@ -1,7 +1,21 @@
-"""UPI-TRM, the published method, as a Stable-Baselines3 algorithm."""
+"""UPI-TRM, the published method and its value targets, as a Stable-Baselines3 algorithm."""
 
+from trm_agents.survival import Survival
 from trm_agents.upi_trm.conservative import Distilled, Exact, SafeStep
+from trm_agents.upi_trm.edit_policy import EditPolicy
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
+from trm_agents.upi_trm.targets import KStep
 from trm_agents.upi_trm.upi_trm import UPITRM
 
-__all__ = ["UPITRM", "Distilled", "Exact", "MlpPolicy", "MultiInputPolicy", "SafeStep", "TRMPolicy"]
+__all__ = [
+    "UPITRM",
+    "Distilled",
+    "EditPolicy",
+    "Exact",
+    "KStep",
+    "MlpPolicy",
+    "MultiInputPolicy",
+    "SafeStep",
+    "Survival",
+    "TRMPolicy",
+]

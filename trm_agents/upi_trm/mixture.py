@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion import RecursiveNetwork
+from trm_agents.recursion import Recursion
 from trm_agents.upi_trm.improvement import masked_log_softmax
 
 
@@ -37,7 +38,7 @@ class SnapshotMixture(nn.Module):
     own: Tensor
     """w*, shape (capacity,), float64; at most w, which also has what has expired into a slot."""
 
-    def __init__(self, network: RecursiveNetwork, capacity: int) -> None:
+    def __init__(self, network: Recursion, capacity: int) -> None:
         super().__init__()
         if capacity < 2:
             raise ValueError(f"capacity must be at least 2, got {capacity}")
@@ -58,7 +59,7 @@ class SnapshotMixture(nn.Module):
         """
         return max(0.0, 1.0 - float(self.own.sum()))
 
-    def promote(self, network: RecursiveNetwork, alpha: float) -> float:
+    def promote(self, network: Recursion, alpha: float) -> float:
         """Pi <- (1 - alpha) pi + alpha pi_network; returns the weight that expired into the new component."""
         self.weights.mul_(1.0 - alpha)
         self.own.mul_(1.0 - alpha)
@@ -69,11 +70,14 @@ class SnapshotMixture(nn.Module):
         self.own[slot] = alpha
         return expired
 
+    def mean(self, read: Callable[[Any], Tensor]) -> Tensor:
+        """sum_i w_i pi_i(a|s), shape (B, n_actions), of the policies that `read` reads from networks."""
+        parts = zip(self.weights, self.components, strict=True)
+        total = sum(weight * read(component).double() for weight, component in parts if weight > 0)
+        assert isinstance(total, Tensor)
+        return total.float()
+
     def probabilities(self, observation: Any, mask: Tensor) -> Tensor:
         """The mixture's action probabilities, shape (B, n_actions); exactly zero on illegal actions."""
-        total = torch.zeros(mask.shape, dtype=torch.float64, device=mask.device)
-        for weight, component in zip(self.weights, self.components, strict=True):
-            if weight > 0:
-                logits = component(observation).logits
-                total += weight * masked_log_softmax(logits, mask).exp().double()
-        return torch.where(mask, total, 0.0).float()
+        mean = self.mean(lambda network: masked_log_softmax(network(observation).logits, mask).exp())
+        return torch.where(mask, mean, 0.0)

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_agents.common.hyperparameters import negative, not_whole
+from trm_agents.survival import Survival
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class KStep:
+    """The value target of the paper: K-step returns of the deployed policy, bootstrapped with U_n.
+
+    Args:
+        horizon: K, at least 1.
+        vf_coef: weight of the value loss, not negative.
+    """
+
+    horizon: int = 8
+    vf_coef: float = 10.0
+
+    def __post_init__(self) -> None:
+        if problems := [*not_whole(self, "horizon"), *negative(self, "vf_coef")]:
+            raise ValueError(f"KStep: {'; '.join(problems)}")
+
+
+Target = KStep | Survival
 
 
 def k_step_targets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -14,13 +14,21 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 
 from trm_agents.common.algorithm import Infos, ResumableAlgorithm
 from trm_agents.common.checker_values import potentials
-from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
+from trm_agents.common.depths import TrainUnroll
+from trm_agents.common.hyperparameters import not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
+from trm_agents.survival import Survival
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.conservative import Distilled, Mixture
+from trm_agents.upi_trm.conservative import Distilled, Exact, Mixture
+from trm_agents.upi_trm.edit_learning import EditSettings, InstanceMemory, centring_defect, explored, labelled
+from trm_agents.upi_trm.edit_learning import fit as fit_edits
+from trm_agents.upi_trm.edit_policy import EditPolicy
 from trm_agents.upi_trm.evaluation import Advantage, Evaluation, EvaluationSettings, evaluate
 from trm_agents.upi_trm.fitting import FitSettings, fit
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy, UPIPolicy
+from trm_agents.upi_trm.problems import problems_of_edits, problems_of_heads
+from trm_agents.upi_trm.targets import KStep, Target
+from trm_envs.plan_edit.spaces import states_of
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
 
@@ -37,9 +45,13 @@ class UPITRM(ResumableAlgorithm):
     pi_cand ~ pi exp(beta A) over all actions, and (5) steps to (1 - alpha) pi + alpha pi_cand, which becomes the base
     of the next iteration. Paper: Unrolled Policy Iteration for Tiny Recursive Models, ICLR 2026 workshop on RSI.
 
+    With `EditPolicy` the network has one value for each edit, (1) to (3) are labels of all edits of as many states as
+    the rollout has, and the policy is read from the values that are fitted to them.
+
     Args:
-        policy: `TRMPolicy` on plan-edit environments, `MlpPolicy` or `MultiInputPolicy` on any other with Discrete
-            actions. `policy_kwargs`: `width`, `radius` (R of the latent projection, None leaves it out), `core`.
+        policy: `TRMPolicy` on plan-edit environments, `EditPolicy` where a task has a `cover`, `MlpPolicy` or
+            `MultiInputPolicy` on any other with Discrete actions. `policy_kwargs`: `width`, `radius` (R of the latent
+            projection, None leaves it out), `core`.
         env: the environment, or its registered name. One of Gymnasium's vector environments must reset in the same
             step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
@@ -47,17 +59,21 @@ class UPITRM(ResumableAlgorithm):
         batch_size: states a gradient step.
         n_epochs: passes over the collected states an iteration.
         gamma: discount; must be that of the environment's potential shaping.
-        bootstrap_horizon: K of the value target.
+        target: the value target: `KStep(8)`, the K-step return of the paper; or, with `EditPolicy`, `Survival()`,
+            whether a plan can still be completed.
         unroll: n, inner steps of the recursion. `policy.set_unroll` chooses another number for predictions alone.
+        train_unroll: with `EditPolicy`: (low, high, gradient): the depth of each gradient step is drawn from
+            [low, high]; gradients flow through the last `gradient` inner steps. None: n, n and n.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
         beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
-            values are enumerated, 1 where they are read out and therefore noisier.
+            values are enumerated, 1 where they are read out and therefore noisier; with `EditPolicy` 10, in units of A.
         checker_weight: rho, the share of the advantage that is the one-step checker reward's: 1 is nothing but the
             checker, 0 nothing but the learned value. By default 0.5 with `TRMPolicy`, 0 elsewhere.
         mixture: the conservative step: `Distilled(alpha)` fits the network to the mixture; `Exact(alpha, capacity)`
-            deploys the mixture itself; `Exact(SafeStep())` chooses alpha by a lower bound on the improvement.
-        vf_coef: weight of the value loss.
+            deploys the mixture itself; `Exact(SafeStep())` chooses alpha by a lower bound on the improvement. None:
+            `Distilled(0.5)`; with `EditPolicy` the average of the weights is deployed.
+        ema_decay: with `EditPolicy`: decay, a gradient step, of the average of the weights.
         deep_supervision: losses on every inner step instead of the last alone.
         max_grad_norm: gradient clipping.
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
@@ -66,6 +82,9 @@ class UPITRM(ResumableAlgorithm):
         `train/value_loss`, `train/policy_loss`: means over the iteration's gradient steps.
         `train/value_min`, `train/value_max`: range of U over the rollout.
         `train/advantage_rms`: root mean square of A over legal actions, before scaling.
+        `train/survival_loss`, `train/constraint_loss`: with `Survival`: means over the iteration's gradient steps.
+        `train/undecided_share`: with `Survival`: share of legal edits that nothing refutes or confirms.
+        `train/trusted_share`: with `Survival`: share of states whose forced edits did not contradict themselves.
         `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
         `mixture/base_weight`: weight that the policy before the step has after it.
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
@@ -79,28 +98,30 @@ class UPITRM(ResumableAlgorithm):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
+        "EditPolicy": EditPolicy,
         "TRMPolicy": TRMPolicy,
         "MlpPolicy": MlpPolicy,
         "MultiInputPolicy": MultiInputPolicy,
     }
-    policy: UPIPolicy
+    policy: Any
 
     def __init__(
         self,
-        policy: str | type[UPIPolicy],
+        policy: str | type[UPIPolicy | EditPolicy],
         env: GymEnv | VectorEnv[Any, Any, Any] | str | None,
         learning_rate: float | Schedule = 3e-3,
         n_steps: int = 32,
         batch_size: int = 64,
         n_epochs: int = 8,
         gamma: float = 0.99,
-        bootstrap_horizon: int = 8,
+        target: Target = KStep(8),  # noqa: B008  # frozen
         unroll: int = 4,
+        train_unroll: Sequence[int] | None = None,
         advantage: Advantage | None = None,
         beta: float | None = None,
         checker_weight: float | None = None,
-        mixture: Mixture = Distilled(0.5),  # noqa: B008  # frozen
-        vf_coef: float = 10.0,
+        mixture: Mixture | None = None,
+        ema_decay: float = 0.98,
         deep_supervision: bool = True,
         max_grad_norm: float = 1.0,
         stats_window_size: int = 100,
@@ -128,12 +149,14 @@ class UPITRM(ResumableAlgorithm):
         self.batch_size = batch_size
         self.n_epochs = n_epochs
         self.gamma = gamma
-        self.bootstrap_horizon = bootstrap_horizon
+        self.target = target
+        self.train_unroll = None if train_unroll is None else list(train_unroll)
         self.advantage: Advantage = advantage or ("enumerate" if modelled else "readout")
-        self.beta = (4.0 if self.advantage == "enumerate" else 1.0) if beta is None else beta
+        usual = 10.0 if self.reads_edits else 4.0 if self.advantage == "enumerate" else 1.0
+        self.beta = usual if beta is None else beta
         self.checker_weight = (0.5 if modelled else 0.0) if checker_weight is None else checker_weight
-        self.mixture = mixture
-        self.vf_coef = vf_coef
+        self.mixture = (None if self.reads_edits else Distilled(0.5)) if mixture is None else mixture
+        self.ema_decay = ema_decay
         self.deep_supervision = deep_supervision
         self.max_grad_norm = max_grad_norm
         self._advantage_scale: float | None = None
@@ -142,37 +165,48 @@ class UPITRM(ResumableAlgorithm):
         if _init_setup_model:
             self._setup_model()
 
+    @property
+    def reads_edits(self) -> bool:
+        """Whether the policy is read from the values of all edits, not from heads of its own."""
+        return issubclass(self.policy_class, EditPolicy)
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        if self.reads_edits and not hasattr(self, "instances") and self.mdp is not None:
+            self.instances = InstanceMemory(self.mdp.task.n_cells, self.n_envs)
+
+    def _drop_episodes(self) -> None:
+        super()._drop_episodes()
+        if hasattr(self, "instances"):
+            self.instances.restart(self.n_envs)
+
     def _problems(self) -> Iterable[str]:
-        modelled = issubclass(self.policy_class, TRMPolicy)
-        yield from not_whole(self, "n_epochs", "bootstrap_horizon")
+        yield from not_whole(self, "n_epochs")
         yield from not_positive(self, "beta")
-        yield from not_a_share(self, "checker_weight")
-        yield from negative(self, "vf_coef")
-        if self.advantage not in ("enumerate", "readout"):
-            yield f"advantage must be None, 'enumerate' or 'readout', got {self.advantage!r}"
-        if not modelled and (self.advantage == "enumerate" or self.checker_weight):
-            yield (
-                f"advantage={self.advantage!r} with checker_weight={self.checker_weight} needs a plan-edit environment "
-                "and TRMPolicy: leave both at None elsewhere"
-            )
-        if self.mixture.is_safe and self.advantage != "enumerate":
-            yield f"Exact(SafeStep()) needs advantage='enumerate', got {self.advantage!r}"
-        if modelled and self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
+        yield from problems_of_edits(self) if self.reads_edits else problems_of_heads(self)
+        if self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
             yield (
                 f"gamma={self.gamma} is not the environment's shaping discount {self.mdp.gamma}: pass the same to both"
             )
 
     def _policy_keywords(self) -> dict[str, Any]:
+        capacity = None if self.mixture is None else self.mixture.capacity
+        if self.reads_edits:
+            return {"beta": self.beta, "mixture_capacity": capacity}
         return {
             "advantage_head": self.advantage == "readout",
-            "mixture_capacity": self.mixture.capacity,
+            "mixture_capacity": capacity,
             # A bound on returns of rewards up to 1; `TRMPolicy` knows its own.
             "value_scale": 1.0 / (1.0 - self.gamma) if self.gamma < 1.0 else 1.0,
         }
 
     @torch.no_grad()
     def _act(self, observation: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
-        return self._sample(self.policy.action_probabilities(as_tensors(observation, self.policy.device)))
+        policy = self.policy.action_probabilities(as_tensors(observation, self.policy.device))
+        if isinstance(self.policy, EditPolicy):
+            assert isinstance(self.target, Survival)
+            policy = explored(policy, states_of(observation), self.policy.cover, self.target.exploration, self.rng)
+        return self._sample(policy)
 
     @torch.no_grad()
     def _state_values(self, observation: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
@@ -192,15 +226,56 @@ class UPITRM(ResumableAlgorithm):
 
     def train(self) -> None:
         """One policy iteration on the collected rollout."""
+        if isinstance(self.policy, EditPolicy):
+            self._train_edits(self.policy)
+        else:
+            self._train_heads()
+
+    def _train_edits(self, policy: EditPolicy) -> None:
+        """Label the edits of as many states as the rollout has, fit the network, and take the conservative step."""
+        assert isinstance(self.target, Survival)
+        n, target = self.unroll, self.target
+        settings = EditSettings(
+            target,
+            self.batch_size,
+            self.n_epochs,
+            TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll),
+            self.deep_supervision,
+            self.ema_decay,
+            self.max_grad_norm,
+        )
+        self.instances.add(self.rollout)
+        warm = 1.0 - self._current_progress_remaining > target.warm_up
+        data = labelled(policy, self.rollout, self.instances, target, warm, self.rng)
+        defect = centring_defect(policy, data.states.at(slice(self.batch_size)))
+        fitted = fit_edits(policy, data, settings, self.gradient_steps_done, self.rng)
+        if policy.mixture is not None and isinstance(self.mixture, Exact):
+            assert isinstance(self.mixture.alpha, float)
+            policy.mixture.promote(policy.averaged, self.mixture.alpha)
+        self.model_queries += data.labels.queries
+        self.rollout.clear()
+        log = {
+            "train/survival_loss": fitted.loss,
+            "train/constraint_loss": fitted.constraint_loss,
+            "train/undecided_share": data.labels.undecided,
+            "train/trusted_share": data.labels.trusted,
+            "train/centring_defect": defect,
+            "recursion/projection_active": fitted.projected,
+        }
+        self._log_update(fitted.gradient_steps, log)
+
+    def _train_heads(self) -> None:
+        """Value the rollout, fit the network to the conservative step and to the targets, and promote it."""
+        assert isinstance(self.target, KStep) and self.mixture is not None
         last_values = self._state_values(numpy_observation(self._last_obs))  # type: ignore[arg-type]
-        settings = EvaluationSettings(self.gamma, self.bootstrap_horizon, self.advantage, self.checker_weight)
+        settings = EvaluationSettings(self.gamma, self.target.horizon, self.advantage, self.checker_weight)
         evaluation = evaluate(self.policy, self.rollout, last_values, settings)
         rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
         scale = rms if self._advantage_scale is None else self._advantage_scale
         self._advantage_scale = SCALE_MEMORY * scale + (1.0 - SCALE_MEMORY) * rms
         target = self._policy_target(evaluation, self._advantage_scale + 1e-6)
         fit_settings = FitSettings(
-            self.n_epochs, self.batch_size, self.vf_coef, self.deep_supervision, self.max_grad_norm
+            self.n_epochs, self.batch_size, self.target.vf_coef, self.deep_supervision, self.max_grad_norm
         )
         fitted = fit(self.policy, evaluation, target, fit_settings, self.rng)
         step, log = self._promote(evaluation)
@@ -222,10 +297,12 @@ class UPITRM(ResumableAlgorithm):
         """What the network is fitted to, (N, n_actions)."""
         policy, mask = evaluation.policy, evaluation.mask
         scaled = improvement.clipped(evaluation.advantages / scale, policy, mask, improvement.ADVANTAGE_LIMIT)
+        assert self.mixture is not None
         return self.mixture.target(policy, improvement.candidate(policy, scaled, mask, self.beta))
 
     def _promote(self, evaluation: Evaluation) -> tuple[int, dict[str, float]]:
         """Take the conservative step; successors enumerated for it, and what is logged of it."""
+        assert self.mixture is not None
         step, expired = self.mixture.step(self.policy, evaluation, self.gamma), 0.0
         self.step_size, self.step_bound = step.alpha, step.bound
         snapshots = self.policy.mixture

@@ -32,11 +32,9 @@ _HINDSIGHT = {
 }
 _UPI_TRM = {
     "n_epochs": "n_epochs",
-    "bootstrap_horizon": "bootstrap_horizon",
     "advantage": "advantage",
     "beta": "beta",
     "prior": "checker_weight",
-    "value_coef": "vf_coef",
 }
 _ATTEMPTS = ("restarts", "restart_unroll", "refinements", "guess_unroll")
 _GONE = {"readout_steps": 1, "members": 1, "hidden": None}
@@ -91,7 +89,7 @@ def converted(source: Path) -> Converted:
 _KEYS = {
     *NEEDED, *_SHARED, *_HINDSIGHT, *_UPI_TRM, "policy_kwargs", "target", "unroll", "min_unroll", "max_unroll",
     "backprop_steps", "latent", "carried_unroll", "mixture_alpha", "conservative", "mixture_capacity", "contraction",
-    "lipschitz", "radius", "search_instances", "search_budget", "search_solutions",
+    "lipschitz", "radius", "search_instances", "search_budget", "search_solutions", "bootstrap_horizon", "value_coef",
 } - {"policy_class"}  # fmt: skip
 
 
@@ -130,6 +128,8 @@ def _of_hindsight(old: dict[str, Any]) -> dict[str, Any]:
 
 def _of_upi_trm(old: dict[str, Any]) -> dict[str, Any]:
     keywords = {new: old[name] for name, new in _UPI_TRM.items() if old.get(name) is not None}
+    names = {"horizon": "bootstrap_horizon", "vf_coef": "value_coef"}
+    keywords["target"] = {new: old[name] for new, name in names.items() if old.get(name) is not None}
     if old["conservative"] == "exact":
         keywords["mixture"] = {"kind": "exact", "alpha": old["mixture_alpha"], "capacity": old["mixture_capacity"]}
     else:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit import drawing
+from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.view import CellKind, PlanView
 
 Grids = NDArray[np.int8]
@@ -205,6 +206,13 @@ class PlanTask(ABC):
         cells = np.tile(np.arange(self.n_cells), (count, 1))
         values = np.arange(max(self.instance_high, self.plan_high) + 1, dtype=np.int8)
         return Symmetries(cells, np.tile(values, (count, 1)))
+
+    # ---- What every solved plan chooses exactly once
+
+    @cached_property
+    def cover(self) -> Cover | None:
+        """The constraints as an exact cover, if they are one; by default None, where none is known."""
+        return None
 
     # ---- What guides a search
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.jit import kernel
+from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.grids import SymbolTask
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import PlanView
@@ -181,6 +182,11 @@ class SudokuTask(SymbolTask):
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`line`: rows, then columns; `box`: boxes."""
         return {"line": units(self.size)[: 2 * self.size], "box": units(self.size)[2 * self.size :]}
+
+    @cached_property
+    def cover(self) -> Cover:
+        """One digit a cell, and every digit once in every row, column and box."""
+        return symbol_cover(self.n_cells, self.size, exactly_once=self.groups.values())
 
     def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
         """Bands, rows, stacks, columns, transposition and digits."""

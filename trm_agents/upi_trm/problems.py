@@ -1,0 +1,48 @@
+"""What is wrong with the hyperparameters of UPITRM, by the kind of its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from trm_agents.common.depths import train_unroll_problems
+from trm_agents.common.hyperparameters import not_a_share
+from trm_agents.survival import Survival
+from trm_agents.upi_trm.conservative import Exact
+from trm_agents.upi_trm.policies import TRMPolicy
+from trm_agents.upi_trm.targets import KStep
+
+
+def problems_of_edits(model: Any) -> Iterable[str]:
+    """Where the policy is read from the values of all edits."""
+    yield from train_unroll_problems(model.train_unroll)
+    if not 0.0 <= model.ema_decay < 1.0:
+        yield f"ema_decay must be within [0, 1), got {model.ema_decay}"
+    if not isinstance(model.target, Survival):
+        yield f"EditPolicy needs target=Survival(), got {model.target}: use TRMPolicy for other targets"
+    if not (model.mixture is None or (isinstance(model.mixture, Exact) and not model.mixture.is_safe)):
+        yield f"EditPolicy needs mixture=None or Exact(alpha), got {model.mixture}: its values are its policy"
+    if model.advantage != "readout" or model.checker_weight:
+        yield (
+            f"EditPolicy reads its advantage and takes no checker's word, got advantage={model.advantage!r} with "
+            f"checker_weight={model.checker_weight}: leave both at None"
+        )
+
+
+def problems_of_heads(model: Any) -> Iterable[str]:
+    """Where policy and value have heads of their own."""
+    name, modelled = model.policy_class.__name__, issubclass(model.policy_class, TRMPolicy)
+    yield from not_a_share(model, "checker_weight")
+    if not isinstance(model.target, KStep):
+        yield f"{name} needs target=KStep(8), got {model.target}: use EditPolicy for others"
+    if model.train_unroll is not None:
+        yield f"{name} trains at depth `unroll`, got train_unroll={model.train_unroll}: leave it at None"
+    if model.advantage not in ("enumerate", "readout"):
+        yield f"advantage must be None, 'enumerate' or 'readout', got {model.advantage!r}"
+    if not modelled and (model.advantage == "enumerate" or model.checker_weight):
+        yield (
+            f"advantage={model.advantage!r} with checker_weight={model.checker_weight} needs a plan-edit environment "
+            "and TRMPolicy: leave both at None elsewhere"
+        )
+    if model.mixture.is_safe and model.advantage != "enumerate":
+        yield f"Exact(SafeStep()) needs advantage='enumerate', got {model.advantage!r}"
