@@ -23,7 +23,7 @@ ILLEGAL_WEIGHT = 0.1
 KEPT_WEIGHT = 0.3
 """Weight of edits that nothing refutes or confirms: their labels are what the network says already."""
 SAMPLED_WEIGHT = 5.0
-"""Largest weight of an edit whose successor is looked at: it stands for those that were not drawn. `alive_weight` comes on top."""
+"""Largest weight, `alive_weight` left out, of an edit whose successor is asked about: it stands for others not drawn."""
 TRUSTED = 0.3
 """Value of a state from which forced edits have not contradicted themselves."""
 
@@ -188,15 +188,8 @@ def label(
     if warm and settings.successors:
         queries += _ask(far, open_, bound, out, weight, values, cover, settings, rng)
     weight *= 1.0 + (settings.alive_weight - 1.0) * out
-    return Labels(
-        out,
-        weight,
-        near.w,
-        near.of,
-        queries,
-        float(open_.sum() / max(legal.sum(), 1)),
-        1.0 - len(contradicted) / len(out),
-    )
+    undecided, trusted = float(open_.sum() / max(legal.sum(), 1)), 1.0 - len(contradicted) / len(out)
+    return Labels(out, weight, near.w, near.of, queries, undecided, trusted)
 
 
 def _forced(near: _Far, values: EditValues, cover: Cover, rounds: int, room: float) -> tuple[_Far, Flags, int]:
