@@ -23,7 +23,7 @@ ILLEGAL_WEIGHT = 0.1
 KEPT_WEIGHT = 0.3
 """Weight of edits that nothing refutes or confirms: their labels are what the network says already."""
 SAMPLED_WEIGHT = 5.0
-"""Largest weight, `alive_weight` left out, of an edit whose successor is asked about: it stands for others not drawn."""
+"""Largest weight, without `alive_weight`, of an edit whose successor is asked about."""
 TRUSTED = 0.3
 """Value of a state from which forced edits have not contradicted themselves."""
 
