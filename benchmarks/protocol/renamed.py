@@ -163,6 +163,7 @@ SETTINGS = {
     "prior_steps": "checker_steps",
     "prior": "checker_weight",
     "mixture_alpha": "mixture.alpha",
+    "bootstrap_horizon": "target.horizon",
 }
 """Settings of the published tuning, by the name that they had."""
 

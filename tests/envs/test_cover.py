@@ -107,3 +107,8 @@ def test_groups_that_must_and_groups_that_may_by_hand() -> None:
 
 def test_no_cover_is_known_where_the_task_says_none() -> None:
     assert isinstance(MazeTask(5), PlanTask) and MazeTask(5).cover is None
+
+
+def test_a_group_of_another_size_cannot_hold_every_symbol_once():
+    with pytest.raises(ValueError, match="has 3 cells, one a symbol, got a group of 2: name it in at_most_once"):
+        symbol_cover(4, 3, exactly_once=[np.array([[0, 1, 2]]), np.array([[2, 3, -1]])])

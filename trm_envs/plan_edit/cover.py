@@ -40,7 +40,16 @@ def symbol_cover(
         n_symbols: symbols 1..n_symbols that a cell may take.
         exactly_once: arrays of groups, (n_groups, cells), -1 pads, in which every symbol stands exactly once.
         at_most_once: arrays of groups in which no symbol stands twice.
+
+    Raises:
+        ValueError: a group of `exactly_once` has not as many cells as there are symbols.
     """
+    exactly_once = list(exactly_once)
+    for size in {int((group >= 0).sum()) for groups in exactly_once for group in groups} - {n_symbols}:
+        raise ValueError(
+            f"every symbol stands once in a group only where it has {n_symbols} cells, one a symbol, got a group of "
+            f"{size}: name it in at_most_once"
+        )
     cells = np.arange(n_cells * n_symbols).reshape(n_cells, n_symbols)
     once = [list(row) for row in cells]
     once += [row for groups in exactly_once for row in _of_symbols(groups, n_symbols)]
