@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ObservationKind = Literal["dict", "one_hot"]
 Role = Literal["contestant", "reference"]
 Family = Literal["hindsight", "upi", "baseline"]
-Knowledge = Literal["masks", "groups", "model", "checker", "puzzle"]
+Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle"]
 ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
 
@@ -52,7 +52,8 @@ class Method:
     knows: tuple[Knowledge, ...] = ()
     """What it is given beside observations and rewards, in training or in play.
 
-    masks: which actions are legal. groups: the constraint graph. model: successors of any state. checker: scores of
+    masks: which actions are legal. groups: the constraint graph. cover: the constraints themselves,
+    as an exact cover, and that instances can be solved. model: successors of any state. checker: scores of
     any plan.
     """
     role: Role = "contestant"

@@ -28,7 +28,7 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
     about |= {"family": "upi", "knows": ("groups", "model")}
     if name == "upi_trm-survival":
         # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
-        about["training"] = {"curriculum": None}
+        about |= {"training": {"curriculum": None}, "knows": ("groups", "cover", "model")}
         return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
     return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)
 

@@ -189,7 +189,7 @@ def test_k_step_targets_refuse_bad_numbers(kwargs, message):
 
 
 def test_a_task_without_a_cover_is_refused():
-    with pytest.raises(ValueError, match="MazeTask says of none"):
+    with pytest.raises(ValueError, match="MazeTask declares none"):
         UPITRM("EditPolicy", "trm_envs:MazePlanEdit-5x5-v0", target=Survival(), device="cpu")
     with pytest.raises(ValueError, match="EditPolicy needs a plan-edit environment"):
         UPITRM("EditPolicy", "CartPole-v1", target=Survival(), device="cpu")

@@ -86,7 +86,7 @@ def test_constructors_take_the_settings_of_every_row_on_every_environment(name, 
     settings = presets.settings(name, env_id)
     if policy == "EditPolicy" and env_id.startswith("Maze"):
         # The constraints of a path are no exact cover.
-        with pytest.raises(ValueError, match="MazeTask says of none"):
+        with pytest.raises(ValueError, match="MazeTask declares none"):
             cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)
         return
     model = cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)

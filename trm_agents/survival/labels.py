@@ -86,8 +86,6 @@ class Labels(NamedTuple):
     """What w(s, o) is to be, within [0, 1], (B, T)."""
     weight: Floats
     """How much it counts, (B, T); 0: not at all."""
-    values: Floats
-    """What the frozen network says of w(s, o), (B, T)."""
     of: Status
     """What the constraints say of the states."""
     queries: int
@@ -189,7 +187,7 @@ def label(
         queries += _ask(far, open_, bound, out, weight, values, cover, settings, rng)
     weight *= 1.0 + (settings.alive_weight - 1.0) * out
     undecided, trusted = float(open_.sum() / max(legal.sum(), 1)), 1.0 - len(contradicted) / len(out)
-    return Labels(out, weight, near.w, near.of, queries, undecided, trusted)
+    return Labels(out, weight, near.of, queries, undecided, trusted)
 
 
 def _forced(near: _Far, values: EditValues, cover: Cover, rounds: int, room: float) -> tuple[_Far, Flags, int]:

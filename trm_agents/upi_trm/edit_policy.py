@@ -45,7 +45,7 @@ class EditPolicy(DecoderPolicy):
         if self.mdp.task.cover is None:
             raise ValueError(
                 f"EditPolicy needs a task whose constraints are an exact cover, and {type(self.mdp.task).__name__} "
-                "says of none (`PlanTask.cover`): use TRMPolicy, or HindsightTRM"
+                "declares none (`PlanTask.cover`): use TRMPolicy, or HindsightTRM"
             )
         for network in (self.network, self.averaged):
             network.bias.data.fill_(OPTIMISM)
