@@ -134,8 +134,11 @@ def _hints(function: Callable[..., Any]) -> Hints:
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     notes = {p.name: Any if p.annotation is p.empty else p.annotation for p in named}
     holder: Any = SimpleNamespace(__annotations__=notes)
+    # The fields of a dataclass are annotated where its bases are.
+    homes = [kind.__module__ for kind in getattr(function, "__mro__", (function,))]
+    names = {name: value for home in reversed(homes) for name, value in vars(sys.modules[home]).items()}
     # SB3 imports the name of its vector environments for type checkers only.
-    return get_type_hints(holder, vars(sys.modules[function.__module__]), {"VecEnv": VecEnv})
+    return get_type_hints(holder, names, {"VecEnv": VecEnv})
 
 
 def _without_passed(hints: Hints, *kept: str) -> Hints:

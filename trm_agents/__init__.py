@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from trm_agents.solving import Refinements as Refinements
     from trm_agents.solving import Restarts as Restarts
     from trm_agents.upi_trm import UPITRM as UPITRM
+    from trm_agents.upi_trm import CostToGo as CostToGo
     from trm_agents.upi_trm import Distilled as Distilled
     from trm_agents.upi_trm import EditPolicy as EditPolicy
     from trm_agents.upi_trm import Exact as Exact
     from trm_agents.upi_trm import KStep as KStep
     from trm_agents.upi_trm import MlpPolicy as MlpPolicy
     from trm_agents.upi_trm import MultiInputPolicy as MultiInputPolicy
+    from trm_agents.upi_trm import Outcome as Outcome
     from trm_agents.upi_trm import SafeStep as SafeStep
     from trm_agents.upi_trm import Survival as Survival
     from trm_agents.upi_trm import TRMPolicy as TRMPolicy
@@ -40,12 +42,14 @@ _ROOMS = {
     "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts"),
     "upi_trm": (
         "UPITRM",
+        "CostToGo",
         "Distilled",
         "EditPolicy",
         "Exact",
         "KStep",
         "MlpPolicy",
         "MultiInputPolicy",
+        "Outcome",
         "SafeStep",
         "Survival",
         "TRMPolicy",

@@ -200,14 +200,19 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     from trm_agents.solving import Guesses, Refinements, Restarts
     from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
-    from trm_agents.upi_trm import Distilled, Exact, KStep, SafeStep
+    from trm_agents.upi_trm import CostToGo, Distilled, Exact, KStep, Outcome, SafeStep
 
     def exact(alpha: float | str = 0.3, capacity: int = 16) -> Exact:
         return Exact(SafeStep() if alpha == "safe" else float(alpha), capacity)
 
     return {
         "search": {"": Search},
-        "target": {"k_step": KStep, "survival": Survival},
+        "target": {
+            "k_step": KStep,
+            "survival": Survival,
+            "outcome": Outcome,
+            "cost_to_go": CostToGo,
+        },
         "mixture": {"distilled": Distilled, "exact": exact},
         "core": {
             "exact_cover": ExactCover,

@@ -7,13 +7,13 @@ from math import log
 import numpy as np
 import pytest
 import torch
-from agent_helpers import ID, agent, puzzle, sudoku, tensors, upi_trm, weights
+from agent_helpers import ID, agent, assert_same_weights, puzzle, sudoku, tensors, upi_trm, weights
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from trm_agents import UPITRM, Attempts, BestFirst, Distilled, Exact, KStep, SafeStep, Survival
-from trm_agents.common.rollout import Rollout
 from trm_agents.survival import backup
-from trm_agents.upi_trm.edit_learning import InstanceMemory, constraint_loss, unfinished
+from trm_agents.upi_trm.edit_learning import constraint_loss
+from trm_agents.upi_trm.experience import unfinished
 from trm_envs.plan_edit.mdp import PlanStates
 
 SURVIVAL = {"target": Survival(warm_up=0.0), "unroll": 3, "policy_kwargs": {"width": 8}}
@@ -91,30 +91,7 @@ def test_states_without_a_blank_or_without_hope_are_not_trained_on():
     broken[0] = broken[1]
     model = upi_trm(**SURVIVAL)
     given = states(puzzle(0, 5), puzzle(), broken)
-    assert unfinished(given, model.policy.cover).tolist() == [0]
-
-
-def filled(ends, instances):
-    """A rollout of one environment that shows these instances, with episodes that end at these steps."""
-    rollout = Rollout(len(ends), 1)
-    for end, instance in zip(ends, instances, strict=True):
-        flags = np.array([end]), np.array([False])
-        seen = {"instance": instance[None], "plan": instance[None], "remaining_edits": np.array([[3]])}
-        rollout.add(seen, np.zeros(1, np.int64), np.zeros(1, np.float32), *flags, np.zeros(1))
-    return rollout
-
-
-def test_the_instance_memory_keeps_where_episodes_begin():
-    first, second, third = puzzle(0), puzzle(1), puzzle(2)
-    memory, mdp, rng = InstanceMemory(16, 1), upi_trm(**SURVIVAL).mdp, np.random.default_rng(0)
-    memory.add(filled([False, True, False], [first, first, second]))
-    memory.add(filled([True, False, False], [second, third, third]))
-    drawn = memory.first_states(mdp, 200, rng)
-    kept = [row.tobytes() for row in drawn.instances]
-    assert set(kept) == {x.tobytes() for x in (first, second, third)}
-    assert 40 < kept.count(second.tobytes()) < 95, "once for each episode, however many steps it takes"
-    np.testing.assert_array_equal(drawn.plans, drawn.instances)
-    assert set(drawn.remaining_edits.tolist()) == {mdp.max_edits}
+    assert unfinished(given.plans, model.policy.cover).tolist() == [0]
 
 
 def test_a_short_run_solves_held_out_puzzles_and_solvers_take_it():
@@ -143,11 +120,20 @@ def test_a_short_run_solves_held_out_puzzles_and_solvers_take_it():
     assert BestFirst(model, 20).solve(instances).solved.all()
 
 
+def test_survival_needs_no_shaping():
+    shaped, sparse = (
+        upi_trm(sudoku(shaping=shaping), gamma=gamma, **SURVIVAL).learn(64)
+        for shaping, gamma in ((True, 0.99), (False, 0.9))
+    )
+    assert_same_weights(weights(shaped), weights(sparse))
+
+
 def test_queries_are_counted_and_the_warm_up_makes_none():
     quiet = upi_trm(**{**SURVIVAL, "target": Survival(warm_up=1.0)}).learn(64)
     asked = upi_trm(**SURVIVAL).learn(64)
-    assert quiet.model_queries == 0
-    assert asked.model_queries > 0
+    # The last edits of the four environments' episodes are taken once more.
+    assert quiet.model_queries == 4
+    assert asked.model_queries > 4
 
 
 def test_the_network_that_is_deployed_follows_the_one_that_is_trained():
@@ -160,7 +146,7 @@ def test_the_network_that_is_deployed_follows_the_one_that_is_trained():
 @pytest.mark.parametrize(
     ("policy", "kwargs", "message"),
     [
-        ("EditPolicy", {}, r"EditPolicy needs target=Survival\(\), got KStep"),
+        ("EditPolicy", {}, r"EditPolicy needs target=Survival\(\) or another of all edits, got KStep"),
         ("TRMPolicy", {"target": Survival()}, "TRMPolicy needs target=KStep"),
         ("TRMPolicy", {"train_unroll": (1, 2, 1)}, "trains at depth `unroll`"),
         ("EditPolicy", {"target": Survival(), "mixture": Distilled(0.5)}, "needs mixture=None or Exact"),

@@ -13,7 +13,8 @@ from search_helpers import solved_grids, sudokus
 
 from trm_agents.survival import Labels, Survival, backup, label
 from trm_agents.survival.backup import Flags, Floats, Plans
-from trm_agents.survival.labels import ILLEGAL_WEIGHT, KEPT_WEIGHT, SAMPLED_WEIGHT, EditValues, ramped
+from trm_agents.survival.labels import KEPT_WEIGHT, SAMPLED_WEIGHT, EditValues, ramped
+from trm_agents.survival.targets import ILLEGAL_WEIGHT
 from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.sudoku.task import SudokuTask
@@ -282,7 +283,7 @@ def test_labels_of_the_exact_w_are_exact_and_every_plan_asked_about_counts(kwarg
     np.testing.assert_array_equal(said.weight[blank & ~legal], np.float32(ILLEGAL_WEIGHT))
     unscaled = said.weight[legal] / (1 + (settings_.alive_weight - 1) * said.label[legal])
     assert unscaled.min() > KEPT_WEIGHT - EPS and unscaled.max() < SAMPLED_WEIGHT + EPS
-    assert said.trusted == 1.0
+    assert said.log["trusted_share"] == 1.0
     np.testing.assert_array_equal(values.plans[0], before)
     assert said.queries == sum(map(len, values.plans[1:]))
     assert len(values.plans) <= 1 + settings_.rounds + bool(settings_.successors)
@@ -323,7 +324,7 @@ def test_where_forced_edits_contradict_themselves_labels_are_read_where_the_stat
     contradicted = 0
     for states in (walked().at(slice(row, row + 1)) for row in range(len(walked().plans))):
         said = labelled(ignorant, Survival(rounds=3, successors=0), states=states)
-        if said.trusted == 0.0:
+        if said.log["trusted_share"] == 0.0:
             contradicted += 1
             assert not exact_value(states.plans)[0]
             here = labelled(ignorant, Survival(rounds=0, successors=0), states=states)

@@ -9,7 +9,19 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.env_util import make_vec_env
 
-from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM, SafeStep, Search, Survival, TokenPolicy
+from trm_agents import (
+    UPITRM,
+    CertifiedExactCover,
+    CostToGo,
+    Exact,
+    HindsightTRM,
+    Outcome,
+    SafeStep,
+    Search,
+    Survival,
+    TokenPolicy,
+)
+from trm_agents.survival import EditTarget
 from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.plan_edit.spaces import observation_space, observe
 
@@ -42,6 +54,9 @@ UPI_TRM_VARIANTS: dict[str, dict[str, Any]] = {
 SURVIVAL_VARIANTS: dict[str, dict[str, Any]] = {
     "survival": {"target": Survival(warm_up=0.5), "unroll": 3, "train_unroll": (1, 4, 2)},
     "survival-exact": {"target": Survival(warm_up=0.0, rounds=1), "mixture": Exact(0.3, capacity=3)},
+    "survival-own-plans": {"target": Survival(warm_up=0.0, own_plans=True, anchored="solved"), "unroll": 3},
+    "outcome": {"target": Outcome(steps=2), "unroll": 3},
+    "cost-to-go": {"target": CostToGo(), "unroll": 3},
 }
 HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
     "hindsight": {},
@@ -61,7 +76,7 @@ def sudoku(n_envs=4, seed=0, **kwargs):
 
 
 def upi_trm(env=None, **kwargs) -> UPITRM:
-    policy = "EditPolicy" if isinstance(kwargs.get("target"), Survival) else "TRMPolicy"
+    policy = "EditPolicy" if isinstance(kwargs.get("target"), EditTarget) else "TRMPolicy"
     return UPITRM(policy, sudoku() if env is None else env, **{**UPI_TRM, **kwargs})
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_agents.common.rollout import Rollout
+from trm_agents.common.trails import Trails
 from trm_agents.solving import Proposer, search
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids, PlanTask
 
 PLANS_OF_A_FAILURE = 25
@@ -124,12 +124,11 @@ class HindsightMemory:
         self._waiting: dict[bytes, Grids] = {}
         self._goals: dict[bytes, Grids] = {}
         self._unsearched: dict[bytes, None] = {}
-        self.restart(n_envs)
+        self._trails = Trails(mdp, n_envs)
 
     def restart(self, n_envs: int) -> None:
         """Drop unfinished episodes, which will not be continued, and follow those of so many environments."""
-        self._trails = np.zeros((n_envs, self.mdp.max_edits, self.mdp.task.n_cells), np.int8)
-        self._lengths = np.zeros(n_envs, np.int64)
+        self._trails.restart(n_envs)
 
     def resize(self, capacity: int) -> None:
         """Make room for so many states; of more than that, the newest stay."""
@@ -144,47 +143,19 @@ class HindsightMemory:
         Raises:
             ValueError: an episode has more edits left than the steps that it has taken leave it.
         """
-        ends = rollout.terminated | rollout.truncated
-        plans = rollout.observations["plan"].reshape(rollout.n_steps, rollout.n_envs, -1)
-        for t in range(rollout.n_steps):
-            self._check_budgets(rollout.observations["remaining_edits"][t].reshape(-1))
-            self._trails[np.arange(rollout.n_envs), self._lengths] = plans[t]
-            self._lengths += 1
-            ended = np.flatnonzero(ends[t])
-            if len(ended):
-                states = states_of({key: value[t, ended] for key, value in rollout.observations.items()})
-                self._finish(states, rollout.actions[t, ended], ended, rng)
-
-    def _check_budgets(self, remaining: NDArray[np.integer[Any]]) -> None:
-        """Check that episodes have as many edits left as their steps allow, shape (n_envs,)."""
-        late = np.flatnonzero((remaining < 1) | (remaining + self._lengths > self.mdp.max_edits))
-        if len(late):
-            i = late[0]
-            raise ValueError(
-                f"environment {i} has {remaining[i]} edits left after {self._lengths[i]} steps of its episode, of "
-                f"max_edits={self.mdp.max_edits}: HindsightTRM needs every end of an episode, so leave out the wrapper "
-                "that hides some (by changing `terminated`, `truncated` or `remaining_edits`, or by a reset of its own)"
-            )
-
-    def _finish(
-        self, states: PlanStates, actions: NDArray[np.int64], trails: NDArray[np.int64], rng: np.random.Generator
-    ) -> None:
-        """Take the last edits of episodes once more, and file what was visited."""
-        last = self.mdp.transition(states, actions)
-        self.queries += len(trails)
-        for i, trail in enumerate(trails):
-            instance, visited = states.instances[i], self._trails[trail, : self._lengths[trail]]
-            self._lengths[trail] = 0
-            if last.checks.solved[i]:
-                waited = self._waiting.pop(instance.tobytes(), None)
-                self.keep(instance, visited, last.successors.plans[i : i + 1])
-                if waited is not None:
-                    self.keep(instance, waited, last.successors.plans[i : i + 1])
-                self._unsearched[instance.tobytes()] = None
-                if len(self._unsearched) > UNSEARCHED_INSTANCES:
-                    del self._unsearched[next(iter(self._unsearched))]
-            else:
-                self._wait(instance, visited, rng)
+        for episode in self._trails.add(rollout):
+            self.queries += 1
+            instance = episode.instance
+            if not episode.solved:
+                self._wait(instance, episode.plans, rng)
+                continue
+            waited = self._waiting.pop(instance.tobytes(), None)
+            self.keep(instance, episode.plans, episode.last[None])
+            if waited is not None:
+                self.keep(instance, waited, episode.last[None])
+            self._unsearched[instance.tobytes()] = None
+            if len(self._unsearched) > UNSEARCHED_INSTANCES:
+                del self._unsearched[next(iter(self._unsearched))]
 
     def _wait(self, instance: NDArray[np.int8], visited: Grids, rng: np.random.Generator) -> None:
         """Keep some plans of a failed episode for when its instance is solved."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trm_agents.survival import backup
 from trm_agents.survival.backup import Flags, Floats, Status
+from trm_agents.survival.targets import Drawn, EditTarget, Labels, Valued, optimistic, refused
 from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.mdp import PlanStates
 
 EditValues = Callable[[PlanStates], Floats]
 """w of every option of B states as a frozen network says, (B, T), float32: one network call a state."""
 
-ILLEGAL_WEIGHT = 0.1
-"""Weight of edits that the constraints refuse at once: there are many, and they are learned soon."""
 KEPT_WEIGHT = 0.3
 """Weight of edits that nothing refutes or confirms: their labels are what the network says already."""
 SAMPLED_WEIGHT = 5.0
@@ -29,71 +28,59 @@ TRUSTED = 0.3
 
 
 @dataclass(frozen=True)
-class Survival:
+class Survival(EditTarget):
     """The value target of survival: w(s, a), whether the plan can still be completed after edit a.
 
     It is bootstrapped from the checker alone, on tasks whose constraints are an exact cover (`PlanTask.cover`). No
-    solved plan is a label, not even the agent's own.
+    solved plan is a label, not even the agent's own, unless `own_plans` says so.
 
     Args:
+        anchor, anchored, first_states, alive_weight, exploration: as `EditTarget`.
         rounds: rounds of forced edits before labels are read; 0 reads them where the state is.
         room: an edit is forced where its rivals' survivals sum to less.
         successors: edits of each state whose successors the network is asked about.
+        lookahead: rounds of forced edits in a successor before its value is read.
         bounds: whether edits are refuted by the bound that needs no successor.
-        anchor: weight of the constraint loss on first states: each of them can be completed, since instances can be
-            solved, so that some option of every open constraint survives. 0 leaves it out.
-        first_states: share of first states in a batch.
-        alive_weight: weight of a label of 1 against one of 0: more than 1 is optimistic under doubt.
+        over: V of a successor is the least sum over the options of its `constraints`, or the largest w of its `edits`,
+            as in ordinary temporal differences; forced edits and bounds are of constraints.
         ramp: values below the first are labels of 0, values above the second labels of 1.
         warm_up: share of the training before forced edits and successors are used.
-        exploration: share of the edits collected that are any legal one.
+        own_plans: label edits by a solved plan where the agent has made one of the instance that the state agrees with.
     """
 
     rounds: int = 2
     room: float = 0.1
     successors: int = 1
+    lookahead: int = 0
     bounds: bool = True
-    anchor: float = 1.0
-    first_states: float = 0.5
-    alive_weight: float = 4.0
+    over: Literal["constraints", "edits"] = "constraints"
     ramp: tuple[float, float] = (0.03, 0.15)
     warm_up: float = 0.3
-    exploration: float = 0.02
+    own_plans: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "ramp", tuple(self.ramp))
-        for name in ("rounds", "successors"):
+        for name in ("rounds", "successors", "lookahead"):
             value = getattr(self, name)
             if value != int(value) or value < 0:
                 raise ValueError(f"Survival: {name} must be a whole number of at least 0, got {value}")
-        if not 0.0 <= self.anchor < inf:
-            raise ValueError(f"Survival: anchor must not be negative, got {self.anchor}")
-        for name in ("first_states", "warm_up", "exploration"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(f"Survival: {name} must be within [0, 1], got {getattr(self, name)}")
-        if not (0.0 < self.room < inf and 0.0 < self.alive_weight < inf):
-            raise ValueError(
-                f"Survival: room and alive_weight must be positive, got {self.room} and {self.alive_weight}"
-            )
+        self._check_shares("warm_up")
+        if not 0.0 < self.room < inf:
+            raise ValueError(f"Survival: room must be positive, got {self.room}")
         if len(self.ramp) != 2 or not 0.0 <= self.ramp[0] < self.ramp[1] <= 1.0:
             raise ValueError(f"Survival: ramp must be (low, high) with 0 <= low < high <= 1, got {self.ramp}")
+        if self.over not in ("constraints", "edits"):
+            raise ValueError(f"Survival: over must be 'constraints' or 'edits', got {self.over!r}")
+        if self.over == "edits" and (self.rounds or self.lookahead or self.bounds):
+            raise ValueError(
+                "Survival: forced edits and bounds are of constraints: pass rounds=0 and bounds=False with over='edits'"
+            )
 
-
-class Labels(NamedTuple):
-    """Labels of all edits of B states."""
-
-    label: Floats
-    """What w(s, o) is to be, within [0, 1], (B, T)."""
-    weight: Floats
-    """How much it counts, (B, T); 0: not at all."""
-    of: Status
-    """What the constraints say of the states."""
-    queries: int
-    """Plans that were asked about through the model."""
-    undecided: float
-    """Share of legal edits that nothing refutes or confirms."""
-    trusted: float
-    """Share of states whose forced edits did not contradict themselves."""
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
+        """Labels of every edit; see `label`."""
+        said = label(drawn.states, policy.edit_values, policy.cover, self, rng, progress > self.warm_up)
+        return with_own_plans(said, drawn, self.alive_weight) if self.own_plans else said
 
 
 class _Far(NamedTuple):
@@ -109,6 +96,15 @@ class _Far(NamedTuple):
         """Ask the network about states."""
         w, of = values(states), backup.status(states.plans, cover)
         return cls(states, w, of, backup.sums(w, of, cover))
+
+    def value(self, over: str) -> Floats:
+        """V of the states, by their constraints or by their edits, (B,)."""
+        if over == "constraints":
+            return backup.state_value(self.sums, self.of)
+        best: Floats = np.where(self.of.legal, self.w, np.float32(0.0)).max(axis=1)
+        best[self.of.solved] = 1.0
+        best[self.of.broken] = 0.0
+        return best
 
     def replaced(self, rows: NDArray[np.int64], other: _Far) -> None:
         """Overwrite these rows, in place."""
@@ -168,9 +164,8 @@ def label(
     written[contradicted] = False
     far.replaced(contradicted, near.taken(contradicted))
     legal, excluded = near.of.legal, near.of.legal & ~far.of.legal
-    out, weight = np.zeros_like(near.w), np.zeros_like(near.w)
-    blank = np.repeat(states.plans == 0, near.w.shape[1] // states.plans.shape[1], axis=1)
-    weight[blank & ~legal] = ILLEGAL_WEIGHT
+    said = refused(states, cover)
+    out, weight = said.label, said.weight
     weight[excluded] = 1.0
     out[written] = weight[written] = 1.0
     open_ = legal & far.of.legal & ~written
@@ -185,9 +180,23 @@ def label(
         bound = np.ones_like(near.w)
     if warm and settings.successors:
         queries += _ask(far, open_, bound, out, weight, values, cover, settings, rng)
-    weight *= 1.0 + (settings.alive_weight - 1.0) * out
-    undecided, trusted = float(open_.sum() / max(legal.sum(), 1)), 1.0 - len(contradicted) / len(out)
-    return Labels(out, weight, near.of, queries, undecided, trusted)
+    log = {
+        "undecided_share": float(open_.sum() / max(legal.sum(), 1)),
+        "trusted_share": 1.0 - len(contradicted) / len(out),
+    }
+    return optimistic(said._replace(queries=queries, log=log), settings.alive_weight)
+
+
+def with_own_plans(said: Labels, drawn: Drawn, alive_weight: float) -> Labels:
+    """The labels, replaced by what the agent's solved plan has where it has made one that the state agrees with."""
+    plans = drawn.states.plans
+    agrees = drawn.known & ((plans == 0) | (plans == drawn.goals)).all(axis=1)
+    n_symbols = said.label.shape[1] // plans.shape[1]
+    wanted = (drawn.goals[:, :, None] == np.arange(1, n_symbols + 1)).reshape(said.label.shape)
+    rows = agrees[:, None] & said.of.legal
+    label = np.where(rows, wanted, said.label).astype(np.float32)
+    weight = np.where(rows, 1.0 + (alive_weight - 1.0) * wanted, said.weight).astype(np.float32)
+    return said._replace(label=label, weight=weight)
 
 
 def _forced(near: _Far, values: EditValues, cover: Cover, rounds: int, room: float) -> tuple[_Far, Flags, int]:
@@ -223,7 +232,7 @@ def _ask(
     settings: Survival,
     rng: np.random.Generator,
 ) -> int:
-    """Label some open edits by the values of their successors, in place; returns how many."""
+    """Label some open edits by the values of their successors, in place; returns how many plans were asked about."""
     order = np.where(open_, rng.random(open_.shape), 2.0).argsort(axis=1)[:, : settings.successors]
     rows, drawn = np.nonzero(np.take_along_axis(open_, order, axis=1))
     options = order[rows, drawn]
@@ -231,8 +240,9 @@ def _ask(
         return 0
     n_symbols = open_.shape[1] // far.states.plans.shape[1]
     after = _Far.at(write(far.states.at(rows), options, n_symbols), values, cover)
-    value = ramped(backup.state_value(after.sums, after.of), settings.ramp)
+    after, _, queries = _forced(after, values, cover, settings.lookahead, settings.room)
+    value = ramped(after.value(settings.over), settings.ramp)
     out[rows, options] = np.minimum(value, bound[rows, options])
     several = open_.sum(axis=1) / np.minimum(open_.sum(axis=1).clip(1), settings.successors)
     weight[rows, options] = np.minimum(several[rows], SAMPLED_WEIGHT)
-    return len(rows)
+    return len(rows) + queries

@@ -13,48 +13,22 @@ from torch.nn import functional
 from trm_agents.common.depths import TrainUnroll, depth_weights
 from trm_agents.common.gradients import clip_gradients
 from trm_agents.common.policy import as_tensors
-from trm_agents.common.rollout import Rollout
-from trm_agents.survival import Labels, Survival, backup, label
+from trm_agents.survival import Drawn, EditTarget, Labels, backup
 from trm_agents.upi_trm import improvement
-from trm_agents.upi_trm.edit_policy import EditPolicy
+from trm_agents.upi_trm.edit_policy import EditPolicy, edit_costs
+from trm_agents.upi_trm.experience import Experience
 from trm_envs.plan_edit.cover import Cover
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.spaces import observe, states_of
+from trm_envs.plan_edit.mdp import PlanStates
+from trm_envs.plan_edit.spaces import observe
 
-INSTANCES = 20_000
-"""Instances whose first states are drawn; the one met longest ago gives way."""
 LEAST_SUM = 1e-4
 """Where a sum of survivals is cut off below, in the constraint loss."""
-
-
-class InstanceMemory:
-    """The instances that episodes have begun on, the newest of so many; all of it pickles."""
-
-    def __init__(self, n_cells: int, n_envs: int) -> None:
-        self._kept = np.zeros((0, n_cells), np.int8)
-        self.restart(n_envs)
-
-    def restart(self, n_envs: int) -> None:
-        """Take the next state of each of so many environments for the first one of an episode."""
-        self._begins = np.ones(n_envs, np.bool_)
-
-    def add(self, rollout: Rollout) -> None:
-        """Keep the instances of the episodes that begin in a rollout."""
-        instances = rollout.observations["instance"].reshape(rollout.n_steps, rollout.n_envs, -1)
-        ends = rollout.terminated | rollout.truncated
-        begins = np.concatenate([self._begins[None], ends[:-1]])
-        self._kept = np.concatenate([self._kept, instances[begins]])[-INSTANCES:]
-        self._begins = ends[-1].copy()
-
-    def first_states(self, mdp: PlanEditMDP, count: int, rng: np.random.Generator) -> PlanStates:
-        """First states of instances drawn uniformly, with replacement."""
-        return mdp.initial(self._kept[rng.integers(len(self._kept), size=count)])
 
 
 class EditSettings(NamedTuple):
     """What an iteration depends on; see `UPITRM`."""
 
-    target: Survival
+    target: EditTarget
     batch_size: int
     n_epochs: int
     train_unroll: TrainUnroll
@@ -64,11 +38,9 @@ class EditSettings(NamedTuple):
 
 
 class Labelled(NamedTuple):
-    """N states with labels of all their edits."""
+    """States drawn, with labels of all their edits."""
 
-    states: PlanStates
-    first: NDArray[np.bool_]
-    """Which are first states, (N,)."""
+    drawn: Drawn
     labels: Labels
 
 
@@ -81,33 +53,17 @@ class Fitted(NamedTuple):
     gradient_steps: int
 
 
-def unfinished(states: PlanStates, cover: Cover) -> NDArray[np.int64]:
-    """Rows of states that have a blank and that the constraints do not call lost."""
-    of = backup.status(states.plans, cover)
-    hopeful = backup.state_value(backup.sums(np.ones(of.legal.shape, np.float32), of, cover), of) > 0.0
-    return np.flatnonzero(hopeful & (states.plans == 0).any(axis=1))
-
-
 def labelled(
-    policy: EditPolicy, rollout: Rollout, memory: InstanceMemory, target: Survival, warm: bool, rng: np.random.Generator
+    policy: EditPolicy,
+    experience: Experience,
+    count: int,
+    target: EditTarget,
+    progress: float,
+    rng: np.random.Generator,
 ) -> Labelled:
-    """As many states as the rollout has, and labels of their edits under the averaged network as it is.
-
-    A share of them are first states of instances met so far, the others are drawn from the rollout.
-    """
-    visited = states_of({key: rollout.flat(value) for key, value in rollout.observations.items()})
-    rows = rng.permutation(unfinished(visited, policy.cover))
-    count = len(visited.plans)
-    rows = rows[: count - round(target.first_states * count)]
-    begun = memory.first_states(policy.mdp, count - len(rows), rng)
-    drawn = visited.at(rows)
-    states = PlanStates(
-        np.concatenate([drawn.instances, begun.instances]),
-        np.concatenate([drawn.plans, begun.plans]),
-        np.concatenate([drawn.remaining_edits, begun.remaining_edits]),
-    )
-    labels = label(states, policy.edit_values, policy.cover, target, rng, warm)
-    return Labelled(states, np.arange(count) >= len(rows), labels)
+    """So many states, and labels of their edits under the averaged network as it is."""
+    drawn = experience.draw(count, target.first_states, target.horizon, policy.cover, rng)
+    return Labelled(drawn, target.labels(drawn, policy, rng, progress))
 
 
 def constraint_loss(logits: Tensor, legal: Tensor, needed: Tensor, options: Tensor) -> Tensor:
@@ -132,7 +88,7 @@ def fit(
     policy.set_training_mode(True)
     history: list[tuple[float, float, float]] = []
     for _ in range(settings.n_epochs):
-        order = rng.permutation(len(data.first))
+        order = rng.permutation(len(data.drawn.first))
         for rows in np.array_split(order, max(1, round(len(order) / settings.batch_size))):
             policy.optimizer.zero_grad()
             history.append(_backward(policy, data, rows, settings, rng))
@@ -153,19 +109,42 @@ def _backward(
     unroll = int(rng.integers(low, high + 1))
     last = min(unroll, gradient)
     of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
-    observation = as_tensors(dict(observe(data.states.at(rows))), policy.device)
+    drawn, target = data.drawn, settings.target
+    observation = as_tensors(dict(observe(drawn.states.at(rows))), policy.device)
     with torch.no_grad():
         start = network.last(observation, None, unroll - last) if unroll > last else None
     latents, projected = network.run(observation, start, last, len(of_depth))
-    logits = network.logits(latents, observation).flatten(2)
-    target, weight = (_tensor(array[rows], policy) for array in (labels.label, labels.weight))
-    each = functional.binary_cross_entropy_with_logits(logits, target.expand_as(logits), reduction="none")
-    loss = of_depth @ (each * weight).sum((1, 2)) / weight.sum().clamp_min(1.0)
-    missing = _constraints(policy, data, rows[data.first[rows]], logits[:, data.first[rows]])
-    total = loss + settings.target.anchor * (of_depth @ missing)
+    logits = network.logits(latents, observation)
+    loss = of_depth @ label_loss(logits.flatten(2), *(_tensor(a[rows], policy) for a in (labels.label, labels.weight)))
+    if labels.costs is not None:
+        loss = loss + of_depth @ _cost_loss(policy, data, rows, network.probabilities(latents, observation))
+    anchored = drawn.first[rows] & (drawn.known[rows] | (target.anchored == "all"))
+    missing = _constraints(policy, data, rows[anchored], logits.flatten(2)[:, anchored])
+    total = loss + target.anchor * (of_depth @ missing)
     total.backward()  # type: ignore[no-untyped-call]
     clip_gradients(network, settings.max_grad_norm)
     return loss.item(), missing[-1].item(), float(projected.mean())
+
+
+def label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of the cross-entropy of each edit: logits (kept, B, T), labels and weights (B, T) -> (kept,)."""
+    each = functional.binary_cross_entropy_with_logits(logits, label.expand_as(logits), reduction="none")
+    return (each * weight).sum((1, 2)) / weight.sum().clamp_min(1.0)
+
+
+def _cost_loss(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], probabilities: Tensor) -> Tensor:
+    """Huber loss of the costs of the edits taken, mean over the states of which one is known, (kept,)."""
+    costs = data.labels.costs
+    assert costs is not None
+    taken = np.flatnonzero(rows < len(costs))
+    known = taken[np.isfinite(costs[rows[taken]])]
+    if not len(known):
+        return probabilities.new_zeros(len(probabilities))
+    states, goal = data.drawn.states.at(rows[known]), _tensor(costs[rows[known]], policy)
+    actions = torch.as_tensor(data.drawn.actions[rows[known]], device=policy.device)[:, None]
+    said = [edit_costs(policy.mdp, each[known], states).gather(1, actions)[:, 0] for each in probabilities]
+    each = functional.smooth_l1_loss(torch.stack(said), goal.expand(len(said), -1), reduction="none")
+    return each.mean(1)
 
 
 def _constraints(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], logits: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,16 @@ from trm_agents.survival import backup
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.mixture import SnapshotMixture
 from trm_envs.plan_edit.cover import Cover
-from trm_envs.plan_edit.mdp import PlanStates
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 
 OPTIMISM = 2.0
 """Logit of every edit of a fresh network: edits are alive until they are refuted."""
+
+
+def edit_costs(mdp: PlanEditMDP, probabilities: Tensor, states: PlanStates) -> Tensor:
+    """C(s, a) = sum over editable cells of 1 - q(c|s), less the gain p(a|s) - q(c|s); (B, n_actions)."""
+    return decoding.expected_edits(mdp, probabilities, states)[:, None] - decoding.gains(mdp, probabilities, states)
 
 
 class EditPolicy(DecoderPolicy):
@@ -67,6 +72,23 @@ class EditPolicy(DecoderPolicy):
         observation = as_tensors(dict(observe(states)), self.device)
         logits = self.averaged.logits(self.latents(observation)[None], observation)[0]
         out: NDArray[np.float32] = torch.sigmoid(logits).flatten(1).cpu().numpy()
+        return out
+
+    @torch.no_grad()
+    def expected_values(self, states: PlanStates) -> NDArray[np.float32]:
+        """Mean of w under pi: sum_a pi(a|s) w(s, a), (B,)."""
+        w = self.edit_values(states)
+        policy = self.action_probabilities(as_tensors(dict(observe(states)), self.device)).cpu().numpy()
+        out: NDArray[np.float32] = (policy[:, : w.shape[1]] * w).sum(axis=1)
+        return out
+
+    @torch.no_grad()
+    def least_costs(self, states: PlanStates) -> NDArray[np.float32]:
+        """Cost-to-go after the best edit: min over a of C(s, a), (B,)."""
+        probabilities = self.edit_probabilities(as_tensors(dict(observe(states)), self.device))
+        costs = edit_costs(self.mdp, probabilities, states)
+        allowed = torch.from_numpy(self.choices(states)).to(self.device)
+        out: NDArray[np.float32] = costs.masked_fill(~allowed, inf).amin(1).cpu().numpy()
         return out
 
     def choices(self, states: PlanStates) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from trm_agents.common.depths import train_unroll_problems
 from trm_agents.common.hyperparameters import not_a_share
-from trm_agents.survival import Survival
+from trm_agents.survival import EditTarget
 from trm_agents.upi_trm.conservative import Exact
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.targets import KStep
@@ -18,8 +18,8 @@ def problems_of_edits(model: Any) -> Iterable[str]:
     yield from train_unroll_problems(model.train_unroll)
     if not 0.0 <= model.ema_decay < 1.0:
         yield f"ema_decay must be within [0, 1), got {model.ema_decay}"
-    if not isinstance(model.target, Survival):
-        yield f"EditPolicy needs target=Survival(), got {model.target}: use TRMPolicy for other targets"
+    if not isinstance(model.target, EditTarget):
+        yield f"EditPolicy needs target=Survival() or another of all edits, got {model.target}: use TRMPolicy for it"
     if not (model.mixture is None or (isinstance(model.mixture, Exact) and not model.mixture.is_safe)):
         yield f"EditPolicy needs mixture=None or Exact(alpha), got {model.mixture}: its values are its policy"
     if model.advantage != "readout" or model.checker_weight:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_agents.common.hyperparameters import negative, not_whole
-from trm_agents.survival import Survival
+from trm_agents.survival import EditTarget
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -31,7 +31,7 @@ class KStep:
             raise ValueError(f"KStep: {'; '.join(problems)}")
 
 
-Target = KStep | Survival
+Target = KStep | EditTarget
 
 
 def k_step_targets(

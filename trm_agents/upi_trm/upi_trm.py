@@ -17,13 +17,14 @@ from trm_agents.common.checker_values import potentials
 from trm_agents.common.depths import TrainUnroll
 from trm_agents.common.hyperparameters import not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
-from trm_agents.survival import Survival
+from trm_agents.survival import EditTarget
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.conservative import Distilled, Exact, Mixture
-from trm_agents.upi_trm.edit_learning import EditSettings, InstanceMemory, centring_defect, explored, labelled
+from trm_agents.upi_trm.edit_learning import EditSettings, centring_defect, explored, labelled
 from trm_agents.upi_trm.edit_learning import fit as fit_edits
 from trm_agents.upi_trm.edit_policy import EditPolicy
 from trm_agents.upi_trm.evaluation import Advantage, Evaluation, EvaluationSettings, evaluate
+from trm_agents.upi_trm.experience import Experience
 from trm_agents.upi_trm.fitting import FitSettings, fit
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy, UPIPolicy
 from trm_agents.upi_trm.problems import problems_of_edits, problems_of_heads
@@ -60,7 +61,7 @@ class UPITRM(ResumableAlgorithm):
         n_epochs: passes over the collected states an iteration.
         gamma: discount; must be that of the environment's potential shaping.
         target: the value target: `KStep(8)`, the K-step return of the paper; or, with `EditPolicy`, `Survival()`,
-            whether a plan can still be completed.
+            whether a plan can still be completed, or what that is compared with, `Outcome()` and `CostToGo()`.
         unroll: n, inner steps of the recursion. `policy.set_unroll` chooses another number for predictions alone.
         train_unroll: with `EditPolicy`: (low, high, gradient): the depth of each gradient step is drawn from
             [low, high]; gradients flow through the last `gradient` inner steps. None: n, n and n.
@@ -82,7 +83,7 @@ class UPITRM(ResumableAlgorithm):
         `train/value_loss`, `train/policy_loss`: means over the iteration's gradient steps.
         `train/value_min`, `train/value_max`: range of U over the rollout.
         `train/advantage_rms`: root mean square of A over legal actions, before scaling.
-        `train/survival_loss`, `train/constraint_loss`: with `Survival`: means over the iteration's gradient steps.
+        `train/edit_loss`, `train/constraint_loss`: with `EditPolicy`: means over the iteration's gradient steps.
         `train/undecided_share`: with `Survival`: share of legal edits that nothing refutes or confirms.
         `train/trusted_share`: with `Survival`: share of states whose forced edits did not contradict themselves.
         `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
@@ -172,13 +173,13 @@ class UPITRM(ResumableAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        if self.reads_edits and not hasattr(self, "instances") and self.mdp is not None:
-            self.instances = InstanceMemory(self.mdp.task.n_cells, self.n_envs)
+        if self.reads_edits and not hasattr(self, "experience") and self.mdp is not None:
+            self.experience = Experience(self.mdp, self.n_envs)
 
     def _drop_episodes(self) -> None:
         super()._drop_episodes()
-        if hasattr(self, "instances"):
-            self.instances.restart(self.n_envs)
+        if hasattr(self, "experience"):
+            self.experience.restart(self.n_envs)
 
     def _problems(self) -> Iterable[str]:
         yield from not_whole(self, "n_epochs")
@@ -204,7 +205,7 @@ class UPITRM(ResumableAlgorithm):
     def _act(self, observation: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
         policy = self.policy.action_probabilities(as_tensors(observation, self.policy.device))
         if isinstance(self.policy, EditPolicy):
-            assert isinstance(self.target, Survival)
+            assert isinstance(self.target, EditTarget)
             policy = explored(policy, states_of(observation), self.policy.cover, self.target.exploration, self.rng)
         return self._sample(policy)
 
@@ -233,10 +234,31 @@ class UPITRM(ResumableAlgorithm):
 
     def _train_edits(self, policy: EditPolicy) -> None:
         """Label the edits of as many states as the rollout has, fit the network, and take the conservative step."""
-        assert isinstance(self.target, Survival)
-        n, target = self.unroll, self.target
-        settings = EditSettings(
-            target,
+        assert isinstance(self.target, EditTarget)
+        collected = self.rollout.n_steps * self.rollout.n_envs
+        self.model_queries += self.experience.add(self.rollout)
+        self.rollout.clear()
+        progress = 1.0 - self._current_progress_remaining
+        data = labelled(policy, self.experience, collected, self.target, progress, self.rng)
+        self.model_queries += data.labels.queries
+        defect = centring_defect(policy, data.drawn.states.at(slice(self.batch_size)))
+        fitted = fit_edits(policy, data, self._edit_settings(), self.gradient_steps_done, self.rng)
+        if policy.mixture is not None and isinstance(self.mixture, Exact):
+            assert isinstance(self.mixture.alpha, float)
+            policy.mixture.promote(policy.averaged, self.mixture.alpha)
+        log = {f"train/{name}": value for name, value in data.labels.log.items()} | {
+            "train/edit_loss": fitted.loss,
+            "train/constraint_loss": fitted.constraint_loss,
+            "train/centring_defect": defect,
+            "recursion/projection_active": fitted.projected,
+        }
+        self._log_update(fitted.gradient_steps, log)
+
+    def _edit_settings(self) -> EditSettings:
+        assert isinstance(self.target, EditTarget)
+        n = self.unroll
+        return EditSettings(
+            self.target,
             self.batch_size,
             self.n_epochs,
             TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll),
@@ -244,25 +266,6 @@ class UPITRM(ResumableAlgorithm):
             self.ema_decay,
             self.max_grad_norm,
         )
-        self.instances.add(self.rollout)
-        warm = 1.0 - self._current_progress_remaining > target.warm_up
-        data = labelled(policy, self.rollout, self.instances, target, warm, self.rng)
-        defect = centring_defect(policy, data.states.at(slice(self.batch_size)))
-        fitted = fit_edits(policy, data, settings, self.gradient_steps_done, self.rng)
-        if policy.mixture is not None and isinstance(self.mixture, Exact):
-            assert isinstance(self.mixture.alpha, float)
-            policy.mixture.promote(policy.averaged, self.mixture.alpha)
-        self.model_queries += data.labels.queries
-        self.rollout.clear()
-        log = {
-            "train/survival_loss": fitted.loss,
-            "train/constraint_loss": fitted.constraint_loss,
-            "train/undecided_share": data.labels.undecided,
-            "train/trusted_share": data.labels.trusted,
-            "train/centring_defect": defect,
-            "recursion/projection_active": fitted.projected,
-        }
-        self._log_update(fitted.gradient_steps, log)
 
     def _train_heads(self) -> None:
         """Value the rollout, fit the network to the conservative step and to the targets, and promote it."""

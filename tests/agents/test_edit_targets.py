@@ -1,0 +1,246 @@
+"""Value targets of all edits beside survival, and the steps of episodes that they label."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from agent_helpers import SOLVED, agent, puzzle, sudoku, tensors, upi_trm
+
+from trm_agents import CostToGo, Outcome, Survival
+from trm_agents.common.rollout import Rollout
+from trm_agents.survival import Drawn, label
+from trm_agents.survival.labels import with_own_plans
+from trm_agents.survival.targets import refused
+from trm_agents.upi_trm.edit_learning import label_loss
+from trm_agents.upi_trm.edit_policy import edit_costs
+from trm_agents.upi_trm.experience import Experience
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.sudoku.task import SudokuTask
+
+MDP = PlanEditMDP(SudokuTask(4), max_edits=6)
+COVER = MDP.task.cover
+RIGHT = {cell: cell * 4 + int(SOLVED[cell]) - 1 for cell in range(16)}
+"""The edit that writes what the solved grid has in a cell."""
+
+
+def played(*episodes):
+    """A rollout of one environment: episodes of (instance, actions), each played to its last action."""
+    steps = []
+    for instance, actions in episodes:
+        states = MDP.initial(instance[None])
+        for i, action in enumerate(actions):
+            steps.append((states, action, i + 1 == len(actions)))
+            states = MDP.transition(states, np.array([action])).successors
+    rollout = Rollout(len(steps), 1)
+    for states, action, end in steps:
+        seen = {"instance": states.instances, "plan": states.plans, "remaining_edits": states.remaining_edits[:, None]}
+        rollout.add(seen, np.array([action]), np.zeros(1), np.array([end]), np.array([False]), np.zeros(1))
+    return rollout
+
+
+WON = puzzle(0, 5), [RIGHT[5], RIGHT[0]]
+LOST = puzzle(0, 5, 6), [RIGHT[0], *[RIGHT[5]] * 3]
+
+
+def drawn_from(experience, count=400, first_states=0.5, horizon=1):
+    return experience.draw(count, first_states, horizon, COVER, np.random.default_rng(0))
+
+
+def test_steps_of_finished_episodes_know_how_they_ended():
+    experience = Experience(MDP, 1)
+    assert experience.add(played(LOST, WON)) == 2
+    drawn = drawn_from(experience, count=16)
+    # Of the newest six steps all have a blank and hope; the rest of the batch are first states.
+    assert drawn.first.tolist() == [False] * 6 + [True] * 10
+    steps = sorted(zip(drawn.left.tolist(), drawn.won.tolist(), drawn.actions.tolist(), strict=True))
+    last = RIGHT[5]
+    assert steps == [
+        (1, False, last),
+        (1, True, RIGHT[0]),
+        (2, False, last),
+        (2, True, last),
+        (3, False, last),
+        (4, False, RIGHT[0]),
+    ]
+    row = int(np.flatnonzero(drawn.won & (drawn.left == 2))[0])
+    np.testing.assert_array_equal(drawn.states.plans[row], WON[0])
+    np.testing.assert_array_equal(drawn.later.plans[row], puzzle(0))
+    of_won = (drawn.states.instances == WON[0]).all(axis=1)
+    np.testing.assert_array_equal(drawn.known, of_won)
+    assert (drawn.goals[of_won] == SOLVED).all()
+
+
+def test_the_newest_steps_stay_and_unfinished_episodes_are_dropped_at_a_restart():
+    experience = Experience(MDP, 1)
+    experience.add(played(LOST, LOST, WON))
+    assert sorted(drawn_from(experience).left.tolist()) == [1, 1, 2, 2, 3, 4], "of six steps to an episode"
+    begun = played(LOST)
+    begun.terminated[:] = False
+    assert experience.add(begun) == 0
+    experience.restart(1)
+    assert experience.add(played(WON)) == 1
+
+
+def test_first_states_are_of_the_instances_that_episodes_began_on():
+    experience = Experience(MDP, 1)
+    experience.add(played(WON, WON, LOST))
+    drawn = drawn_from(experience, first_states=1.0)
+    assert len(drawn.actions) == 0 and drawn.first.all()
+    np.testing.assert_array_equal(drawn.states.plans, drawn.states.instances)
+    assert set(drawn.states.remaining_edits.tolist()) == {6}
+    share = (drawn.states.instances == WON[0]).all(axis=1).mean()
+    assert 0.6 < share < 0.73, "once for each episode"
+
+
+class Fixed:
+    """A policy whose values are known."""
+
+    mdp, cover = MDP, COVER
+
+    def expected_values(self, states):
+        return np.where((states.plans == 0).sum(axis=1) == 1, 0.25, 0.5).astype(np.float32)
+
+    def least_costs(self, states):
+        return (states.plans == 0).sum(axis=1).astype(np.float32)
+
+    def edit_values(self, states):
+        return np.ones((len(states.plans), 64), np.float32)
+
+
+def of_step(experience, plan, target):
+    """Label, weight and cost of the edit that an episode took in this plan; and all labels of the state."""
+    drawn = drawn_from(experience, count=16, horizon=target.horizon)
+    said = target.labels(drawn, Fixed(), np.random.default_rng(0), 1.0)
+    row = int(np.flatnonzero((drawn.states.plans[: len(drawn.actions)] == plan).all(axis=1))[0])
+    action = drawn.actions[row]
+    return said.label[row, action], said.weight[row, action], None if said.costs is None else said.costs[row], said
+
+
+@pytest.mark.parametrize(
+    ("steps", "plan", "value"),
+    [
+        (None, puzzle(0, 5), 1.0),
+        (None, puzzle(0, 5, 6), 0.0),
+        (1, puzzle(0, 5), 0.25),
+        (1, puzzle(0), 1.0),
+        (2, puzzle(0, 5), 1.0),
+        (1, puzzle(0, 5, 6), 0.5),
+        (2, puzzle(0, 5, 6), 0.25),
+        (6, puzzle(0, 5, 6), 0.0),
+    ],
+)
+def test_outcomes_by_hand(steps, plan, value):
+    experience = Experience(MDP, 1)
+    experience.add(played(WON, LOST))
+    target = Outcome(steps=steps, alive_weight=3.0)
+    label_, weight, _, said = of_step(experience, plan, target)
+    assert label_ == value and weight == 1.0 + 2.0 * value
+    # Beside the edits taken, the checker's zeros alone.
+    assert (said.weight > 0).sum() == 6 + (said.weight == np.float32(0.1)).sum()
+
+
+@pytest.mark.parametrize(("plan", "cost"), [(puzzle(0, 5), 2.0), (puzzle(0), 0.0), (puzzle(0, 5, 6), 3.0)])
+def test_costs_to_go_by_hand(plan, cost):
+    experience = Experience(MDP, 1)
+    experience.add(played(WON, LOST))
+    assert of_step(experience, plan, CostToGo())[2] == cost
+
+
+def test_the_end_of_a_failure_says_nothing_of_costs():
+    experience = Experience(MDP, 1)
+    experience.add(played(WON, LOST))
+    drawn = drawn_from(experience, count=16)
+    costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0), 1.0).costs
+    np.testing.assert_array_equal(np.isnan(costs), (drawn.left == 1) & ~drawn.won)
+
+
+def test_an_edit_costs_what_is_left_less_its_gain():
+    states = PlanStates(puzzle(0, 5)[None], puzzle(5)[None], np.array([3], np.int32))
+    shares = torch.full((1, 16, 4), 0.1)
+    shares[0, 0, 0], shares[0, 5, 3] = 0.75, 0.5
+    costs = edit_costs(MDP, shares, states)[0]
+    # Cell 0 is 1 as solved: it is right with 0.75; cell 5 is blank. Givens count for nothing.
+    assert float(costs[RIGHT[5]]) == pytest.approx(0.25 + 1.0 - 0.5)
+    assert float(costs[1]) == pytest.approx(0.25 + 1.0 - (0.1 - 0.75))
+
+
+def own_plan(plan, known=True):
+    states = PlanStates(puzzle(0, 5)[None], plan[None], np.array([3], np.int32))
+    none = np.zeros(0, np.int64)
+    drawn = Drawn(states, np.array([True]), none, none, none > 0, states.at(none), SOLVED[None], np.array([known]))
+    said = with_own_plans(refused(states, COVER), drawn, 4.0)
+    return said.label[0].reshape(16, 4), said.weight[0].reshape(16, 4)
+
+
+def test_own_plans_label_every_edit_of_the_states_that_agree_with_them():
+    label_, weight = own_plan(puzzle(0, 5))
+    assert np.argwhere(label_).tolist() == [[0, SOLVED[0] - 1], [5, SOLVED[5] - 1]]
+    assert weight[0, SOLVED[0] - 1] == 4.0
+    assert set(weight[5].tolist()) <= {4.0, 1.0, np.float32(0.1)}
+    assert not weight[1].any(), "a given"
+    wrong = puzzle(0)
+    wrong[5] = SOLVED[5] % 4 + 1
+    for plan, known in ((wrong, True), (puzzle(0, 5), False)):
+        label_, weight = own_plan(plan, known)
+        assert not label_.any() and set(weight.ravel().tolist()) == {0.0, np.float32(0.1)}
+
+
+def test_v_over_edits_is_the_largest_value_of_one():
+    states = PlanStates(puzzle(0, 1, 5)[None], puzzle(0, 1, 5)[None], np.array([3], np.int32))
+    settings = Survival(over="edits", rounds=0, bounds=False, successors=9, ramp=(0.0, 1.0), alive_weight=1.0)
+
+    def values(asked):
+        return np.where(np.arange(64) == RIGHT[5], 0.75, 0.5).astype(np.float32)[None].repeat(len(asked.plans), 0)
+
+    said = label(states, values, COVER, settings, np.random.default_rng(0))
+    legal = np.flatnonzero(said.of.legal[0])
+    # After the edit of cell 5 the best of what is left is worth 0.5, after all others it is 0.75.
+    assert said.label[0, RIGHT[5]] == pytest.approx(0.5)
+    assert said.label[0, legal[legal != RIGHT[5]]] == pytest.approx(0.75)
+
+
+def test_the_label_loss_by_hand():
+    logits, labels, weights = torch.zeros(2, 1, 3), torch.tensor([[1.0, 0.0, 1.0]]), torch.tensor([[3.0, 1.0, 0.0]])
+    logits[1, 0, 0] = 100.0
+    expected = [np.log(2.0), np.log(2.0) / 4.0]
+    assert label_loss(logits, labels, weights).tolist() == pytest.approx(expected, rel=1e-6)
+
+
+def test_costs_to_go_are_learned_on_small_puzzles():
+    model = upi_trm(sudoku(n_envs=16), target=CostToGo(), n_steps=5, unroll=4, learning_rate=4e-3).learn(2_000)
+    states = PlanStates(puzzle(0, 5)[None], puzzle(0, 5)[None], np.array([3], np.int32))
+    # Two edits are to be made: after the best of them, one is.
+    assert float(model.policy.least_costs(states)[0]) == pytest.approx(1.0, abs=0.3)
+
+
+def test_the_anchor_can_be_left_to_what_the_agent_has_solved():
+    trained = {}
+    for anchored in ("all", "solved"):
+        model = agent("survival", target=Survival(anchored=anchored)).learn(64)
+        trained[anchored] = model.policy.edit_values(MDP.initial(puzzle(0, 1, 5, 10)[None]))
+    assert not np.array_equal(trained["all"], trained["solved"])
+
+
+def test_expected_values_are_means_under_the_policy():
+    model = agent("survival").learn(64)
+    states = MDP.initial(np.stack([puzzle(0, 1, 5, 10), puzzle(2, 3)]))
+    policy = model.policy.action_probabilities(tensors(states)).numpy()
+    expected = (policy * model.policy.edit_values(states)).sum(axis=1)
+    np.testing.assert_allclose(model.policy.expected_values(states), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("target", "kwargs", "message"),
+    [
+        (Outcome, {"steps": 0}, "Outcome: steps must be at least 1, got 0"),
+        (Outcome, {"anchor": -1.0}, "Outcome: anchor must not be negative, got -1.0"),
+        (CostToGo, {"first_states": 2.0}, r"CostToGo: first_states must be within \[0, 1\], got 2.0"),
+        (Survival, {"anchored": "none"}, "Survival: anchored must be one of .*, got 'none'"),
+        (Survival, {"over": "cells"}, "Survival: over must be 'constraints' or 'edits', got 'cells'"),
+        (Survival, {"over": "edits"}, "pass rounds=0 and bounds=False with over='edits'"),
+    ],
+)
+def test_bad_settings_are_refused(target, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        target(**kwargs)

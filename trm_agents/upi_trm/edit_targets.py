@@ -1,0 +1,62 @@
+"""Value targets of all edits that survival is compared with: what else a value of an edit can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from trm_agents.common.hyperparameters import not_whole
+from trm_agents.survival import Drawn, EditTarget, Labels
+from trm_agents.survival.targets import Valued, optimistic, refused
+
+
+@dataclass(frozen=True)
+class Outcome(EditTarget):
+    """The return of the edit taken, 1 where its episode ends solved: Monte Carlo, or K-step with a bootstrap.
+
+    Args:
+        anchor, anchored, first_states, alive_weight, exploration: as `EditTarget`.
+        steps: K, steps after which sum_a pi(a|s) w(s, a) stands for the rest of the episode; None waits for its end.
+    """
+
+    steps: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.steps is not None and (problems := list(not_whole(self, "steps"))):
+            raise ValueError(f"Outcome: {'; '.join(problems)}")
+
+    @property
+    def horizon(self) -> int:
+        """How many steps later `Drawn.later` is."""
+        return self.steps or 1
+
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
+        """Labels of the edits taken, beside the checker's zeros."""
+        said, rows = refused(drawn.states, policy.cover), np.arange(len(drawn.actions))
+        returns = drawn.won.astype(np.float32)
+        goes_on = drawn.left > (self.steps or inf)
+        if goes_on.any():
+            returns[goes_on] = policy.expected_values(drawn.later.at(goes_on))
+        said.label[rows, drawn.actions] = returns
+        said.weight[rows, drawn.actions] = 1.0
+        return optimistic(said, self.alive_weight)
+
+
+@dataclass(frozen=True)
+class CostToGo(EditTarget):
+    """The number of edits still to go after the edit taken, by temporal differences: a sum over cells.
+
+    C(s) = sum over editable cells of 1 - q(c|s), q the share of what is written there (0 for a blank); edit a lowers it
+    by p(a|s) - q(c|s). The target of C(s, a) is 1 + min over a' of C(s', a'), 0 after the last edit of a solved plan.
+    """
+
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
+        """Costs of the edits taken, beside the checker's zeros."""
+        said, going = refused(drawn.states, policy.cover), drawn.left > 1
+        costs = np.where(drawn.won, np.float32(0.0), np.float32(np.nan))
+        if going.any():
+            costs[going] = 1.0 + policy.least_costs(drawn.later.at(going))
+        return said._replace(costs=costs)
