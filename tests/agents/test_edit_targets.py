@@ -44,16 +44,29 @@ LOST = puzzle(0, 5, 6), [RIGHT[0], *[RIGHT[5]] * 3]
 
 
 def drawn_from(experience, count=400, first_states=0.5, horizon=1):
-    return experience.draw(count, first_states, horizon, COVER, np.random.default_rng(0))
+    return experience.draw(count, first_states, horizon, np.random.default_rng(0))
+
+
+def test_the_last_rollout_is_drawn_from_where_no_outcome_is_asked_for():
+    experience = Experience(MDP, COVER, 1)
+    experience.add(played(WON))
+    begun = played(LOST)
+    begun.terminated[:] = False
+    experience.add(begun)
+    drawn = drawn_from(experience, count=12, horizon=None)
+    assert drawn.taken is None and drawn.first.tolist() == [False] * 4 + [True] * 8
+    assert (drawn.states.instances[:4] == LOST[0]).all()
+    assert sorted(drawn.states.remaining_edits[:4].tolist()) == [3, 4, 5, 6]
+    np.testing.assert_array_equal(drawn.known, (drawn.states.instances == WON[0]).all(axis=1))
 
 
 def test_steps_of_finished_episodes_know_how_they_ended():
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     assert experience.add(played(LOST, WON)) == 2
     drawn = drawn_from(experience, count=16)
     # Of the newest six steps all have a blank and hope; the rest of the batch are first states.
     assert drawn.first.tolist() == [False] * 6 + [True] * 10
-    steps = sorted(zip(drawn.left.tolist(), drawn.won.tolist(), drawn.actions.tolist(), strict=True))
+    steps = sorted(zip(drawn.taken.left.tolist(), drawn.taken.won.tolist(), drawn.taken.actions.tolist(), strict=True))
     last = RIGHT[5]
     assert steps == [
         (1, False, last),
@@ -63,18 +76,18 @@ def test_steps_of_finished_episodes_know_how_they_ended():
         (3, False, last),
         (4, False, RIGHT[0]),
     ]
-    row = int(np.flatnonzero(drawn.won & (drawn.left == 2))[0])
+    row = int(np.flatnonzero(drawn.taken.won & (drawn.taken.left == 2))[0])
     np.testing.assert_array_equal(drawn.states.plans[row], WON[0])
-    np.testing.assert_array_equal(drawn.later.plans[row], puzzle(0))
+    np.testing.assert_array_equal(drawn.taken.later.plans[row], puzzle(0))
     of_won = (drawn.states.instances == WON[0]).all(axis=1)
     np.testing.assert_array_equal(drawn.known, of_won)
     assert (drawn.goals[of_won] == SOLVED).all()
 
 
 def test_the_newest_steps_stay_and_unfinished_episodes_are_dropped_at_a_restart():
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     experience.add(played(LOST, LOST, WON))
-    assert sorted(drawn_from(experience).left.tolist()) == [1, 1, 2, 2, 3, 4], "of six steps to an episode"
+    assert sorted(drawn_from(experience).taken.left.tolist()) == [1, 1, 2, 2, 3, 4], "of six steps to an episode"
     begun = played(LOST)
     begun.terminated[:] = False
     assert experience.add(begun) == 0
@@ -83,10 +96,10 @@ def test_the_newest_steps_stay_and_unfinished_episodes_are_dropped_at_a_restart(
 
 
 def test_first_states_are_of_the_instances_that_episodes_began_on():
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, WON, LOST))
     drawn = drawn_from(experience, first_states=1.0)
-    assert len(drawn.actions) == 0 and drawn.first.all()
+    assert len(drawn.taken.actions) == 0 and drawn.first.all()
     np.testing.assert_array_equal(drawn.states.plans, drawn.states.instances)
     assert set(drawn.states.remaining_edits.tolist()) == {6}
     share = (drawn.states.instances == WON[0]).all(axis=1).mean()
@@ -112,8 +125,8 @@ def of_step(experience, plan, target):
     """Label, weight and cost of the edit that an episode took in this plan; and all labels of the state."""
     drawn = drawn_from(experience, count=16, horizon=target.horizon)
     said = target.labels(drawn, Fixed(), np.random.default_rng(0), 1.0)
-    row = int(np.flatnonzero((drawn.states.plans[: len(drawn.actions)] == plan).all(axis=1))[0])
-    action = drawn.actions[row]
+    row = int(np.flatnonzero((drawn.states.plans[: len(drawn.taken.actions)] == plan).all(axis=1))[0])
+    action = drawn.taken.actions[row]
     return said.label[row, action], said.weight[row, action], None if said.costs is None else said.costs[row], said
 
 
@@ -131,7 +144,7 @@ def of_step(experience, plan, target):
     ],
 )
 def test_outcomes_by_hand(steps, plan, value):
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, LOST))
     target = Outcome(steps=steps, alive_weight=3.0)
     label_, weight, _, said = of_step(experience, plan, target)
@@ -142,17 +155,17 @@ def test_outcomes_by_hand(steps, plan, value):
 
 @pytest.mark.parametrize(("plan", "cost"), [(puzzle(0, 5), 2.0), (puzzle(0), 0.0), (puzzle(0, 5, 6), 3.0)])
 def test_costs_to_go_by_hand(plan, cost):
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, LOST))
     assert of_step(experience, plan, CostToGo())[2] == cost
 
 
 def test_the_end_of_a_failure_says_nothing_of_costs():
-    experience = Experience(MDP, 1)
+    experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, LOST))
     drawn = drawn_from(experience, count=16)
     costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0), 1.0).costs
-    np.testing.assert_array_equal(np.isnan(costs), (drawn.left == 1) & ~drawn.won)
+    np.testing.assert_array_equal(np.isnan(costs), (drawn.taken.left == 1) & ~drawn.taken.won)
 
 
 def test_an_edit_costs_what_is_left_less_its_gain():
@@ -167,8 +180,7 @@ def test_an_edit_costs_what_is_left_less_its_gain():
 
 def own_plan(plan, known=True):
     states = PlanStates(puzzle(0, 5)[None], plan[None], np.array([3], np.int32))
-    none = np.zeros(0, np.int64)
-    drawn = Drawn(states, np.array([True]), none, none, none > 0, states.at(none), SOLVED[None], np.array([known]))
+    drawn = Drawn(states, np.array([True]), SOLVED[None], np.array([known]), None)
     said = with_own_plans(refused(states, COVER), drawn, 4.0)
     return said.label[0].reshape(16, 4), said.weight[0].reshape(16, 4)
 

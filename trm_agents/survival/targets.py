@@ -44,24 +44,31 @@ class Valued(Protocol):
         ...
 
 
-class Drawn(NamedTuple):
-    """N states to be labelled: steps of finished episodes, and behind them first states."""
+class Taken(NamedTuple):
+    """S steps of finished episodes."""
 
-    states: PlanStates
-    first: Flags
-    """Which are first states, (N,)."""
     actions: NDArray[np.int64]
-    """The edit taken there, (S,): of the S steps alone, as the next three."""
+    """The edit taken, (S,)."""
     left: NDArray[np.int64]
     """Steps to the end of the episode, this one included, (S,)."""
     won: Flags
     """Whether the episode ended solved, (S,)."""
     later: PlanStates
     """S states: where the episode stood `horizon` steps later; any, where it had ended by then."""
+
+
+class Drawn(NamedTuple):
+    """N states to be labelled: S that were visited, and behind them first states."""
+
+    states: PlanStates
+    first: Flags
+    """Which are first states, (N,)."""
     goals: Grids
     """A solved plan that the agent has made of the instance, (N, n_cells); any, where it has made none."""
     known: Flags
     """Whether it has made one, (N,)."""
+    taken: Taken | None
+    """What was done in the S visited states; None where the target does not ask."""
 
 
 class Labels(NamedTuple):
@@ -116,9 +123,9 @@ class EditTarget:
                 raise ValueError(f"{type(self).__name__}: {name} must be within [0, 1], got {getattr(self, name)}")
 
     @property
-    def horizon(self) -> int:
-        """How many steps later `Drawn.later` is."""
-        return 1
+    def horizon(self) -> int | None:
+        """How many steps later `Taken.later` is, in finished episodes; None labels the states of the last rollout."""
+        return None
 
     def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Labels of every edit of states that have a blank each.

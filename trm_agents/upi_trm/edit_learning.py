@@ -62,7 +62,7 @@ def labelled(
     rng: np.random.Generator,
 ) -> Labelled:
     """So many states, and labels of their edits under the averaged network as it is."""
-    drawn = experience.draw(count, target.first_states, target.horizon, policy.cover, rng)
+    drawn = experience.draw(count, target.first_states, target.horizon, rng)
     return Labelled(drawn, target.labels(drawn, policy, rng, progress))
 
 
@@ -134,14 +134,14 @@ def label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
 
 def _cost_loss(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], probabilities: Tensor) -> Tensor:
     """Huber loss of the costs of the edits taken, mean over the states of which one is known, (kept,)."""
-    costs = data.labels.costs
-    assert costs is not None
-    taken = np.flatnonzero(rows < len(costs))
-    known = taken[np.isfinite(costs[rows[taken]])]
+    costs, taken = data.labels.costs, data.drawn.taken
+    assert costs is not None and taken is not None
+    visited = np.flatnonzero(rows < len(costs))
+    known = visited[np.isfinite(costs[rows[visited]])]
     if not len(known):
         return probabilities.new_zeros(len(probabilities))
     states, goal = data.drawn.states.at(rows[known]), _tensor(costs[rows[known]], policy)
-    actions = torch.as_tensor(data.drawn.actions[rows[known]], device=policy.device)[:, None]
+    actions = torch.as_tensor(taken.actions[rows[known]], device=policy.device)[:, None]
     said = [edit_costs(policy.mdp, each[known], states).gather(1, actions)[:, 0] for each in probabilities]
     each = functional.smooth_l1_loss(torch.stack(said), goal.expand(len(said), -1), reduction="none")
     return each.mean(1)

@@ -30,18 +30,19 @@ class Outcome(EditTarget):
 
     @property
     def horizon(self) -> int:
-        """How many steps later `Drawn.later` is."""
+        """How many steps later `Taken.later` is."""
         return self.steps or 1
 
     def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Labels of the edits taken, beside the checker's zeros."""
-        said, rows = refused(drawn.states, policy.cover), np.arange(len(drawn.actions))
-        returns = drawn.won.astype(np.float32)
-        goes_on = drawn.left > (self.steps or inf)
+        assert drawn.taken is not None
+        actions, left, won, later = drawn.taken
+        said, rows, goes_on = refused(drawn.states, policy.cover), np.arange(len(actions)), left > (self.steps or inf)
+        returns = won.astype(np.float32)
         if goes_on.any():
-            returns[goes_on] = policy.expected_values(drawn.later.at(goes_on))
-        said.label[rows, drawn.actions] = returns
-        said.weight[rows, drawn.actions] = 1.0
+            returns[goes_on] = policy.expected_values(later.at(goes_on))
+        said.label[rows, actions] = returns
+        said.weight[rows, actions] = 1.0
         return optimistic(said, self.alive_weight)
 
 
@@ -53,10 +54,16 @@ class CostToGo(EditTarget):
     by p(a|s) - q(c|s). The target of C(s, a) is 1 + min over a' of C(s', a'), 0 after the last edit of a solved plan.
     """
 
+    @property
+    def horizon(self) -> int:
+        """How many steps later `Taken.later` is."""
+        return 1
+
     def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Costs of the edits taken, beside the checker's zeros."""
-        said, going = refused(drawn.states, policy.cover), drawn.left > 1
-        costs = np.where(drawn.won, np.float32(0.0), np.float32(np.nan))
+        assert drawn.taken is not None
+        going = drawn.taken.left > 1
+        costs = np.where(drawn.taken.won, np.float32(0.0), np.float32(np.nan))
         if going.any():
-            costs[going] = 1.0 + policy.least_costs(drawn.later.at(going))
-        return said._replace(costs=costs)
+            costs[going] = 1.0 + policy.least_costs(drawn.taken.later.at(going))
+        return refused(drawn.states, policy.cover)._replace(costs=costs)

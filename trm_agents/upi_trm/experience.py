@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from trm_agents.common.rollout import Rollout
 from trm_agents.common.trails import Episode, Trails
-from trm_agents.survival import Drawn, backup
+from trm_agents.survival import Drawn, Taken, backup
 from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
 
 INSTANCES = 20_000
@@ -17,22 +18,24 @@ INSTANCES = 20_000
 
 
 class Experience:
-    """The newest steps of finished episodes, as many as all environments make in an episode, and instances met.
+    """The last rollout, the newest steps of finished episodes (an episode an environment), and the instances met.
 
     Args:
         mdp: the model, which says what an episode's last edit led to.
+        cover: the constraints of its task.
         n_envs: environments of a rollout.
     """
 
-    def __init__(self, mdp: PlanEditMDP, n_envs: int) -> None:
-        self.mdp = mdp
+    def __init__(self, mdp: PlanEditMDP, cover: Cover, n_envs: int) -> None:
+        self.mdp, self._cover = mdp, cover
         n_cells = mdp.task.n_cells
         self._instances = np.zeros((0, n_cells), np.int8)
         self._goals: dict[bytes, NDArray[np.int8]] = {}
         self._steps = np.zeros((0, 2, n_cells), np.int8)
         """Instance and plan of each step."""
-        self._facts = np.zeros((0, 3), np.int64)
-        """Of each step: the edit taken, steps to the end of its episode, and whether that ended solved."""
+        self._facts = np.zeros((0, 4), np.int64)
+        """Of each step: the edit taken, steps to the end of its episode, whether that ended solved, and whether the
+        plan before the edit has a blank and hope."""
         self._trails = Trails(mdp, n_envs)
         self.restart(n_envs)
 
@@ -49,11 +52,13 @@ class Experience:
         begins = np.concatenate([self._begins[None], ends[:-1]])
         self._instances = np.concatenate([self._instances, instances[begins]])[-INSTANCES:]
         self._begins = ends[-1].copy()
+        self._recent = states_of({key: rollout.flat(value).copy() for key, value in rollout.observations.items()})
+        self._recent_hopeful = unfinished(self._recent.plans, self._cover)
         finished = list(self._trails.add(rollout))
         if finished:
             steps = [np.stack([np.broadcast_to(e.instance, e.plans.shape), e.plans], axis=1) for e in finished]
             self._steps = np.concatenate([self._steps, *steps])[-self._capacity :]
-            self._facts = np.concatenate([self._facts, *map(_facts, finished)])[-self._capacity :]
+            self._facts = np.concatenate([self._facts, *map(self._facts_of, finished)])[-self._capacity :]
             self._remember([episode for episode in finished if episode.solved])
         return len(finished)
 
@@ -65,45 +70,49 @@ class Experience:
             if len(self._goals) > INSTANCES:
                 del self._goals[next(iter(self._goals))]
 
-    def draw(self, count: int, first_states: float, horizon: int, cover: Cover, rng: np.random.Generator) -> Drawn:
-        """So many states, a share of them first states; more of these where too few steps are there.
+    def draw(self, count: int, first_states: float, horizon: int | None, rng: np.random.Generator) -> Drawn:
+        """So many states, a share of them first states; more of these where too few others are there.
+
+        Of the others, those are left out whose plan has no blank or is lost by what the constraints say.
 
         Args:
             count: how many.
             first_states: least share of first states.
-            horizon: how many steps later `Drawn.later` is.
-            cover: states that its constraints call lost are left out.
+            horizon: how many steps later `Taken.later` is, in finished episodes; None draws from the last rollout.
             rng: draws.
         """
-        wanted = count - round(first_states * count)
-        rows = rng.permutation(len(self._facts))[: 2 * wanted]
-        rows = rows[unfinished(self._steps[rows, 1], cover)][:wanted]
-        instances = self._instances
-        begun = self.mdp.initial(instances[rng.integers(len(instances), size=count - len(rows))])
-        visited = self._states(rows)
+        hopeful = self._recent_hopeful if horizon is None else np.flatnonzero(self._facts[:, 3])
+        rows = rng.permutation(hopeful)[: count - round(first_states * count)]
+        visited = self._recent.at(rows) if horizon is None else self._states(rows)
+        begun = self.mdp.initial(self._instances[rng.integers(len(self._instances), size=count - len(rows))])
         states = PlanStates(
             np.concatenate([visited.instances, begun.instances]),
             np.concatenate([visited.plans, begun.plans]),
             np.concatenate([visited.remaining_edits, begun.remaining_edits]),
         )
-        later = np.minimum(rows + horizon, len(self._facts) - 1)
-        actions, left, won = self._facts[rows].T
         goals = [self._goals.get(instance.tobytes()) for instance in states.instances]
-        known = np.array([goal is not None for goal in goals])
         plans = np.stack([plan if goal is None else goal for goal, plan in zip(goals, states.plans, strict=True)])
+        known = np.array([goal is not None for goal in goals])
         first = np.arange(count) >= len(rows)
-        return Drawn(states, first, actions, left, won.astype(np.bool_), self._states(later), plans, known)
+        return Drawn(states, first, plans, known, None if horizon is None else self._taken(rows, horizon))
+
+    def _taken(self, rows: NDArray[np.int64], horizon: int) -> Taken:
+        """What was done in these steps."""
+        actions, left, won, _ = self._facts[rows].T
+        later = np.minimum(rows + horizon, len(self._facts) - 1)
+        return Taken(actions, left, won.astype(np.bool_), self._states(later))
+
+    def _facts_of(self, episode: Episode) -> NDArray[np.int64]:
+        """What `_facts` holds of the steps of an episode, (L, 4)."""
+        length = len(episode.actions)
+        hopeful = np.zeros(length, np.bool_)
+        hopeful[unfinished(episode.plans, self._cover)] = True
+        return np.stack([episode.actions, np.arange(length, 0, -1), np.full(length, episode.solved), hopeful], axis=1)
 
     def _states(self, rows: NDArray[np.int64]) -> PlanStates:
         """The states in which steps were taken; a later end of an episode leaves as many edits as the model allows."""
         left = np.minimum(self._facts[rows, 1], self.mdp.max_edits).astype(np.int32)
         return PlanStates(self._steps[rows, 0], self._steps[rows, 1], left)
-
-
-def _facts(episode: Episode) -> NDArray[np.int64]:
-    """Of each step: the edit taken, steps to the end, and whether the episode ended solved; (L, 3)."""
-    left = np.arange(len(episode.actions), 0, -1)
-    return np.stack([episode.actions, left, np.full(len(left), episode.solved)], axis=1)
 
 
 def unfinished(plans: Grids, cover: Cover) -> NDArray[np.int64]:

@@ -173,8 +173,8 @@ class UPITRM(ResumableAlgorithm):
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        if self.reads_edits and not hasattr(self, "experience") and self.mdp is not None:
-            self.experience = Experience(self.mdp, self.n_envs)
+        if isinstance(self.policy, EditPolicy) and not hasattr(self, "experience"):
+            self.experience = Experience(self.policy.mdp, self.policy.cover, self.n_envs)
 
     def _drop_episodes(self) -> None:
         super()._drop_episodes()
