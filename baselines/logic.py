@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.agents import Agent
+from trm_agents.survival.refutations import propagated
 from trm_envs.maze.paths import GOAL, START, distances, find, neighbour
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -96,6 +97,18 @@ def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
     if not isinstance(mdp.task, SudokuTask):
         raise ValueError(f"the line 'singles' plays Sudoku only, not {type(mdp.task).__name__}")
     return PlanFollower(mdp, singles, rank_digits)
+
+
+def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
+    """Writes what the survival bound decides, iterated from w = 1; where it decides no more, it changes nothing.
+
+    Raises:
+        ValueError: the puzzle's constraints are no exact cover.
+    """
+    cover = mdp.task.cover
+    if cover is None:
+        raise ValueError(f"the line 'propagation' needs a task with a cover, which {type(mdp.task).__name__} has not")
+    return PlanFollower(mdp, lambda instances: propagated(instances, cover), rank_digits)
 
 
 def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:

@@ -144,9 +144,17 @@ LINES: dict[str, Line] = {
         Line("checker_greedy", "baselines.lines:CheckerGreedy", 2, knows=("model", "checker"), compared=True),
         Line("singles", "baselines.logic:singles_line", 4, ("SudokuPlanEdit",), drawn_once=True, knows=("puzzle",)),
         Line(
+            "propagation",
+            "baselines.logic:propagation_line",
+            5,
+            ("SudokuPlanEdit",),
+            drawn_once=True,
+            knows=("groups", "cover"),
+        ),
+        Line(
             "solver",
             "baselines.logic:solver_line",
-            5,
+            6,
             ("SudokuPlanEdit", "MazePlanEdit"),
             drawn_once=True,
             knows=("puzzle",),

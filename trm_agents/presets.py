@@ -101,10 +101,17 @@ UPI_TRM_SURVIVAL: Data = {
 UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
     # Refutations are long there: depth finds them, and so do forced edits.
     "SudokuPlanEdit-9x9": {
-        "unroll": 20,
-        "train_unroll": [8, 20, 10],
+        "unroll": 32,
+        "train_unroll": [8, 32, 10],
         "ema_decay": 0.99,
-        "target": {"kind": "survival", "rounds": 3, "room": 0.05, "successors": 2},
+        "target": {
+            "kind": "survival",
+            "rounds": 3,
+            "room": 0.05,
+            "successors": 2,
+            "warm_up": 0.2,
+            "exploration": 0.0,
+        },
     },
 }
 

@@ -246,6 +246,28 @@ class SpeedRow(Renamed, Origin):
         return self.name
 
 
+@dataclass(frozen=True)
+class RefutationRow(Renamed, Origin):
+    """How many edits of one kind, in the first states of a test pool, a trained model believes dead (w < 1/2)."""
+
+    suite: str
+    algo: str
+    seed: int
+    steps: int
+    rounds: str
+    """The kind: `alive`, or dead and refuted by the survival bound, iterated without a network, in so many rounds."""
+    edits: int
+    believed_dead: int
+    """Of an alive edit a wrong kill, of a dead one a catch."""
+    pool_sha256: str
+    schema: str = "refutation/1"
+
+    @property
+    def key(self) -> tuple[str, str, int, int, str]:
+        """What the row is the measurement of."""
+        return self.suite, self.algo, self.seed, self.steps, self.rounds
+
+
 def pack_bits(solved: NDArray[np.bool_]) -> str:
     """Base64 of one bit a puzzle."""
     return base64.b64encode(np.packbits(solved).tobytes()).decode()

@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.protocol.rows import ComputeRow, SpeedRow
+from benchmarks.protocol.rows import ComputeRow, RefutationRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
 from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import Lasting, Summary
@@ -241,6 +241,20 @@ def markdown_columns(columns: Mapping[str, Callable[[T], str]], found: Sequence[
         found: what the table is of.
     """
     return markdown(list(columns), [[cell(one) for cell in columns.values()] for one in found])
+
+
+def refutation_table(rows: Sequence[RefutationRow]) -> tuple[list[str], list[list[str]]]:
+    """Heads and lines of one suite: for each method, the share of edits of every kind that it believes dead."""
+    kinds = list(dict.fromkeys(row.rounds for row in rows))
+    lines = []
+    for algo, steps in dict.fromkeys((row.algo, row.steps) for row in rows):
+        mine = [row for row in rows if (row.algo, row.steps) == (algo, steps)]
+        shares = {kind: [r.believed_dead / r.edits for r in mine if r.rounds == kind and r.edits] for kind in kinds}
+        means = [percent(sum(found) / len(found)) if found else "" for found in shares.values()]
+        lines.append([algo, f"{steps:,}", str(len({row.seed for row in mine})), *means])
+    heads = ["wrong kills" if kind == "alive" else f"caught, {kind}" for kind in kinds]
+    edits = [sum(row.edits for row in rows if row.rounds == kind and row.key[:4] == rows[0].key[:4]) for kind in kinds]
+    return ["method", "steps", "seeds", *heads], [*lines, ["edits of the kind", "", "", *map("{:,}".format, edits)]]
 
 
 def paired_text(paired: Paired) -> str:

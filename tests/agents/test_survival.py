@@ -14,6 +14,7 @@ from search_helpers import solved_grids, sudokus
 from trm_agents.survival import Labels, Survival, backup, label
 from trm_agents.survival.backup import Flags, Floats, Plans
 from trm_agents.survival.labels import KEPT_WEIGHT, SAMPLED_WEIGHT, EditValues, ramped
+from trm_agents.survival.refutations import propagated, refuted_at
 from trm_agents.survival.targets import ILLEGAL_WEIGHT
 from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.mdp import PlanStates
@@ -264,6 +265,26 @@ def ignorant(states: PlanStates) -> Floats:
 
 def labelled(values: EditValues, of: Survival, warm: bool = True, states: PlanStates | None = None) -> Labels:
     return label(walked() if states is None else states, values, TASK.cover, of, np.random.default_rng(0), warm)
+
+
+def test_what_the_iterated_bound_refutes_is_dead_and_found_round_by_round() -> None:
+    plans = walked().plans
+    rounds, legal = refuted_at(plans, TASK.cover), backup.status(plans, TASK.cover).legal
+    assert not exact_w(plans)[rounds > 0].any()
+    assert (rounds[~legal] == 1).all() and set(np.unique(rounds)) >= {0, 1, 2}
+    w = legal.astype(np.float32)
+    for this in range(1, int(rounds.max()) + 2):
+        of = backup.status(plans, TASK.cover)
+        w = (backup.bounds(w, backup.sums(w, of, TASK.cover), of, TASK.cover) > 0).astype(np.float32) * w
+        np.testing.assert_array_equal(w > 0, legal & ((rounds == 0) | (rounds > this)))
+
+
+def test_propagation_writes_what_has_one_option_left() -> None:
+    puzzles = sudokus(4, 60, (4, 10))
+    written = propagated(puzzles, TASK.cover)
+    left = (refuted_at(puzzles, TASK.cover) == 0).reshape(-1, CELLS, SYMBOLS).sum(axis=2)
+    np.testing.assert_array_equal(written > 0, (puzzles > 0) | (left == 1))
+    assert exact_value(written).all() and TASK.check(puzzles, written).solved.mean() > 0.5
 
 
 SETTINGS = [{}, {"rounds": 0}, {"rounds": 5}, {"successors": 0}, {"successors": 7}, {"bounds": False}]
