@@ -229,7 +229,7 @@ class Method:
     @property
     def has_solvers(self) -> bool:
         """Whether a policy of the row tells the probabilities that solvers ask for."""
-        return self.family == "hindsight"
+        return self.policy in ("TokenPolicy", "EditPolicy")
 
     def solver(
         self,
@@ -247,10 +247,12 @@ class Method:
         """
         if not self.has_solvers:
             raise ValueError(
-                f"models of {self.name!r} cannot be solved with: only those of HindsightTRM tell the probabilities "
-                f"that {kind} needs; leave out {kind}"
+                f"models of {self.name!r} cannot be solved with: only those whose policy decodes plans tell the "
+                f"probabilities that {kind} needs; leave out {kind}"
             )
-        return ModelSolver(model, mdp, env_id, kind, budget, unroll)
+        # Others than those that the presets are of keep to the depth that they were trained at.
+        made = presets.attempts(env_id) if self.family == "hindsight" else {}
+        return ModelSolver(model, mdp, made, kind, budget, unroll)
 
     def _vec_env(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, PlanEditMDP]:
         """The row's training environment, n_envs episodes at once, and its MDP."""

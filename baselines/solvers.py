@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from baselines.agents import facing, unrolled
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -30,7 +31,7 @@ class ModelSolver:
     Args:
         model: of a row that has solvers.
         mdp: the MDP that instances belong to.
-        env_id: the environment whose presets say how attempts are made.
+        made: how attempts are made, keywords of `Attempts`; a search guesses as deep as they.
         kind: `attempts` or `search`.
         budget: attempts beyond the first, or network calls of a search.
         unroll: inner steps n of the network in its passes, in place of its own.
@@ -40,16 +41,14 @@ class ModelSolver:
         self,
         model: BaseAlgorithm,
         mdp: PlanEditMDP,
-        env_id: str,
+        made: Mapping[str, Any],
         kind: SolverKind,
         budget: int,
         unroll: int | None = None,
     ) -> None:
-        from trm_agents import presets
         from trm_agents.solving import Attempts, BestFirst
 
         self.model, self.mdp, self.unroll = model, mdp, unroll
-        made = presets.attempts(env_id)
         if kind == "attempts":
             self.solver: Solver = Attempts(model, budget, mdp=mdp, **made)
         else:
