@@ -229,7 +229,7 @@ class Method:
     @property
     def has_solvers(self) -> bool:
         """Whether a policy of the row tells the probabilities that solvers ask for."""
-        return self.policy in ("TokenPolicy", "EditPolicy")
+        return self.family == "hindsight" or self.policy == "EditPolicy"
 
     def solver(
         self,

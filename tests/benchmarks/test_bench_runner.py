@@ -265,7 +265,7 @@ def test_stage_0_and_the_lines_of_the_suite_are_always_in_the_plan():
     cells = plan(baselines, ["sudoku-4x4-hard", "maze-9x9"], ["ppo"], [0, 1], 100)
     algos = {suite: {cell.algo for cell in cells if cell.suite == suite} for suite in ("sudoku-4x4-hard", "maze-9x9")}
     lines = {"random", "random_consistent", "checker_greedy", "solver"}
-    assert algos["sudoku-4x4-hard"] == {"ppo", "stage0", "singles"} | lines
+    assert algos["sudoku-4x4-hard"] == {"ppo", "stage0", "singles", "propagation"} | lines
     assert algos["maze-9x9"] >= {"ppo", "stage0"} | (lines - {"solver"})
     assert "singles" not in algos["maze-9x9"]
     assert [cell.seed for cell in cells if (cell.suite, cell.algo) == ("sudoku-4x4-hard", "solver")] == [0]
