@@ -26,7 +26,7 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
         about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
     about |= {"family": "upi", "knows": ("groups", "model")}
-    if name == "upi_trm-survival":
+    if name in ("upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"):
         # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
         about |= {"training": {"curriculum": None}, "knows": ("groups", "cover", "model")}
         return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
@@ -122,6 +122,8 @@ METHODS = Methods(
         _ours("upi_trm", "#2f9e6e"),
         _ours("upi_trm-exact", "#7cc9a3"),
         _ours("upi_trm-survival", "#1b7f9c"),
+        _ours("upi_trm-outcome", "#9a8c3d"),
+        _ours("upi_trm-cost_to_go", "#a4553f"),
         _ours("stage0", "#777777", role="reference", order=3, compared=True),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),

@@ -115,12 +115,23 @@ UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
     },
 }
 
+
+def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:
+    """The same, with another target of all edits; survival's exploration, and nothing else of its own."""
+    target = {"kind": kind}
+    large = UPI_TRM_SURVIVAL_OVERRIDES["SudokuPlanEdit-9x9"]
+    overrides = {"SudokuPlanEdit-9x9": {**large, "target": {**target, "exploration": large["target"]["exploration"]}}}
+    return {**UPI_TRM_SURVIVAL, "target": target}, overrides
+
+
 PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "hindsight_trm": (HINDSIGHT_TRM, HINDSIGHT_TRM_OVERRIDES),
     "hindsight_trm-certified": (HINDSIGHT_TRM_CERTIFIED, HINDSIGHT_TRM_CERTIFIED_OVERRIDES),
     "upi_trm": (UPI_TRM, UPI_TRM_OVERRIDES),
     "upi_trm-exact": (UPI_TRM_EXACT, UPI_TRM_OVERRIDES),
     "upi_trm-survival": (UPI_TRM_SURVIVAL, UPI_TRM_SURVIVAL_OVERRIDES),
+    "upi_trm-outcome": _with_target("outcome"),
+    "upi_trm-cost_to_go": _with_target("cost_to_go"),
     "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""
