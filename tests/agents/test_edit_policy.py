@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from math import log
 
 import numpy as np
@@ -184,3 +185,27 @@ def test_a_task_without_a_cover_is_refused():
 def test_one_of_gymnasiums_ids_is_enough():
     model = UPITRM("EditPolicy", ID, target=Survival(), n_steps=8, device="cpu", seed=0).learn(8)
     assert model.num_timesteps == 8
+
+
+def test_a_carried_latent_goes_in_and_out_and_is_trained_for():
+    model = agent("survival", carry_unroll=2).learn(64)
+    seen = states(puzzle(0, 1, 5, 10, 15), puzzle(1, 5))
+    observation = {key: value.numpy() for key, value in tensors(seen).items()}
+    _, state = model.predict(observation, deterministic=True)
+    tensor = torch.as_tensor(state[0])
+    torch.testing.assert_close(tensor, model.policy.latents(tensors(seen)))
+    _, later = model.predict(observation, state=state, deterministic=True)
+    torch.testing.assert_close(torch.as_tensor(later[0]), model.policy.averaged.last(tensors(seen), tensor, 2))
+    loaded = UPITRM.load(saved(model), device="cpu")
+    assert loaded.policy.carry_unroll == 2
+    with pytest.raises(ValueError, match="an exact mixture starts from z_0 = 0, got carry_unroll=2"):
+        agent("survival-exact", carry_unroll=2)
+    with pytest.raises(ValueError, match="TRMPolicy carries no latent, got carry_unroll=2"):
+        upi_trm(carry_unroll=2)
+
+
+def saved(model):
+    file = BytesIO()
+    model.save(file)
+    file.seek(0)
+    return file

@@ -7,8 +7,9 @@ from agent_helpers import hindsight_trm, sudoku, tensors, token_policy
 from stable_baselines3.common.callbacks import BaseCallback
 
 from trm_agents import HindsightTRM, Search
-from trm_agents.hindsight import fitting
-from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, cell_weights, depth_weights, earlier, edit_loss, fit
+from trm_agents.common import carrying
+from trm_agents.common.carrying import earlier
+from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, cell_weights, depth_weights, edit_loss, fit
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.recursion import plan_decoder
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -156,7 +157,7 @@ def test_training_states_of_a_policy_that_carries_start_from_another_plans_laten
         return run(observation, latent, unroll, kept)
 
     monkeypatch.setattr(policy.network, "run", watching)
-    monkeypatch.setattr(fitting, "earlier", lambda mdp, states, rng: states._replace(plans=0 * states.plans))
+    monkeypatch.setattr(carrying, "earlier", lambda mdp, states, rng: states._replace(plans=0 * states.plans))
     fit(policy, one_solved(), 1, 0, settings(5, 5, 2), np.random.default_rng(0))
     before, now = seen
     assert np.array_equal(now, np.tile(PUZZLE, (2, 1)))

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from stable_baselines3.common.torch_layers import CombinedExtractor
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from trm_agents.common.policy import RecursivePolicy
+from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll, restricted
 from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
 from trm_agents.solving import decoding
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -32,6 +33,7 @@ class DecoderPolicy(RecursivePolicy):
         width: d, channels of the latent.
         radius: R of the latent projection; None leaves it out.
         core: the latent step function: `ExactCover()` or `CertifiedExactCover(0.9)`.
+        carry_unroll: inner steps from the latent of the state before; None starts every state from z_0 = 0.
         tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
             does not, and learns it from states turned by the symmetries that the task declares.
     """
@@ -55,6 +57,7 @@ class DecoderPolicy(RecursivePolicy):
         radius: float | None = 10.0,
         core: TokenCore = ExactCover(),  # noqa: B008  # frozen
         tokens: Tokens = "candidates",
+        carry_unroll: int | None = None,
         **kwargs: Any,
     ) -> None:
         if mdp is None:
@@ -64,7 +67,7 @@ class DecoderPolicy(RecursivePolicy):
             )
         kwargs.setdefault("features_extractor_class", CombinedExtractor)
         super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
-        self.beta, self.tokens = beta, tokens
+        self.beta, self.tokens, self.carry_unroll = beta, tokens, carry_unroll
         self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core, "tokens": tokens}
         self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
         self._optimise(lr_schedule)
@@ -99,10 +102,71 @@ class DecoderPolicy(RecursivePolicy):
         """Legal actions by the model, shape (B, n_actions), bool."""
         return torch.from_numpy(self.mdp.action_mask(self._states(observation))).to(self.device)
 
+    def policy_of(self, latents: Tensor, observation: PyTorchObs) -> Tensor:
+        """The policy that the deployed network reads from latents of the states, (B, n_actions)."""
+        probabilities = self.edit_probabilities(observation, latents)
+        return decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
+
     def action_probabilities(self, observation: PyTorchObs) -> Tensor:
         """The deployed pi(a|s) of states from z_0 = 0, shape (B, n_actions)."""
-        probabilities = self.edit_probabilities(observation)
-        return decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
+        return self.policy_of(self.latents(observation), observation)
+
+    @property
+    def carries(self) -> bool:
+        """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
+        return self.carry_unroll is not None
+
+    def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
+        """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
+        if unroll == "auto" and self.carries:
+            raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
+        super().set_unroll(unroll, tolerance)
+
+    def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:
+        """Latents after the inner steps that a state takes from the latent of the one before, (B, ...).
+
+        Args:
+            observation: of B states.
+            latent: of the states before; None where all states are first ones.
+            first: which states are first ones nevertheless, and take n inner steps from z_0 = 0, (B,); None: none.
+        """
+        if latent is None or self.carry_unroll is None or (first is not None and bool(first.all())):
+            return self.latents(observation)
+        latents = self.averaged.last(observation, latent, self.carry_unroll)
+        if first is not None and bool(first.any()):
+            assert isinstance(observation, dict)
+            latents[first] = self.latents({key: value[first] for key, value in observation.items()})
+        return latents
+
+    def carried_probabilities(
+        self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """The deployed pi(a|s), shape (B, n_actions), and the latents that the next states start from, if any."""
+        latents = self.carried(observation, latent, first)
+        return self.policy_of(latents, observation), latents if self.carries else None
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """One pass of the deployed network; a carried latent goes in and out as `state` (as in RecurrentPPO)."""
+        if not self.carries:
+            return super().predict(observation, state, episode_start, deterministic, action_masks)
+        self.set_training_mode(False)
+        tensors, batched = self.obs_to_tensor(observation)
+        with torch.no_grad():
+            latent = None if state is None else torch.as_tensor(state[0], device=self.device)
+            first = None if episode_start is None else torch.as_tensor(episode_start, dtype=torch.bool)
+            policy, latents = self.carried_probabilities(tensors, latent, first)
+            if action_masks is not None:
+                policy = restricted(policy, action_masks)
+            actions = self.choose(policy, deterministic).cpu().numpy()
+        assert latents is not None
+        return actions if batched else actions[0], (latents.cpu().numpy(),)
 
     def greedy(self, policy: Tensor) -> Tensor:
         """The first of the best actions, (B, n_actions) -> (B,)."""
@@ -114,4 +178,5 @@ class DecoderPolicy(RecursivePolicy):
             **self._recursion,
             "unroll": self.unroll,
             "beta": self.beta,
+            "carry_unroll": self.carry_unroll,
         }

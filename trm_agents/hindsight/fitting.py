@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from trm_agents.common.carrying import start_latents
 from trm_agents.common.depths import TrainUnroll, depth_weights
 from trm_agents.common.gradients import clip_gradients
 from trm_agents.common.policy import as_tensors
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.hindsight.token_policy import TokenPolicy
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
 
@@ -55,19 +56,6 @@ def cell_weights(mdp: PlanEditMDP, sample: Sample, solved_cell_weight: float) ->
     editable = mask.reshape(len(mask), mdp.task.n_cells, mdp.task.n_symbols).any(2)
     weights = editable * np.where(states.plans == sample.goals, solved_cell_weight, 1.0)
     return torch.from_numpy((weights / weights.sum()).astype(np.float32))
-
-
-def earlier(mdp: PlanEditMDP, states: PlanStates, rng: np.random.Generator) -> PlanStates:
-    """States that a carried latent may come from: half of them are these, in the others some edits are undone.
-
-    Of the cells of such a plan a random share, drawn for each, is as it was in the beginning.
-    """
-    undone = rng.random(states.plans.shape) < rng.random((len(states.plans), 1))
-    undone &= rng.random((len(states.plans), 1)) < 0.5
-    plans = np.where(undone, mdp.task.initial_plans(states.instances), states.plans)
-    edits = (plans != states.plans).sum(1)
-    remaining = np.minimum(states.remaining_edits + edits, mdp.max_edits).astype(np.int32)
-    return states._replace(plans=plans, remaining_edits=remaining)
 
 
 def turned(sample: Sample, symmetries: Symmetries) -> Sample:
@@ -120,25 +108,13 @@ def _backward(policy: TokenPolicy, memory: HindsightMemory, settings: FitSetting
     last = min(unroll, gradient)
     of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
     observation = as_tensors(dict(observe(sample.states)), policy.device)
-    start = _start(policy, sample.states, unroll - last, high, rng)
+    start = start_latents(policy, sample.states, unroll - last, high, rng)
     latents, projected = network.run(observation, start, last, len(of_depth))
     logits = network.logits(latents, observation)
     loss = of_depth @ (edit_loss(logits, label) * weights).sum((1, 2))
     loss.backward()  # type: ignore[no-untyped-call]
     clip_gradients(network, settings.max_grad_norm)
     return Fitted(loss.item(), _accuracy(logits[-1], label, sample), float(projected.mean()))
-
-
-@torch.no_grad()
-def _start(policy: TokenPolicy, states: PlanStates, before: int, high: int, rng: np.random.Generator) -> Tensor | None:
-    """Latents that the inner steps with gradients start from; None stands for z_0 = 0.
-
-    They have taken `before` inner steps on the same states. Where the deployed policy carries latents, they have taken
-    up to `high` on states from which it may have carried them.
-    """
-    if policy.carry_unroll is not None:
-        states, before = earlier(policy.mdp, states, rng), int(rng.integers(high + 1))
-    return policy.network.last(as_tensors(dict(observe(states)), policy.device), None, before) if before else None
 
 
 @torch.no_grad()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from math import inf, log, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from numpy.typing import NDArray
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from trm_agents.common.checker_values import enumerated
 from trm_agents.common.decoder_policy import DecoderPolicy
-from trm_agents.common.policy import TOLERANCE, Unroll, restricted
 from trm_agents.solving import decoding
 
 
@@ -37,74 +35,7 @@ class TokenPolicy(DecoderPolicy):
     What is deployed is an average of the weights over the training steps. It collects experience too, so that the
     mistakes that are learned from are its own, but from z_0 = 0 in every state: a carried latent, which gets out of
     cycles of edits, is for the deployed policy alone.
-
-    Args:
-        args, kwargs: as `DecoderPolicy`.
-        carry_unroll: inner steps from the latent of the state before; None starts every state from z_0 = 0.
     """
-
-    def __init__(self, *args: Any, carry_unroll: int | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.carry_unroll = carry_unroll
-
-    @property
-    def carries(self) -> bool:
-        """Whether a latent goes from `predict` to `predict`, as SB3's `state`."""
-        return self.carry_unroll is not None
-
-    def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
-        """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
-        if unroll == "auto" and self.carries:
-            raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
-        super().set_unroll(unroll, tolerance)
-
-    def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:
-        """Latents after the inner steps that a state takes from the latent of the one before, (B, ...).
-
-        Args:
-            observation: of B states.
-            latent: of the states before; None where all states are first ones.
-            first: which states are first ones nevertheless, and take n inner steps from z_0 = 0, (B,); None: none.
-        """
-        if latent is None or self.carry_unroll is None or (first is not None and bool(first.all())):
-            return self.latents(observation)
-        latents = self.averaged.last(observation, latent, self.carry_unroll)
-        if first is not None and bool(first.any()):
-            assert isinstance(observation, dict)
-            latents[first] = self.latents({key: value[first] for key, value in observation.items()})
-        return latents
-
-    def carried_probabilities(
-        self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The deployed pi(a|s), shape (B, n_actions), and the latents that the next states start from, if any."""
-        latents = self.carried(observation, latent, first)
-        probabilities = self.edit_probabilities(observation, latents)
-        policy = decoding.edit_policy(self.mdp, probabilities, self._states(observation), self.beta)
-        return policy, latents if self.carries else None
-
-    def predict(
-        self,
-        observation: NDArray[Any] | dict[str, NDArray[Any]],
-        state: tuple[NDArray[Any], ...] | None = None,
-        episode_start: NDArray[Any] | None = None,
-        deterministic: bool = False,
-        action_masks: NDArray[Any] | None = None,
-    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
-        """One pass of the deployed network; a carried latent goes in and out as `state` (as in RecurrentPPO)."""
-        if not self.carries:
-            return super().predict(observation, state, episode_start, deterministic, action_masks)
-        self.set_training_mode(False)
-        tensors, batched = self.obs_to_tensor(observation)
-        with torch.no_grad():
-            latent = None if state is None else torch.as_tensor(state[0], device=self.device)
-            first = None if episode_start is None else torch.as_tensor(episode_start, dtype=torch.bool)
-            policy, latents = self.carried_probabilities(tensors, latent, first)
-            if action_masks is not None:
-                policy = restricted(policy, action_masks)
-            actions = self.choose(policy, deterministic).cpu().numpy()
-        assert latents is not None
-        return actions if batched else actions[0], (latents.cpu().numpy(),)
 
     def behaviour(self, observation: PyTorchObs, checker_weight: float) -> Behaviour:
         """The policy that collects experience: the deployed one from z_0 = 0, leaning on the checker.
@@ -142,9 +73,3 @@ class TokenPolicy(DecoderPolicy):
         task = self.mdp.task
         slope = (sqrt(2.0) if task.n_symbols > 1 else 1.0) / 4.0
         return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * self.averaged.logit_lipschitz()
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {
-            **super()._get_constructor_parameters(),
-            "carry_unroll": self.carry_unroll,
-        }

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trm_agents.common.carrying import start_latents
 from trm_agents.common.depths import TrainUnroll, depth_weights
 from trm_agents.common.gradients import clip_gradients
 from trm_agents.common.policy import as_tensors
@@ -111,8 +112,7 @@ def _backward(
     of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
     drawn, target = data.drawn, settings.target
     observation = as_tensors(dict(observe(drawn.states.at(rows))), policy.device)
-    with torch.no_grad():
-        start = network.last(observation, None, unroll - last) if unroll > last else None
+    start = start_latents(policy, drawn.states.at(rows), unroll - last, high, rng)
     latents, projected = network.run(observation, start, last, len(of_depth))
     logits = network.logits(latents, observation)
     loss = of_depth @ label_loss(logits.flatten(2), *(_tensor(a[rows], policy) for a in (labels.label, labels.weight)))

@@ -99,12 +99,18 @@ class EditPolicy(DecoderPolicy):
         chosen: NDArray[np.bool_] = np.where(writes.any(axis=1, keepdims=True), writes, allowed)
         return chosen
 
-    def action_probabilities(self, observation: PyTorchObs) -> Tensor:
-        """The deployed pi(a|s), shape (B, n_actions)."""
+    def policy_of(self, latents: Tensor, observation: PyTorchObs) -> Tensor:
+        """The policy that the averaged network's values give in latents of the states, (B, n_actions)."""
         states = self._states(observation)
         allowed = torch.from_numpy(self.choices(states)).to(self.device)
+        return self._read(latents, self.averaged, observation, states, allowed)
+
+    def action_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """The deployed pi(a|s), shape (B, n_actions)."""
         if self.mixture is None:
-            return self._read(self.latents(observation), self.averaged, observation, states, allowed)
+            return self.policy_of(self.latents(observation), observation)
+        states = self._states(observation)
+        allowed = torch.from_numpy(self.choices(states)).to(self.device)
         return self.mixture.mean(
             lambda network: self._read(network.last(observation), network, observation, states, allowed)
         )

@@ -65,6 +65,8 @@ class UPITRM(ResumableAlgorithm):
         unroll: n, inner steps of the recursion. `policy.set_unroll` chooses another number for predictions alone.
         train_unroll: with `EditPolicy`: (low, high, gradient): the depth of each gradient step is drawn from
             [low, high]; gradients flow through the last `gradient` inner steps. None: n, n and n.
+        carry_unroll: with `EditPolicy`: inner steps of a state that starts from the latent of the state before; None
+            starts every state from z_0 = 0. Only the deployed policy carries its latent, never the one that collects.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
         beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
@@ -118,6 +120,7 @@ class UPITRM(ResumableAlgorithm):
         target: Target = KStep(8),  # noqa: B008  # frozen
         unroll: int = 4,
         train_unroll: Sequence[int] | None = None,
+        carry_unroll: int | None = None,
         advantage: Advantage | None = None,
         beta: float | None = None,
         checker_weight: float | None = None,
@@ -152,6 +155,7 @@ class UPITRM(ResumableAlgorithm):
         self.gamma = gamma
         self.target = target
         self.train_unroll = None if train_unroll is None else list(train_unroll)
+        self.carry_unroll = carry_unroll
         self.advantage: Advantage = advantage or ("enumerate" if modelled else "readout")
         usual = 10.0 if self.reads_edits else 4.0 if self.advantage == "enumerate" else 1.0
         self.beta = usual if beta is None else beta
@@ -193,7 +197,7 @@ class UPITRM(ResumableAlgorithm):
     def _policy_keywords(self) -> dict[str, Any]:
         capacity = None if self.mixture is None else self.mixture.capacity
         if self.reads_edits:
-            return {"beta": self.beta, "mixture_capacity": capacity}
+            return {"beta": self.beta, "mixture_capacity": capacity, "carry_unroll": self.carry_unroll}
         return {
             "advantage_head": self.advantage == "readout",
             "mixture_capacity": capacity,
