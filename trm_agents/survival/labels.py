@@ -39,9 +39,6 @@ class Survival(EditTarget):
         rounds: rounds of forced edits before labels are read; 0 reads them where the state is.
         room: an edit is forced where its rivals' survivals sum to less.
         successors: edits of each state whose successors the network is asked about.
-        second_looks: edits of each state that were refuted, but not by the constraints at once, whose successors are
-            asked about nevertheless: what was killed wrongly would else stay dead.
-        lookahead: rounds of forced edits in a successor before its value is read.
         bounds: whether edits are refuted by the bound that needs no successor.
         over: V of a successor is the least sum over the options of its `constraints`, or the largest w of its `edits`,
             as in ordinary temporal differences; forced edits and bounds are of constraints.
@@ -53,8 +50,6 @@ class Survival(EditTarget):
     rounds: int = 2
     room: float = 0.1
     successors: int = 1
-    second_looks: int = 0
-    lookahead: int = 0
     bounds: bool = True
     over: Literal["constraints", "edits"] = "constraints"
     ramp: tuple[float, float] = (0.03, 0.15)
@@ -64,7 +59,7 @@ class Survival(EditTarget):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "ramp", tuple(self.ramp))
-        for name in ("rounds", "successors", "second_looks", "lookahead"):
+        for name in ("rounds", "successors"):
             value = getattr(self, name)
             if value != int(value) or value < 0:
                 raise ValueError(f"Survival: {name} must be a whole number of at least 0, got {value}")
@@ -75,7 +70,7 @@ class Survival(EditTarget):
             raise ValueError(f"Survival: ramp must be (low, high) with 0 <= low < high <= 1, got {self.ramp}")
         if self.over not in ("constraints", "edits"):
             raise ValueError(f"Survival: over must be 'constraints' or 'edits', got {self.over!r}")
-        if self.over == "edits" and (self.rounds or self.lookahead or self.bounds):
+        if self.over == "edits" and (self.rounds or self.bounds):
             raise ValueError(
                 "Survival: forced edits and bounds are of constraints: pass rounds=0 and bounds=False with over='edits'"
             )
@@ -183,9 +178,6 @@ def label(
         bound = np.ones_like(near.w)
     if warm and settings.successors:
         queries += _ask(far, open_, bound, out, weight, values, cover, settings, rng)
-    if warm and settings.second_looks:
-        refuted = legal & (out <= 0.0) & (weight > 0.0)
-        queries += _look_again(near, refuted, out, weight, values, cover, settings, rng)
     log = {
         "undecided_share": float(open_.sum() / max(legal.sum(), 1)),
         "trusted_share": 1.0 - len(contradicted) / len(out),
@@ -227,47 +219,6 @@ def _forced(near: _Far, values: EditValues, cover: Cover, rounds: int, room: flo
     return far, written, queries
 
 
-def _look_again(
-    near: _Far,
-    refuted: Flags,
-    out: Floats,
-    weight: Floats,
-    values: EditValues,
-    cover: Cover,
-    settings: Survival,
-    rng: np.random.Generator,
-) -> int:
-    """Label some refuted edits by the values of their successors, in place; returns how many plans were asked about."""
-    rows, options = _some(refuted, settings.second_looks, rng)
-    value, queries = _successors(near, rows, options, values, cover, settings)
-    out[rows, options], weight[rows, options] = value, 1.0
-    return queries
-
-
-def _some(among: Flags, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """At most so many of the options of each state, drawn without replacement: rows and options."""
-    order = np.where(among, rng.random(among.shape), 2.0).argsort(axis=1)[:, :count]
-    rows, drawn = np.nonzero(np.take_along_axis(among, order, axis=1))
-    return rows, order[rows, drawn]
-
-
-def _successors(
-    at: _Far,
-    rows: NDArray[np.int64],
-    options: NDArray[np.int64],
-    values: EditValues,
-    cover: Cover,
-    settings: Survival,
-) -> tuple[Floats, int]:
-    """Ramped values of the states that options lead to from these rows, and how many plans were asked about."""
-    if not len(rows):
-        return np.zeros(0, np.float32), 0
-    n_symbols = at.w.shape[1] // at.states.plans.shape[1]
-    after = _Far.at(write(at.states.at(rows), options, n_symbols), values, cover)
-    after, _, queries = _forced(after, values, cover, settings.lookahead, settings.room)
-    return ramped(after.value(settings.over), settings.ramp), len(rows) + queries
-
-
 def _ask(
     far: _Far,
     open_: Flags,
@@ -279,10 +230,16 @@ def _ask(
     settings: Survival,
     rng: np.random.Generator,
 ) -> int:
-    """Label some open edits by the values of their successors, in place; returns how many plans were asked about."""
-    rows, options = _some(open_, settings.successors, rng)
-    value, queries = _successors(far, rows, options, values, cover, settings)
+    """Label some open edits by the values of their successors, in place; returns how many."""
+    order = np.where(open_, rng.random(open_.shape), 2.0).argsort(axis=1)[:, : settings.successors]
+    rows, drawn = np.nonzero(np.take_along_axis(open_, order, axis=1))
+    options = order[rows, drawn]
+    if not len(rows):
+        return 0
+    n_symbols = open_.shape[1] // far.states.plans.shape[1]
+    after = _Far.at(write(far.states.at(rows), options, n_symbols), values, cover)
+    value = ramped(after.value(settings.over), settings.ramp)
     out[rows, options] = np.minimum(value, bound[rows, options])
     several = open_.sum(axis=1) / np.minimum(open_.sum(axis=1).clip(1), settings.successors)
     weight[rows, options] = np.minimum(several[rows], SAMPLED_WEIGHT)
-    return queries
+    return len(rows)
