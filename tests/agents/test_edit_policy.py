@@ -17,7 +17,7 @@ from trm_agents.upi_trm.edit_learning import constraint_loss
 from trm_agents.upi_trm.experience import unfinished
 from trm_envs.plan_edit.mdp import PlanStates
 
-SURVIVAL = {"target": Survival(warm_up=0.0), "unroll": 3, "policy_kwargs": {"width": 8}}
+SURVIVAL = {"target": Survival(), "unroll": 3, "policy_kwargs": {"width": 8}}
 
 
 def steep(mixture=None):
@@ -129,12 +129,14 @@ def test_survival_needs_no_shaping():
     assert_same_weights(weights(shaped), weights(sparse))
 
 
-def test_queries_are_counted_and_the_warm_up_makes_none():
-    quiet = upi_trm(**{**SURVIVAL, "target": Survival(warm_up=1.0)}).learn(64)
-    asked = upi_trm(**SURVIVAL).learn(64)
-    # Until warm, the last edits of episodes alone are taken once more.
+def test_queries_are_counted_and_a_fresh_network_is_asked_for_none():
+    quiet, asked = upi_trm(**SURVIVAL).learn(64), upi_trm(**SURVIVAL)
+    # The last edits of episodes alone are taken once more.
     assert 4 <= quiet.model_queries <= 16
-    assert asked.model_queries > 64
+    with torch.no_grad():
+        for network in (asked.policy.network, asked.policy.averaged):
+            network.bias.fill_(-5.0)
+    assert asked.learn(64).model_queries > 20
 
 
 def test_the_network_that_is_deployed_follows_the_one_that_is_trained():

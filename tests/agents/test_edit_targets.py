@@ -9,7 +9,7 @@ from agent_helpers import SOLVED, agent, puzzle, sudoku, tensors, upi_trm
 
 from trm_agents import CostToGo, Outcome, Survival
 from trm_agents.common.rollout import Rollout
-from trm_agents.survival import Drawn, label
+from trm_agents.survival import Drawn, backup, label
 from trm_agents.survival.labels import with_own_plans
 from trm_agents.survival.targets import refused
 from trm_agents.upi_trm.edit_learning import label_loss
@@ -124,7 +124,7 @@ class Fixed:
 def of_step(experience, plan, target):
     """Label, weight and cost of the edit that an episode took in this plan; and all labels of the state."""
     drawn = drawn_from(experience, count=16, horizon=target.horizon)
-    said = target.labels(drawn, Fixed(), np.random.default_rng(0), 1.0)
+    said = target.labels(drawn, Fixed(), np.random.default_rng(0))
     row = int(np.flatnonzero((drawn.states.plans[: len(drawn.taken.actions)] == plan).all(axis=1))[0])
     action = drawn.taken.actions[row]
     return said.label[row, action], said.weight[row, action], None if said.costs is None else said.costs[row], said
@@ -164,7 +164,7 @@ def test_the_end_of_a_failure_says_nothing_of_costs():
     experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, LOST))
     drawn = drawn_from(experience, count=16)
-    costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0), 1.0).costs
+    costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0)).costs
     np.testing.assert_array_equal(np.isnan(costs), (drawn.taken.left == 1) & ~drawn.taken.won)
 
 
@@ -203,7 +203,8 @@ def test_v_over_edits_is_the_largest_value_of_one():
     settings = Survival(over="edits", rounds=0, bounds=False, successors=9, ramp=(0.0, 1.0), alive_weight=1.0)
 
     def values(asked):
-        return np.where(np.arange(64) == RIGHT[5], 0.75, 0.5).astype(np.float32)[None].repeat(len(asked.plans), 0)
+        legal = backup.status(asked.plans, COVER).legal
+        return np.where(legal, np.where(np.arange(64) == RIGHT[5], 0.75, 0.5), 0.0).astype(np.float32)
 
     said = label(states, values, COVER, settings, np.random.default_rng(0))
     legal = np.flatnonzero(said.of.legal[0])

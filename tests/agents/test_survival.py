@@ -260,11 +260,17 @@ def oracle(states: PlanStates) -> Floats:
 
 
 def ignorant(states: PlanStates) -> Floats:
+    """Knows the rules and nothing else."""
+    return backup.status(states.plans, TASK.cover).legal.astype(np.float32)
+
+
+def fresh(states: PlanStates) -> Floats:
+    """Tells no edits apart."""
     return np.ones((len(states.plans), CELLS * SYMBOLS), np.float32)
 
 
-def labelled(values: EditValues, of: Survival, warm: bool = True, states: PlanStates | None = None) -> Labels:
-    return label(walked() if states is None else states, values, TASK.cover, of, np.random.default_rng(0), warm)
+def labelled(values: EditValues, of: Survival, states: PlanStates | None = None) -> Labels:
+    return label(walked() if states is None else states, values, TASK.cover, of, np.random.default_rng(0))
 
 
 def test_what_the_iterated_bound_refutes_is_dead_and_found_round_by_round() -> None:
@@ -293,7 +299,7 @@ ON_SETTINGS = pytest.mark.parametrize("kwargs", SETTINGS, ids=str)
 
 @ON_SETTINGS
 def test_labels_of_the_exact_w_are_exact_and_every_plan_asked_about_counts(kwargs: dict[str, int]) -> None:
-    values, before, settings_ = Asked(oracle), walked().plans.copy(), Survival(warm_up=0.0, **kwargs)
+    values, before, settings_ = Asked(oracle), walked().plans.copy(), Survival(**kwargs)
     said = labelled(values, settings_)
     exact, legal = exact_w(before), backup.status(before, TASK.cover).legal
     np.testing.assert_array_equal(said.label[said.weight > 0], exact[said.weight > 0])
@@ -327,16 +333,17 @@ def test_no_forced_edit_finishes_a_plan(values: EditValues, successors: int, rou
 @ON_SETTINGS
 @pytest.mark.parametrize("warm", [False, True])
 def test_ignorant_labels_never_refute_what_survives_nor_allow_a_clash(warm: bool, kwargs: dict[str, int]) -> None:
-    said = labelled(ignorant, Survival(**kwargs), warm)
+    said = labelled(ignorant if warm else fresh, Survival(**kwargs))
+    assert said.log["warm"] == warm
     _, exact, of, _ = of_exact()
     assert not said.label[~of.legal].any() and (said.label >= exact).all()
     # Something is refuted that the constraints allow, unless nothing looks for it.
     assert (said.label[of.legal] == 0).any() == (warm or kwargs.get("bounds", True))
 
 
-def test_until_warm_the_values_are_asked_about_the_states_alone() -> None:
-    asked = Asked(oracle)
-    said = labelled(asked, Survival(bounds=False), warm=False)
+def test_until_the_rules_are_known_the_values_are_asked_about_the_states_alone() -> None:
+    asked = Asked(fresh)
+    said = labelled(asked, Survival(bounds=False))
     assert len(asked.plans) == 1 and len(asked.plans[0]) == len(walked().plans) and said.queries == 0
     np.testing.assert_array_equal(said.label, said.of.legal)
 
@@ -359,7 +366,7 @@ def test_the_ramp_by_hand() -> None:
 
 
 BAD = [{name: -1} for name in ("rounds", "successors", "anchor")]
-BAD += [{name: bad} for name in ("first_states", "warm_up", "exploration") for bad in (-0.1, 1.1, float("nan"))]
+BAD += [{name: bad} for name in ("first_states", "exploration") for bad in (-0.1, 1.1, float("nan"))]
 BAD += [{name: bad} for name in ("room", "alive_weight") for bad in (0.0, -1.0)]
 BAD += [{"ramp": bad} for bad in ((0.2, 0.1), (0.1, 0.1), (-0.1, 0.5), (0.5, 1.1), (0.1,), (0.1, 0.2, 0.3))]
 

@@ -88,6 +88,7 @@ class UPITRM(ResumableAlgorithm):
         `train/edit_loss`, `train/constraint_loss`: with `EditPolicy`: means over the iteration's gradient steps.
         `train/undecided_share`: with `Survival`: share of legal edits that nothing refutes or confirms.
         `train/trusted_share`: with `Survival`: share of states whose forced edits did not contradict themselves.
+        `train/warm`: with `Survival`: 1 once the network knows what the constraints refuse at once, before that 0.
         `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
         `mixture/base_weight`: weight that the policy before the step has after it.
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
@@ -242,8 +243,7 @@ class UPITRM(ResumableAlgorithm):
         collected = self.rollout.n_steps * self.rollout.n_envs
         self.model_queries += self.experience.add(self.rollout)
         self.rollout.clear()
-        progress = 1.0 - self._current_progress_remaining
-        data = labelled(policy, self.experience, collected, self.target, progress, self.rng)
+        data = labelled(policy, self.experience, collected, self.target, self.rng)
         self.model_queries += data.labels.queries
         defect = centring_defect(policy, data.drawn.states.at(slice(self.batch_size)))
         fitted = fit_edits(policy, data, self._edit_settings(), self.gradient_steps_done, self.rng)
