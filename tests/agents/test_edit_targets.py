@@ -8,6 +8,7 @@ import torch
 from agent_helpers import SOLVED, agent, puzzle, sudoku, tensors, upi_trm
 
 from trm_agents import CostToGo, Outcome, Survival
+from trm_agents.common.depths import TrainUnroll, deepening
 from trm_agents.common.rollout import Rollout
 from trm_agents.survival import Drawn, backup, label
 from trm_agents.survival.labels import with_own_plans
@@ -124,7 +125,7 @@ class Fixed:
 def of_step(experience, plan, target):
     """Label, weight and cost of the edit that an episode took in this plan; and all labels of the state."""
     drawn = drawn_from(experience, count=16, horizon=target.horizon)
-    said = target.labels(drawn, Fixed(), np.random.default_rng(0))
+    said = target.labels(drawn, Fixed(), np.random.default_rng(0), 1.0)
     row = int(np.flatnonzero((drawn.states.plans[: len(drawn.taken.actions)] == plan).all(axis=1))[0])
     action = drawn.taken.actions[row]
     return said.label[row, action], said.weight[row, action], None if said.costs is None else said.costs[row], said
@@ -164,7 +165,7 @@ def test_the_end_of_a_failure_says_nothing_of_costs():
     experience = Experience(MDP, COVER, 1)
     experience.add(played(WON, LOST))
     drawn = drawn_from(experience, count=16)
-    costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0)).costs
+    costs = CostToGo().labels(drawn, Fixed(), np.random.default_rng(0), 1.0).costs
     np.testing.assert_array_equal(np.isnan(costs), (drawn.taken.left == 1) & ~drawn.taken.won)
 
 
@@ -257,3 +258,20 @@ def test_expected_values_are_means_under_the_policy():
 def test_bad_settings_are_refused(target, kwargs, message):
     with pytest.raises(ValueError, match=message):
         target(**kwargs)
+
+
+@pytest.mark.parametrize(
+    ("train_unroll", "progress", "high"),
+    [
+        ((8, 32, 10), 0.0, 10),
+        ((8, 32, 10), 0.1, 21),
+        ((8, 32, 10), 0.2, 32),
+        ((8, 32, 10), 1.0, 32),
+        ((4, 6, 6), 0.0, 6),
+        ((5, 9, 2), 0.0, 5),
+        ((5, 9, 12), 0.5, 9),
+    ],
+)
+def test_depths_grow_over_the_first_fifth(train_unroll, progress, high):
+    low, _, gradient = train_unroll
+    assert deepening(TrainUnroll(*train_unroll), progress) == (low, high, gradient)

@@ -264,13 +264,8 @@ def ignorant(states: PlanStates) -> Floats:
     return backup.status(states.plans, TASK.cover).legal.astype(np.float32)
 
 
-def fresh(states: PlanStates) -> Floats:
-    """Tells no edits apart."""
-    return np.ones((len(states.plans), CELLS * SYMBOLS), np.float32)
-
-
-def labelled(values: EditValues, of: Survival, states: PlanStates | None = None) -> Labels:
-    return label(walked() if states is None else states, values, TASK.cover, of, np.random.default_rng(0))
+def labelled(values: EditValues, of: Survival, warm: bool = True, states: PlanStates | None = None) -> Labels:
+    return label(walked() if states is None else states, values, TASK.cover, of, np.random.default_rng(0), warm)
 
 
 def test_what_the_iterated_bound_refutes_is_dead_and_found_round_by_round() -> None:
@@ -333,17 +328,18 @@ def test_no_forced_edit_finishes_a_plan(values: EditValues, successors: int, rou
 @ON_SETTINGS
 @pytest.mark.parametrize("warm", [False, True])
 def test_ignorant_labels_never_refute_what_survives_nor_allow_a_clash(warm: bool, kwargs: dict[str, int]) -> None:
-    said = labelled(ignorant if warm else fresh, Survival(**kwargs))
-    assert said.log["warm"] == warm
+    said = labelled(ignorant, Survival(**kwargs), warm)
     _, exact, of, _ = of_exact()
     assert not said.label[~of.legal].any() and (said.label >= exact).all()
     # Something is refuted that the constraints allow, unless nothing looks for it.
     assert (said.label[of.legal] == 0).any() == (warm or kwargs.get("bounds", True))
 
 
-def test_until_the_rules_are_known_the_values_are_asked_about_the_states_alone() -> None:
-    asked = Asked(fresh)
-    said = labelled(asked, Survival(bounds=False))
+def test_until_warm_the_values_are_asked_about_the_states_alone() -> None:
+    asked = Asked(oracle)
+    said = labelled(asked, Survival(bounds=False), warm=False)
+    refused = np.repeat(walked().plans == 0, SYMBOLS, axis=1) & ~said.of.legal
+    assert refused.any() and (said.weight[refused] == 1).all()
     assert len(asked.plans) == 1 and len(asked.plans[0]) == len(walked().plans) and said.queries == 0
     np.testing.assert_array_equal(said.label, said.of.legal)
 
@@ -366,7 +362,7 @@ def test_the_ramp_by_hand() -> None:
 
 
 BAD = [{name: -1} for name in ("rounds", "successors", "anchor")]
-BAD += [{name: bad} for name in ("first_states", "exploration") for bad in (-0.1, 1.1, float("nan"))]
+BAD += [{name: bad} for name in ("first_states", "warm_up", "exploration") for bad in (-0.1, 1.1, float("nan"))]
 BAD += [{name: bad} for name in ("room", "alive_weight") for bad in (0.0, -1.0)]
 BAD += [{"ramp": bad} for bad in ((0.2, 0.1), (0.1, 0.1), (-0.1, 0.5), (0.5, 1.1), (0.1,), (0.1, 0.2, 0.3))]
 

@@ -52,9 +52,9 @@ UPI_TRM_VARIANTS: dict[str, dict[str, Any]] = {
     "last-step-loss": {"deep_supervision": False, "unroll": 3},
 }
 SURVIVAL_VARIANTS: dict[str, dict[str, Any]] = {
-    "survival": {"target": Survival(), "unroll": 3, "train_unroll": (1, 4, 2)},
-    "survival-exact": {"target": Survival(rounds=1), "mixture": Exact(0.3, capacity=3)},
-    "survival-own-plans": {"target": Survival(own_plans=True, anchored="solved"), "unroll": 3},
+    "survival": {"target": Survival(warm_up=0.5), "unroll": 3, "train_unroll": (1, 4, 2)},
+    "survival-exact": {"target": Survival(warm_up=0.0, rounds=1), "mixture": Exact(0.3, capacity=3)},
+    "survival-own-plans": {"target": Survival(warm_up=0.0, own_plans=True, anchored="solved"), "unroll": 3},
     "outcome": {"target": Outcome(steps=2), "unroll": 3},
     "cost-to-go": {"target": CostToGo(), "unroll": 3},
 }

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+DEEPENING = 0.2
+"""Share of the training over which depths grow."""
+
 
 class TrainUnroll(NamedTuple):
     """Depths of gradient steps."""
@@ -31,3 +34,13 @@ def train_unroll_problems(depths: Sequence[int] | None) -> Iterator[str]:
     if depths is not None and not (len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
         wanted = "(low, high, gradient) with 1 <= low <= high and gradient >= 1"
         yield f"train_unroll must be {wanted}, got {tuple(depths)}"
+
+
+def deepening(train_unroll: TrainUnroll, progress: float) -> TrainUnroll:
+    """With a `high` that grows from `gradient` over the first fifth of the training.
+
+    Deep unrolls whose gradients are cut off teach a fresh network nothing for long.
+    """
+    low, high, gradient = train_unroll
+    grown = gradient + round((high - gradient) * min(1.0, progress / DEEPENING))
+    return TrainUnroll(low, max(low, min(high, grown)), gradient)

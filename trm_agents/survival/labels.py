@@ -23,8 +23,6 @@ KEPT_WEIGHT = 0.3
 """Weight of edits that nothing refutes or confirms: their labels are what the network says already."""
 SAMPLED_WEIGHT = 5.0
 """Largest weight, without `alive_weight`, of an edit whose successor is asked about."""
-KNOWN = 0.1
-"""Mean value, of edits that the constraints refuse at once, below which a network is believed about others."""
 TRUSTED = 0.3
 """Value of a state from which forced edits have not contradicted themselves."""
 
@@ -45,6 +43,8 @@ class Survival(EditTarget):
         over: V of a successor is the least sum over the options of its `constraints`, or the largest w of its `edits`,
             as in ordinary temporal differences; forced edits and bounds are of constraints.
         ramp: values below the first are labels of 0, values above the second labels of 1.
+        warm_up: share of the training before forced edits and successors are used. Until then whatever nothing refutes
+            is labelled 1: a network that tells no edits apart would confirm itself for good.
         own_plans: label edits by a solved plan where the agent has made one of the instance that the state agrees with.
     """
 
@@ -54,6 +54,7 @@ class Survival(EditTarget):
     bounds: bool = True
     over: Literal["constraints", "edits"] = "constraints"
     ramp: tuple[float, float] = (0.03, 0.15)
+    warm_up: float = 0.3
     own_plans: bool = False
 
     def __post_init__(self) -> None:
@@ -63,6 +64,7 @@ class Survival(EditTarget):
             value = getattr(self, name)
             if value != int(value) or value < 0:
                 raise ValueError(f"Survival: {name} must be a whole number of at least 0, got {value}")
+        self._check_shares("warm_up")
         if not 0.0 < self.room < inf:
             raise ValueError(f"Survival: room must be positive, got {self.room}")
         if len(self.ramp) != 2 or not 0.0 <= self.ramp[0] < self.ramp[1] <= 1.0:
@@ -74,9 +76,9 @@ class Survival(EditTarget):
                 "Survival: forced edits and bounds are of constraints: pass rounds=0 and bounds=False with over='edits'"
             )
 
-    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator) -> Labels:
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Labels of every edit; see `label`."""
-        said = label(drawn.states, policy.edit_values, policy.cover, self, rng)
+        said = label(drawn.states, policy.edit_values, policy.cover, self, rng, progress > self.warm_up)
         return with_own_plans(said, drawn, self.alive_weight) if self.own_plans else said
 
 
@@ -125,14 +127,6 @@ def ramped(values: Floats, ramp: tuple[float, float]) -> Floats:
     return out
 
 
-def knows_the_rules(w: Floats, refused: Flags) -> bool:
-    """Whether a network has learned what the constraints refuse at once: before, it is not asked about anything else.
-
-    A network that tells no edits apart would confirm itself for good.
-    """
-    return not refused.any() or float(w[refused].mean()) < KNOWN
-
-
 def write(states: PlanStates, options: NDArray[np.int64], n_symbols: int) -> PlanStates:
     """States after one option each is written."""
     plans = states.plans.copy()
@@ -146,12 +140,13 @@ def label(
     cover: Cover,
     settings: Survival,
     rng: np.random.Generator,
+    warm: bool = True,
 ) -> Labels:
     """Labels of every edit of B states; nothing is said of cells that are not blank.
 
     An edit is labelled 0 where the constraints refuse it, where a forced edit excludes it, or where the bound refutes
     it; 1 where it is forced; and by the value of its successor where that was asked about. All others keep what the
-    network says; until it knows the rules, they are labelled 1, and no edit is forced and no successor asked about.
+    network says; until warm, they are labelled 1, and no edit is forced and no successor asked about.
 
     Args:
         states: B states with a blank each.
@@ -159,10 +154,10 @@ def label(
         cover: the constraints.
         settings: what is asked.
         rng: draws the successors that are asked about.
+        warm: whether forced edits and successors are used.
     """
     near = _Far.at(states, values, cover)
     said = refused(states, cover)
-    warm = knows_the_rules(near.w, said.weight > 0.0)
     far, written, queries = _forced(near, values, cover, settings.rounds if warm else 0, settings.room)
     contradicted = np.flatnonzero((backup.state_value(far.sums, far.of) <= TRUSTED) & written.any(axis=1))
     # A forced edit was not: nothing is learned from it, and labels are read where the state is.
@@ -173,6 +168,9 @@ def label(
     weight[excluded] = 1.0
     out[written] = weight[written] = 1.0
     open_ = legal & far.of.legal & ~written
+    if not warm:
+        # What is refused at once is all there is to learn, and all else depends on it.
+        weight[weight > 0.0] = 1.0
     # At first, whatever nothing refutes is alive: the operator is sound from there only.
     out[open_], weight[open_] = (far.w[open_], KEPT_WEIGHT) if warm else (1.0, 1.0)
     if settings.bounds:
@@ -187,7 +185,6 @@ def label(
     log = {
         "undecided_share": float(open_.sum() / max(legal.sum(), 1)),
         "trusted_share": 1.0 - len(contradicted) / len(out),
-        "warm": float(warm),
     }
     return optimistic(said._replace(queries=queries, log=log), settings.alive_weight)
 

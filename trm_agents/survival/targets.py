@@ -127,13 +127,14 @@ class EditTarget:
         """How many steps later `Taken.later` is, in finished episodes; None labels the states of the last rollout."""
         return None
 
-    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator) -> Labels:
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Labels of every edit of states that have a blank each.
 
         Args:
             drawn: the states.
             policy: the frozen policy.
             rng: draws what is asked about.
+            progress: share of the training that is over.
         """
         raise NotImplementedError
 

@@ -59,11 +59,12 @@ def labelled(
     experience: Experience,
     count: int,
     target: EditTarget,
+    progress: float,
     rng: np.random.Generator,
 ) -> Labelled:
     """So many states, and labels of their edits under the averaged network as it is."""
     drawn = experience.draw(count, target.first_states, target.horizon, rng)
-    return Labelled(drawn, target.labels(drawn, policy, rng))
+    return Labelled(drawn, target.labels(drawn, policy, rng, progress))
 
 
 def constraint_loss(logits: Tensor, legal: Tensor, needed: Tensor, options: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Outcome(EditTarget):
         """How many steps later `Taken.later` is."""
         return self.steps or 1
 
-    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator) -> Labels:
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Labels of the edits taken, beside the checker's zeros."""
         assert drawn.taken is not None
         actions, left, won, later = drawn.taken
@@ -59,7 +59,7 @@ class CostToGo(EditTarget):
         """How many steps later `Taken.later` is."""
         return 1
 
-    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator) -> Labels:
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
         """Costs of the edits taken, beside the checker's zeros."""
         assert drawn.taken is not None
         going = drawn.taken.left > 1

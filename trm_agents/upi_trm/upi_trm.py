@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 
 from trm_agents.common.algorithm import Infos, ResumableAlgorithm
 from trm_agents.common.checker_values import potentials
-from trm_agents.common.depths import TrainUnroll
+from trm_agents.common.depths import TrainUnroll, deepening
 from trm_agents.common.hyperparameters import not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
 from trm_agents.survival import EditTarget
@@ -64,7 +64,8 @@ class UPITRM(ResumableAlgorithm):
             whether a plan can still be completed, or what that is compared with, `Outcome()` and `CostToGo()`.
         unroll: n, inner steps of the recursion. `policy.set_unroll` chooses another number for predictions alone.
         train_unroll: with `EditPolicy`: (low, high, gradient): the depth of each gradient step is drawn from
-            [low, high]; gradients flow through the last `gradient` inner steps. None: n, n and n.
+            [low, high]; gradients flow through the last `gradient` inner steps. `high` grows from `gradient` to itself
+            over the first fifth of the training. None: n, n and n.
         carry_unroll: with `EditPolicy`: inner steps of a state that starts from the latent of the state before; None
             starts every state from z_0 = 0. Only the deployed policy carries its latent, never the one that collects.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
@@ -88,7 +89,6 @@ class UPITRM(ResumableAlgorithm):
         `train/edit_loss`, `train/constraint_loss`: with `EditPolicy`: means over the iteration's gradient steps.
         `train/undecided_share`: with `Survival`: share of legal edits that nothing refutes or confirms.
         `train/trusted_share`: with `Survival`: share of states whose forced edits did not contradict themselves.
-        `train/warm`: with `Survival`: 1 once the network knows what the constraints refuse at once, before that 0.
         `train/centring_defect`: max over the rollout's states of |sum_a pi(a|s) A(s, a)|.
         `mixture/base_weight`: weight that the policy before the step has after it.
         `mixture/distillation_kl`: mean KL(fitted target || network) that is left after fitting.
@@ -243,7 +243,8 @@ class UPITRM(ResumableAlgorithm):
         collected = self.rollout.n_steps * self.rollout.n_envs
         self.model_queries += self.experience.add(self.rollout)
         self.rollout.clear()
-        data = labelled(policy, self.experience, collected, self.target, self.rng)
+        progress = 1.0 - self._current_progress_remaining
+        data = labelled(policy, self.experience, collected, self.target, progress, self.rng)
         self.model_queries += data.labels.queries
         defect = centring_defect(policy, data.drawn.states.at(slice(self.batch_size)))
         fitted = fit_edits(policy, data, self._edit_settings(), self.gradient_steps_done, self.rng)
@@ -261,11 +262,12 @@ class UPITRM(ResumableAlgorithm):
     def _edit_settings(self) -> EditSettings:
         assert isinstance(self.target, EditTarget)
         n = self.unroll
+        train_unroll = TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll)
         return EditSettings(
             self.target,
             self.batch_size,
             self.n_epochs,
-            TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll),
+            deepening(train_unroll, 1.0 - self._current_progress_remaining),
             self.deep_supervision,
             self.ema_decay,
             self.max_grad_norm,
