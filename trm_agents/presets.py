@@ -109,7 +109,6 @@ UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
             "rounds": 3,
             "room": 0.05,
             "successors": 2,
-            "warm_up": 0.4,
             "exploration": 0.0,
         },
     },

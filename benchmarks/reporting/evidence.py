@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.protocol import records
 from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, published
-from benchmarks.protocol.rows import ComputeRow, CurveRow, ResultRow, SpeedRow, TuningRow
+from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
 from trm_envs.plan_edit.task import Grids
@@ -23,6 +23,7 @@ class Evidence(NamedTuple):
     compute: list[ComputeRow]
     tuning: list[TuningRow]
     speed: list[SpeedRow]
+    refutations: list[RefutationRow]
     ablations: dict[str, list[ResultRow]]
     """Results by the run's name."""
     pools: dict[str, Grids]
@@ -54,6 +55,7 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         compute,
         published(TuningRow, folder),
         published(SpeedRow, folder),
+        published(RefutationRow, folder),
         varied,
         pools,
         _files(folder),
