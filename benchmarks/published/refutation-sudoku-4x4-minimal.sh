@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# Of the models that sudoku-4x4-minimal-survival.sh trains.
+set -euo pipefail
+python -m benchmarks refutation runs/survival-4x4 --csv benchmarks/published/refutation-sudoku-4x4-minimal.csv
