@@ -72,6 +72,8 @@ class Method:
     """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
+    puzzles: tuple[str, ...] = ()
+    """Prefixes of the environment ids that it can play; empty means all."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of the training environment alone: models are scored without them."""
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -226,6 +228,10 @@ class Method:
             raise ValueError(f"unroll={unroll} needs a recursive network, which {self.name!r} lacks; leave it out")
         return ModelAgent(model, mdp, rng, unroll, tolerance, one_hot=self.observation == "one_hot", masks=self.masks)
 
+    def supports(self, env_id: str) -> bool:
+        """Whether the method can play this environment."""
+        return plays(self.puzzles, env_id)
+
     @property
     def has_solvers(self) -> bool:
         """Whether a policy of the row tells the probabilities that solvers ask for."""
@@ -299,7 +305,7 @@ class Line:
 
     def supports(self, env_id: str) -> bool:
         """Whether the line can play this environment."""
-        return not self.puzzles or env_id.rpartition(":")[2].startswith(self.puzzles)
+        return plays(self.puzzles, env_id)
 
     def agent(self, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         """Its agent.
@@ -313,6 +319,11 @@ class Line:
         """
         agent: Agent = resolve_name(self.path)(mdp, rng)
         return agent
+
+
+def plays(puzzles: tuple[str, ...], env_id: str) -> bool:
+    """Whether an environment id starts with one of these; with none of them all do."""
+    return not puzzles or env_id.rpartition(":")[2].startswith(puzzles)
 
 
 def _fuse(model: BaseAlgorithm) -> None:

@@ -28,7 +28,11 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
     about |= {"family": "upi", "knows": ("groups", "model")}
     if name in ("upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"):
         # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
-        about |= {"training": {"curriculum": None}, "knows": ("groups", "cover", "model")}
+        about |= {
+            "training": {"curriculum": None},
+            "knows": ("groups", "cover", "model"),
+            "puzzles": ("SudokuPlanEdit",),
+        }
         return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
     return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)
 

@@ -54,7 +54,7 @@ def plan(
     steps: int | None,
     stage0: bool = True,
 ) -> list[Cell]:
-    """Every cell of a comparison: the methods asked for, stage 0, and the reference lines that can play the suite.
+    """Every cell of a comparison: methods asked for, stage 0 and reference lines, where they can play the suite.
 
     Methods come in the order asked for, all seeds of one before the next.
 
@@ -68,7 +68,8 @@ def plan(
         stage0: add the trained reference line where it is not asked for.
 
     Raises:
-        ValueError: a name or a setting is unknown, a method has no solvers, or steps is not positive.
+        ValueError: a name or a setting is unknown, a method has no solvers or can play no suite, or steps is not
+            positive.
     """
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -82,7 +83,8 @@ def plan(
             drawn = sorted(seeds)[:1] if line.drawn_once else seeds
             cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]
         budget = row.steps if steps is None else steps
-        cells += [Cell(name, algo, seed, budget) for algo in trained for seed in seeds]
+        playing = [algo for algo in trained if contestants.METHODS[named(algo).method].supports(row.env_id)]
+        cells += [Cell(name, algo, seed, budget) for algo in playing for seed in seeds]
     return cells
 
 
@@ -95,9 +97,12 @@ def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suit
             "ROW@SETTING=VALUE and with a solver as in ROW+attempts=127 or ROW+search=100"
         )
     for algo, name in names.items():
+        playing = [row for row in suites if contestants.METHODS[name.method].supports(row.env_id)]
+        if not playing:
+            raise ValueError(f"{algo} can play none of {', '.join(row.name for row in suites)}: leave it out")
         if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
-        for row in suites if name.settings else ():
+        for row in playing if name.settings else ():
             _make(contestants.METHODS[name.method], row)
 
 

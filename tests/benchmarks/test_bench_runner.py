@@ -272,6 +272,17 @@ def test_stage_0_and_the_lines_of_the_suite_are_always_in_the_plan():
     assert [cell.seed for cell in cells if (cell.suite, cell.algo) == ("maze-9x9", "stage0")] == [0, 1]
 
 
+def test_a_method_is_left_out_of_the_suites_that_it_cannot_play_and_refused_where_it_can_play_none():
+    import baselines
+
+    survival = "upi_trm-survival@unroll=5"
+    cells = plan(baselines, ["maze-9x9", "sudoku-4x4-hard"], [survival, "ppo"], [0], 100, stage0=False)
+    trained = {(cell.suite, cell.algo) for cell in cells if cell.steps}
+    assert trained == {("maze-9x9", "ppo"), ("sudoku-4x4-hard", "ppo"), ("sudoku-4x4-hard", survival)}
+    with pytest.raises(ValueError, match="upi_trm-survival can play none of maze-5x5, maze-9x9: leave it out"):
+        plan(baselines, ["maze-5x5", "maze-9x9"], ["upi_trm-survival"], [0], 100)
+
+
 def test_methods_come_whole_and_in_order_and_stage_0_can_be_left_for_later():
     cells = plan(bench_fakes, ["sudoku-4x4-hard"], ["ppo", "mine"], [0, 1], 200)
     trained = [(cell.algo, cell.seed) for cell in cells if cell.steps]
