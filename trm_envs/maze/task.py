@@ -12,6 +12,7 @@ from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.maze.text import parse_mazes
 from trm_envs.plan_edit.grids import MarkTask
+from trm_envs.plan_edit.numbers import whole
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
@@ -58,12 +59,11 @@ class MazeTask(MarkTask):
     def __init__(
         self, size: int = 9, *, shortest: bool = False, violation_weight: float = 2.0, dead_end_weight: float = 0.0
     ) -> None:
-        if size < 3:
-            raise ValueError(f"maze size must be at least 3, got {size}")
+        size = whole("maze size", size, 3)
         check_weights(violation_weight, dead_end_weight)
         super().__init__((size, size), instance_high=GOAL, open_values=(FREE,), marked_values=(START, GOAL))
         self.n_token_types = 5
-        self.size = int(size)
+        self.size = size
         self.shortest = bool(shortest)
         self.violation_weight = float(violation_weight)
         self.dead_end_weight = float(dead_end_weight)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.plan_edit.numbers import share, whole
 from trm_envs.plan_edit.sources import InstanceSource
 from trm_envs.plan_edit.task import Grids
 
@@ -79,14 +80,10 @@ class Curriculum(AdaptiveSource):
             raise ValueError("a curriculum needs at least one stage, got none")
         if any(isinstance(stage, AdaptiveSource) for stage in stages):
             raise ValueError("the stages of a curriculum cannot adapt themselves: wrap the whole curriculum in Retry")
-        if not (0.0 <= threshold <= 1.0 and 0.0 <= review <= 1.0):
-            raise ValueError(f"threshold and review must be within [0, 1], got {threshold} and {review}")
-        if window < 1:
-            raise ValueError(f"window must be at least 1, got {window}")
         self.stages = tuple(stages)
-        self.threshold = float(threshold)
-        self.window = int(window)
-        self.review = float(review)
+        self.threshold = share("threshold", threshold)
+        self.window = whole("window", window, 1)
+        self.review = share("review", review)
         self.stage = 0
         """Index of the present stage."""
         self._next_ticket = 0
@@ -200,12 +197,10 @@ class Retry(AdaptiveSource):
         is_number = isinstance(probability, int | float) and not isinstance(probability, bool)
         if not is_number or not 0.0 <= probability <= 1.0:
             raise ValueError(f"retry is a probability within [0, 1], such as 0.3, got {probability!r}")
-        if tries < 1 or capacity < 1:
-            raise ValueError(f"tries and capacity must be at least 1, got {tries} and {capacity}")
         self.source = source
         self.probability = float(probability)
-        self.tries = int(tries)
-        self.capacity = int(capacity)
+        self.tries = whole("tries", tries, 1)
+        self.capacity = whole("capacity", capacity, 1)
         # Failures of each waiting instance, oldest first. Keyed by content: it waits once however often it was drawn.
         self._queue: OrderedDict[bytes, int] = OrderedDict()
 

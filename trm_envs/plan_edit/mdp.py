@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.jit import kernel
+from trm_envs.plan_edit.numbers import share, whole
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
 StopAction = Literal["noop", "terminal"]
@@ -85,17 +86,13 @@ class PlanEditMDP:
         legal_actions: LegalActions = "givens",
         stop_action: StopAction | None = None,
     ) -> None:
-        if max_edits is not None and max_edits < 1:
-            raise ValueError(f"max_edits must be at least 1, got {max_edits}")
-        if not 0.0 <= gamma <= 1.0:
-            raise ValueError(f"gamma must be within [0, 1], got {gamma}")
         if legal_actions not in get_args(LegalActions):
             raise ValueError(f"legal_actions must be one of {get_args(LegalActions)}, got {legal_actions!r}")
         if stop_action is not None and stop_action not in get_args(StopAction):
             raise ValueError(f"stop_action must be None or one of {get_args(StopAction)}, got {stop_action!r}")
         self.task = task
-        self.max_edits = task.n_cells if max_edits is None else int(max_edits)
-        self.gamma = float(gamma)
+        self.max_edits = task.n_cells if max_edits is None else whole("max_edits", max_edits, 1)
+        self.gamma = share("gamma", gamma)
         self.shaping = bool(shaping)
         self.legal_actions: LegalActions = legal_actions
         self.stop_action: StopAction | None = stop_action
