@@ -80,6 +80,7 @@ def test_steps_of_finished_episodes_know_how_they_ended():
     row = int(np.flatnonzero(drawn.taken.won & (drawn.taken.left == 2))[0])
     np.testing.assert_array_equal(drawn.states.plans[row], WON[0])
     np.testing.assert_array_equal(drawn.taken.later.plans[row], puzzle(0))
+    assert (drawn.states.remaining_edits[row], drawn.taken.later.remaining_edits[row]) == (6, 5)
     of_won = (drawn.states.instances == WON[0]).all(axis=1)
     np.testing.assert_array_equal(drawn.known, of_won)
     assert (drawn.goals[of_won] == SOLVED).all()

@@ -33,9 +33,9 @@ class Experience:
         self._goals: dict[bytes, NDArray[np.int8]] = {}
         self._steps = np.zeros((0, 2, n_cells), np.int8)
         """Instance and plan of each step."""
-        self._facts = np.zeros((0, 4), np.int64)
-        """Of each step: the edit taken, steps to the end of its episode, whether that ended solved, and whether the
-        plan before the edit has a blank and hope."""
+        self._facts = np.zeros((0, 5), np.int64)
+        """Of each step: the edit taken, steps to the end of its episode, whether that ended solved, whether the plan
+        before the edit has a blank and hope, and the edits left."""
         self._trails = Trails(mdp, n_envs)
         self.restart(n_envs)
 
@@ -98,21 +98,21 @@ class Experience:
 
     def _taken(self, rows: NDArray[np.int64], horizon: int) -> Taken:
         """What was done in these steps."""
-        actions, left, won, _ = self._facts[rows].T
+        actions, left, won, *_ = self._facts[rows].T
         later = np.minimum(rows + horizon, len(self._facts) - 1)
         return Taken(actions, left, won.astype(np.bool_), self._states(later))
 
     def _facts_of(self, episode: Episode) -> NDArray[np.int64]:
-        """What `_facts` holds of the steps of an episode, (L, 4)."""
+        """What `_facts` holds of the steps of an episode, (L, 5)."""
         length = len(episode.actions)
-        hopeful = np.zeros(length, np.bool_)
+        hopeful, taken = np.zeros(length, np.bool_), np.arange(length)
         hopeful[unfinished(episode.plans, self._cover)] = True
-        return np.stack([episode.actions, np.arange(length, 0, -1), np.full(length, episode.solved), hopeful], axis=1)
+        won = np.full(length, episode.solved)
+        return np.stack([episode.actions, length - taken, won, hopeful, self.mdp.max_edits - taken], axis=1)
 
     def _states(self, rows: NDArray[np.int64]) -> PlanStates:
-        """The states in which steps were taken; a later end of an episode leaves as many edits as the model allows."""
-        left = np.minimum(self._facts[rows, 1], self.mdp.max_edits).astype(np.int32)
-        return PlanStates(self._steps[rows, 0], self._steps[rows, 1], left)
+        """The states in which steps were taken."""
+        return PlanStates(self._steps[rows, 0], self._steps[rows, 1], self._facts[rows, 4].astype(np.int32))
 
 
 def unfinished(plans: Grids, cover: Cover) -> NDArray[np.int64]:
