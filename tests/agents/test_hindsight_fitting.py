@@ -9,7 +9,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from trm_agents import HindsightTRM, Search
 from trm_agents.common import carrying
 from trm_agents.common.carrying import earlier
-from trm_agents.hindsight.fitting import FitSettings, TrainUnroll, cell_weights, depth_weights, edit_loss, fit
+from trm_agents.common.depths import TrainUnroll, depth_weights
+from trm_agents.hindsight.fitting import FitSettings, cell_weights, edit_loss, fit
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.recursion import plan_decoder
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates

@@ -28,7 +28,7 @@ from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
 from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole, refuse
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
-from trm_agents.common.rollout import Rollout
+from trm_agents.common.rollout import Rollout, Update
 from trm_agents.common.vec_env import StatesLostError, VectorEnvAdapter, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -44,8 +44,7 @@ class ResumableAlgorithm(BaseAlgorithm):
         learning_rate: step size of AdamW, or a schedule.
         n_steps: steps of each environment an iteration collects.
         unroll: n, inner steps of the recursion.
-        sb3: the keywords that every SB3 algorithm has: `stats_window_size`, `tensorboard_log`, `policy_kwargs`,
-            `verbose`, `seed`, `device`.
+        sb3: what every SB3 algorithm has: `stats_window_size`, `tensorboard_log`, `policy_kwargs` and so on.
     """
 
     policy: RecursivePolicy
@@ -251,15 +250,16 @@ class ResumableAlgorithm(BaseAlgorithm):
         actions: NDArray[np.int64] = (cumulative > draw).argmax(1)
         return actions
 
-    def _log_update(self, gradient_steps: int, log: dict[str, float]) -> None:
-        """Count the gradient steps of an update, and record what it says."""
-        self.gradient_steps_done += gradient_steps
-        self._n_updates += gradient_steps
-        for name, value in log.items():
+    def _updated(self, update: Update) -> None:
+        """Count what learning from the rollout took, log what it said, and clear the rollout."""
+        self.rollout.clear()
+        self.model_queries += update.queries
+        self.gradient_steps_done += update.gradient_steps
+        self._n_updates += update.gradient_steps
+        counts = {"count/model_queries": self.model_queries, "count/gradient_steps": self.gradient_steps_done}
+        for name, value in (update.log | counts).items():
             self.logger.record(name, value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("count/model_queries", self.model_queries)
-        self.logger.record("count/gradient_steps", self.gradient_steps_done)
 
     def _restore_envs(self) -> None:
         """Put the environments back to where a loaded model left them."""

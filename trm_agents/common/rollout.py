@@ -1,8 +1,8 @@
-"""What one iteration collects."""
+"""What one iteration collects, and what learning from it took."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +60,13 @@ class Rollout:
     def flat(self, array: NDArray[Any]) -> NDArray[Any]:
         """(n_steps, n_envs, ...) -> (n_steps * n_envs, ...)."""
         return array.reshape(self.n_steps * self.n_envs, *array.shape[2:])
+
+
+class Update(NamedTuple):
+    """What learning from a rollout took and said."""
+
+    gradient_steps: int
+    queries: int
+    """Plans that were asked about through the model."""
+    log: dict[str, float]
+    """What is logged, by name."""

@@ -9,14 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trm_agents.common.carrying import start_latents
-from trm_agents.common.depths import TrainUnroll, depth_weights
-from trm_agents.common.gradients import clip_gradients
-from trm_agents.common.policy import as_tensors
+from trm_agents.common.decoder_fitting import decoded, gradient_step
+from trm_agents.common.depths import TrainUnroll
 from trm_agents.hindsight.memory import HindsightMemory, Sample, edit_labels
 from trm_agents.hindsight.token_policy import TokenPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Symmetries
 
 
@@ -84,37 +81,27 @@ def fit(
         rng: for samples and depths.
     """
     history: list[Fitted] = []
-    for step in range(steps):
-        policy.optimizer.zero_grad()
-        history.append(_backward(policy, memory, settings, rng))
-        policy.optimizer.step()
-        policy.network.core.clamp_()
-        # A plain mean at first, so that the average does not drag the first weights along.
-        policy.average(min(settings.ema_decay, 1.0 - 1.0 / (steps_before + step + 1)))
+    for number in range(steps_before + 1, steps_before + steps + 1):
+        loss, fitted = _loss(policy, memory, settings, rng)
+        gradient_step(policy, loss, settings.max_grad_norm, settings.ema_decay, number)
+        history.append(fitted)
     return Fitted(*(float(mean) for mean in np.mean(history, axis=0)))
 
 
-def _backward(policy: TokenPolicy, memory: HindsightMemory, settings: FitSettings, rng: np.random.Generator) -> Fitted:
-    """Gradient on a batch of the memory, clipped to `max_grad_norm`."""
-    mdp, network = policy.mdp, policy.network
+def _loss(
+    policy: TokenPolicy, memory: HindsightMemory, settings: FitSettings, rng: np.random.Generator
+) -> tuple[Tensor, Fitted]:
+    """The loss of a batch of the memory."""
+    mdp = policy.mdp
     sample = memory.sample(settings.batch_size, rng)
     if policy.tokens == "cells":
         # Cell tokens do not treat symbols and cells alike: they learn it from equivalent states.
         sample = turned(sample, mdp.task.symmetries(settings.batch_size, rng))
     label = torch.from_numpy(edit_labels(mdp.task, sample.states.plans, sample.goals)).to(policy.device)
     weights = cell_weights(mdp, sample, settings.solved_cell_weight).to(policy.device)
-    low, high, gradient = settings.train_unroll
-    unroll = int(rng.integers(low, high + 1))
-    last = min(unroll, gradient)
-    of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
-    observation = as_tensors(dict(observe(sample.states)), policy.device)
-    start = start_latents(policy, sample.states, unroll - last, high, rng)
-    latents, projected = network.run(observation, start, last, len(of_depth))
-    logits = network.logits(latents, observation)
-    loss = of_depth @ (edit_loss(logits, label) * weights).sum((1, 2))
-    loss.backward()  # type: ignore[no-untyped-call]
-    clip_gradients(network, settings.max_grad_norm)
-    return Fitted(loss.item(), _accuracy(logits[-1], label, sample), float(projected.mean()))
+    read = decoded(policy, sample.states, settings.train_unroll, settings.deep_supervision, rng)
+    loss = read.of_depth @ (edit_loss(read.logits, label) * weights).sum((1, 2))
+    return loss, Fitted(loss.item(), _accuracy(read.logits[-1], label, sample), read.projected)
 
 
 @torch.no_grad()

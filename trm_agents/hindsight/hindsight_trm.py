@@ -16,6 +16,7 @@ from trm_agents.common.algorithm import ResumableAlgorithm
 from trm_agents.common.depths import TrainUnroll, train_unroll_problems
 from trm_agents.common.hyperparameters import negative, not_positive, not_whole
 from trm_agents.common.policy import as_tensors
+from trm_agents.common.rollout import Update
 from trm_agents.hindsight.fitting import FitSettings, fit
 from trm_agents.hindsight.memory import HindsightMemory, Search
 from trm_agents.hindsight.token_policy import TokenPolicy
@@ -198,10 +199,8 @@ class HindsightTRM(ResumableAlgorithm):
             log["train/edit_accuracy"] = fitted.accuracy
             log["recursion/projection_active"] = fitted.projected
         log["train/buffer_size"] = memory.size
-        self.model_queries += memory.queries
-        memory.queries = 0
-        self.rollout.clear()
-        self._log_update(steps, log)
+        queries, memory.queries = memory.queries, 0
+        self._updated(Update(steps, queries, log))
 
     def _fit_settings(self) -> FitSettings:
         n = self.unroll

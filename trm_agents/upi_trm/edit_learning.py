@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trm_agents.common.carrying import start_latents
-from trm_agents.common.depths import TrainUnroll, depth_weights
-from trm_agents.common.gradients import clip_gradients
+from trm_agents.common.decoder_fitting import Decoded, decoded, gradient_step
+from trm_agents.common.depths import TrainUnroll
 from trm_agents.common.policy import as_tensors
+from trm_agents.common.rollout import Rollout, Update
 from trm_agents.survival import Drawn, EditTarget, Labels, backup
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.edit_policy import EditPolicy, edit_costs
@@ -45,26 +45,47 @@ class Labelled(NamedTuple):
     labels: Labels
 
 
-class Fitted(NamedTuple):
-    """Means over the gradient steps of an iteration, and how many there were."""
+class Losses(NamedTuple):
+    """Losses of a gradient step, or means over many."""
 
-    loss: float
-    constraint_loss: float
+    edits: float
+    constraints: float
     projected: float
-    gradient_steps: int
 
 
-def labelled(
+def learn(
     policy: EditPolicy,
     experience: Experience,
-    count: int,
-    target: EditTarget,
+    rollout: Rollout,
+    settings: EditSettings,
     progress: float,
+    steps_before: int,
     rng: np.random.Generator,
-) -> Labelled:
-    """So many states, and labels of their edits under the averaged network as it is."""
-    drawn = experience.draw(count, target.first_states, target.horizon, rng)
-    return Labelled(drawn, target.labels(drawn, policy, rng, progress))
+) -> Update:
+    """Label the edits of as many states as the rollout has, under the averaged network as it is, and fit to them.
+
+    Args:
+        policy: its network is trained, and the average of its weights follows.
+        experience: what states are drawn from.
+        rollout: a full rollout of the deployed policy.
+        settings: what the iteration depends on.
+        progress: share of the training that is over.
+        steps_before: gradient steps made before.
+        rng: draws states, depths and the order of the batches.
+    """
+    queries, target = experience.add(rollout), settings.target
+    drawn = experience.draw(rollout.n_steps * rollout.n_envs, target.first_states, target.horizon, rng)
+    data = Labelled(drawn, target.labels(drawn, policy, rng, progress))
+    defect = centring_defect(policy, drawn.states.at(slice(settings.batch_size)))
+    history = fit(policy, data, settings, steps_before, rng)
+    mean = Losses(*(float(value) for value in np.mean(history, axis=0)))
+    log = {f"train/{name}": value for name, value in data.labels.log.items()} | {
+        "train/edit_loss": mean.edits,
+        "train/constraint_loss": mean.constraints,
+        "train/centring_defect": defect,
+        "recursion/projection_active": mean.projected,
+    }
+    return Update(len(history), queries + data.labels.queries, log)
 
 
 def constraint_loss(logits: Tensor, legal: Tensor, needed: Tensor, options: Tensor) -> Tensor:
@@ -84,46 +105,34 @@ def constraint_loss(logits: Tensor, legal: Tensor, needed: Tensor, options: Tens
 
 def fit(
     policy: EditPolicy, data: Labelled, settings: EditSettings, steps_before: int, rng: np.random.Generator
-) -> Fitted:
-    """Gradient steps over `n_epochs` passes through the labelled states; the average of the weights follows."""
+) -> list[Losses]:
+    """Gradient steps over `n_epochs` passes through the labelled states."""
     policy.set_training_mode(True)
-    history: list[tuple[float, float, float]] = []
+    history: list[Losses] = []
     for _ in range(settings.n_epochs):
         order = rng.permutation(len(data.drawn.first))
         for rows in np.array_split(order, max(1, round(len(order) / settings.batch_size))):
-            policy.optimizer.zero_grad()
-            history.append(_backward(policy, data, rows, settings, rng))
-            policy.optimizer.step()
-            policy.network.core.clamp_()
-            # A plain mean at first, so that the average does not drag the first weights along.
-            policy.average(min(settings.ema_decay, 1.0 - 1.0 / (steps_before + len(history))))
-    loss, constraint, projected = (float(mean) for mean in np.mean(history, axis=0))
-    return Fitted(loss, constraint, projected, len(history))
+            loss, losses = _loss(policy, data, rows, settings, rng)
+            number = steps_before + len(history) + 1
+            gradient_step(policy, loss, settings.max_grad_norm, settings.ema_decay, number)
+            history.append(losses)
+    return history
 
 
-def _backward(
+def _loss(
     policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], settings: EditSettings, rng: np.random.Generator
-) -> tuple[float, float, float]:
-    """Gradient on some of the states, at a depth drawn for them, clipped to `max_grad_norm`."""
-    network, labels = policy.network, data.labels
-    low, high, gradient = settings.train_unroll
-    unroll = int(rng.integers(low, high + 1))
-    last = min(unroll, gradient)
-    of_depth = depth_weights(last, settings.deep_supervision).to(policy.device)
-    drawn, target = data.drawn, settings.target
-    observation = as_tensors(dict(observe(drawn.states.at(rows))), policy.device)
-    start = start_latents(policy, drawn.states.at(rows), unroll - last, high, rng)
-    latents, projected = network.run(observation, start, last, len(of_depth))
-    logits = network.logits(latents, observation)
-    loss = of_depth @ label_loss(logits.flatten(2), *(_tensor(a[rows], policy) for a in (labels.label, labels.weight)))
+) -> tuple[Tensor, Losses]:
+    """The loss of some of the states."""
+    drawn, labels, target = data.drawn, data.labels, settings.target
+    read = decoded(policy, drawn.states.at(rows), settings.train_unroll, settings.deep_supervision, rng)
+    logits = read.logits.flatten(2)
+    loss = read.of_depth @ label_loss(logits, *(_tensor(a[rows], policy) for a in (labels.label, labels.weight)))
     if labels.costs is not None:
-        loss = loss + of_depth @ _cost_loss(policy, data, rows, network.probabilities(latents, observation))
+        loss = loss + read.of_depth @ _cost_loss(policy, data, rows, read)
     anchored = drawn.first[rows] & (drawn.known[rows] | (target.anchored == "all"))
-    missing = _constraints(policy, data, rows[anchored], logits.flatten(2)[:, anchored])
-    total = loss + target.anchor * (of_depth @ missing)
-    total.backward()  # type: ignore[no-untyped-call]
-    clip_gradients(network, settings.max_grad_norm)
-    return loss.item(), missing[-1].item(), float(projected.mean())
+    missing = _constraints(policy, data, rows[anchored], logits[:, anchored])
+    total = loss + target.anchor * (read.of_depth @ missing)
+    return total, Losses(loss.item(), missing[-1].item(), read.projected)
 
 
 def label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
@@ -132,8 +141,9 @@ def label_loss(logits: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     return (each * weight).sum((1, 2)) / weight.sum().clamp_min(1.0)
 
 
-def _cost_loss(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], probabilities: Tensor) -> Tensor:
+def _cost_loss(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], read: Decoded) -> Tensor:
     """Huber loss of the costs of the edits taken, mean over the states of which one is known, (kept,)."""
+    probabilities = policy.network.probabilities(read.latents, read.observation)
     costs, taken = data.labels.costs, data.drawn.taken
     assert costs is not None and taken is not None
     visited = np.flatnonzero(rows < len(costs))

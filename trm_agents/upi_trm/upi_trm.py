@@ -18,23 +18,19 @@ from trm_agents.common.depths import TrainUnroll, deepening
 from trm_agents.common.hyperparameters import not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
 from trm_agents.survival import EditTarget
-from trm_agents.upi_trm import improvement
+from trm_agents.upi_trm import edit_learning, head_learning
 from trm_agents.upi_trm.conservative import Distilled, Exact, Mixture
-from trm_agents.upi_trm.edit_learning import EditSettings, centring_defect, explored, labelled
-from trm_agents.upi_trm.edit_learning import fit as fit_edits
+from trm_agents.upi_trm.edit_learning import EditSettings
 from trm_agents.upi_trm.edit_policy import EditPolicy
-from trm_agents.upi_trm.evaluation import Advantage, Evaluation, EvaluationSettings, evaluate
+from trm_agents.upi_trm.evaluation import Advantage
 from trm_agents.upi_trm.experience import Experience
-from trm_agents.upi_trm.fitting import FitSettings, fit
+from trm_agents.upi_trm.head_learning import HeadSettings
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy, UPIPolicy
 from trm_agents.upi_trm.problems import problems_of_edits, problems_of_heads
 from trm_agents.upi_trm.targets import KStep, Target
 from trm_envs.plan_edit.spaces import states_of
 
 SelfUPITRM = TypeVar("SelfUPITRM", bound="UPITRM")
-
-SCALE_MEMORY = 0.9
-"""Share of the running advantage scale that an iteration keeps."""
 
 
 class UPITRM(ResumableAlgorithm):
@@ -107,7 +103,7 @@ class UPITRM(ResumableAlgorithm):
         "MlpPolicy": MlpPolicy,
         "MultiInputPolicy": MultiInputPolicy,
     }
-    policy: Any
+    policy: UPIPolicy | EditPolicy
 
     def __init__(
         self,
@@ -211,7 +207,9 @@ class UPITRM(ResumableAlgorithm):
         policy = self.policy.action_probabilities(as_tensors(observation, self.policy.device))
         if isinstance(self.policy, EditPolicy):
             assert isinstance(self.target, EditTarget)
-            policy = explored(policy, states_of(observation), self.policy.cover, self.target.exploration, self.rng)
+            policy = edit_learning.explored(
+                policy, states_of(observation), self.policy.cover, self.target.exploration, self.rng
+            )
         return self._sample(policy)
 
     @torch.no_grad()
@@ -235,104 +233,54 @@ class UPITRM(ResumableAlgorithm):
         if isinstance(self.policy, EditPolicy):
             self._train_edits(self.policy)
         else:
-            self._train_heads()
+            self._train_heads(self.policy)
 
     def _train_edits(self, policy: EditPolicy) -> None:
-        """Label the edits of as many states as the rollout has, fit the network, and take the conservative step."""
-        assert isinstance(self.target, EditTarget)
-        collected = self.rollout.n_steps * self.rollout.n_envs
-        self.model_queries += self.experience.add(self.rollout)
-        self.rollout.clear()
+        """An iteration on the values of all edits, and the step to the exact mixture, if there is one."""
         progress = 1.0 - self._current_progress_remaining
-        data = labelled(policy, self.experience, collected, self.target, progress, self.rng)
-        self.model_queries += data.labels.queries
-        defect = centring_defect(policy, data.drawn.states.at(slice(self.batch_size)))
-        fitted = fit_edits(policy, data, self._edit_settings(), self.gradient_steps_done, self.rng)
+        settings, steps = self._edit_settings(progress), self.gradient_steps_done
+        self._updated(edit_learning.learn(policy, self.experience, self.rollout, settings, progress, steps, self.rng))
         if policy.mixture is not None and isinstance(self.mixture, Exact):
             assert isinstance(self.mixture.alpha, float)
             policy.mixture.promote(policy.averaged, self.mixture.alpha)
-        log = {f"train/{name}": value for name, value in data.labels.log.items()} | {
-            "train/edit_loss": fitted.loss,
-            "train/constraint_loss": fitted.constraint_loss,
-            "train/centring_defect": defect,
-            "recursion/projection_active": fitted.projected,
-        }
-        self._log_update(fitted.gradient_steps, log)
 
-    def _edit_settings(self) -> EditSettings:
+    def _edit_settings(self, progress: float) -> EditSettings:
         assert isinstance(self.target, EditTarget)
         n = self.unroll
-        train_unroll = TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll)
+        depths = TrainUnroll(n, n, n) if self.train_unroll is None else TrainUnroll(*self.train_unroll)
         return EditSettings(
-            self.target,
-            self.batch_size,
-            self.n_epochs,
-            deepening(train_unroll, 1.0 - self._current_progress_remaining),
-            self.deep_supervision,
-            self.ema_decay,
-            self.max_grad_norm,
+            target=self.target,
+            batch_size=self.batch_size,
+            n_epochs=self.n_epochs,
+            train_unroll=deepening(depths, progress),
+            deep_supervision=self.deep_supervision,
+            ema_decay=self.ema_decay,
+            max_grad_norm=self.max_grad_norm,
         )
 
-    def _train_heads(self) -> None:
-        """Value the rollout, fit the network to the conservative step and to the targets, and promote it."""
-        assert isinstance(self.target, KStep) and self.mixture is not None
+    def _train_heads(self, policy: UPIPolicy) -> None:
+        """An iteration on heads of their own for policy and value."""
         last_values = self._state_values(numpy_observation(self._last_obs))  # type: ignore[arg-type]
-        settings = EvaluationSettings(self.gamma, self.target.horizon, self.advantage, self.checker_weight)
-        evaluation = evaluate(self.policy, self.rollout, last_values, settings)
-        rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
-        scale = rms if self._advantage_scale is None else self._advantage_scale
-        self._advantage_scale = SCALE_MEMORY * scale + (1.0 - SCALE_MEMORY) * rms
-        target = self._policy_target(evaluation, self._advantage_scale + 1e-6)
-        fit_settings = FitSettings(
-            self.n_epochs, self.batch_size, self.target.vf_coef, self.deep_supervision, self.max_grad_norm
+        settings, scale = self._head_settings(), self._advantage_scale
+        learned = head_learning.learn(policy, self.rollout, last_values, settings, scale, self.rng)
+        self._advantage_scale = learned.scale
+        self.step_size, self.step_bound = learned.step.alpha, learned.step.bound
+        self._updated(learned.update)
+
+    def _head_settings(self) -> HeadSettings:
+        assert isinstance(self.target, KStep) and self.mixture is not None
+        return HeadSettings(
+            gamma=self.gamma,
+            target=self.target,
+            advantage=self.advantage,
+            checker_weight=self.checker_weight,
+            beta=self.beta,
+            mixture=self.mixture,
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            deep_supervision=self.deep_supervision,
+            max_grad_norm=self.max_grad_norm,
         )
-        fitted = fit(self.policy, evaluation, target, fit_settings, self.rng)
-        step, log = self._promote(evaluation)
-        self.model_queries += evaluation.queries + step
-        self.rollout.clear()
-        log |= {
-            "train/policy_loss": fitted.policy_loss,
-            "train/value_loss": fitted.value_loss,
-            "train/advantage_rms": rms,
-            "train/value_min": float(evaluation.values.min()),
-            "train/value_max": float(evaluation.values.max()),
-            "train/centring_defect": float(improvement.centring_defect(evaluation.advantages, evaluation.policy)),
-            "mixture/distillation_kl": self._kl_left(evaluation, target),
-            "recursion/projection_active": fitted.projected,
-        }
-        self._log_update(fitted.gradient_steps, log)
-
-    def _policy_target(self, evaluation: Evaluation, scale: float) -> torch.Tensor:
-        """What the network is fitted to, (N, n_actions)."""
-        policy, mask = evaluation.policy, evaluation.mask
-        scaled = improvement.clipped(evaluation.advantages / scale, policy, mask, improvement.ADVANTAGE_LIMIT)
-        assert self.mixture is not None
-        return self.mixture.target(policy, improvement.candidate(policy, scaled, mask, self.beta))
-
-    def _promote(self, evaluation: Evaluation) -> tuple[int, dict[str, float]]:
-        """Take the conservative step; successors enumerated for it, and what is logged of it."""
-        assert self.mixture is not None
-        step, expired = self.mixture.step(self.policy, evaluation, self.gamma), 0.0
-        self.step_size, self.step_bound = step.alpha, step.bound
-        snapshots = self.policy.mixture
-        # A step of length zero would still make a snapshot expire.
-        if snapshots is not None and step.alpha > 0.0:
-            expired = snapshots.promote(self.policy.network, step.alpha)
-        log = {
-            "mixture/base_weight": 1.0 - step.alpha,
-            "mixture/expired_weight": expired,
-            "mixture/expiry_bound": 0.0 if snapshots is None else snapshots.expiry_bound,
-        }
-        if self.mixture.is_safe:
-            log["mixture/safe_bound"] = step.bound
-        return step.queries, log
-
-    @torch.no_grad()
-    def _kl_left(self, evaluation: Evaluation, target: torch.Tensor) -> float:
-        """Mean KL(fitted target || network) that fitting has left."""
-        logits = self.policy.network.read(self.policy.latents(evaluation.observation)).logits
-        log_policy = improvement.masked_log_softmax(logits, evaluation.mask)
-        return float(improvement.kl_divergence(target, log_policy).mean())
 
     def learn(
         self: SelfUPITRM,
