@@ -53,6 +53,7 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-9x9-sparse", _9X9, 200_000, *_TO_56, shaping=False),
         _graded("sudoku-9x9-minimal", _9X9, 200_000, *_TO_56, "minimal"),
         _graded("sudoku-9x9-hard", _9X9, 1_000_000, *_TO_56, "minimal", "hard"),
+        _row("sudoku-9x9-hard-from-9x9", _9X9, 200_000, blanks="hard")._replace(trained_on="sudoku-9x9"),
         _graded("sudoku-16x16", _16X16, 200_000, *_TO_120),
         _graded("sudoku-16x16-from-9x9", _16X16, 60_000, *_TO_120)._replace(begun_on=("sudoku-9x9", 30_000)),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
