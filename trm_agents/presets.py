@@ -87,7 +87,6 @@ UPI_TRM_OVERRIDES: dict[str, Data] = {
     "MazePlanEdit-31x31": _LARGE,
 }
 
-# Every edit of a state is labelled, so that one pass over what is collected is enough.
 UPI_TRM_SURVIVAL: Data = {
     "learning_rate": [4e-3, 1e-4],
     "n_steps": 5,
@@ -99,8 +98,9 @@ UPI_TRM_SURVIVAL: Data = {
     "target": {"kind": "survival"},
 }
 UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
-    # Refutations are long there: depth finds them, and so do forced edits.
+    # Refutations are long there: depth finds them, and so do forced edits. Labels take more time than gradient steps.
     "SudokuPlanEdit-9x9": {
+        "n_epochs": 2,
         "unroll": 32,
         "train_unroll": [8, 32, 10],
         "ema_decay": 0.99,

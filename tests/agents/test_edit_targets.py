@@ -12,7 +12,7 @@ from trm_agents.common.depths import TrainUnroll, deepening
 from trm_agents.common.rollout import Rollout
 from trm_agents.survival import Drawn, backup, label
 from trm_agents.survival.labels import with_own_plans
-from trm_agents.survival.targets import refused
+from trm_agents.survival.targets import SAMPLED_WEIGHT, refused
 from trm_agents.upi_trm.edit_learning import label_loss
 from trm_agents.upi_trm.edit_policy import edit_costs
 from trm_agents.upi_trm.experience import Experience
@@ -150,9 +150,9 @@ def test_outcomes_by_hand(steps, plan, value):
     experience.add(played(WON, LOST))
     target = Outcome(steps=steps, alive_weight=3.0)
     label_, weight, _, said = of_step(experience, plan, target)
-    assert label_ == value and weight == 1.0 + 2.0 * value
+    assert label_ == value and weight == SAMPLED_WEIGHT * (1.0 + 2.0 * value)
     # Beside the edits taken, the checker's zeros alone.
-    assert (said.weight > 0).sum() == 6 + (said.weight == np.float32(0.1)).sum()
+    assert (said.weight > 0).sum() == 6 + (said.weight == 1.0).sum()
 
 
 @pytest.mark.parametrize(("plan", "cost"), [(puzzle(0, 5), 2.0), (puzzle(0), 0.0), (puzzle(0, 5, 6), 3.0)])
@@ -191,13 +191,13 @@ def test_own_plans_label_every_edit_of_the_states_that_agree_with_them():
     label_, weight = own_plan(puzzle(0, 5))
     assert np.argwhere(label_).tolist() == [[0, SOLVED[0] - 1], [5, SOLVED[5] - 1]]
     assert weight[0, SOLVED[0] - 1] == 4.0
-    assert set(weight[5].tolist()) <= {4.0, 1.0, np.float32(0.1)}
+    assert set(weight[5].tolist()) <= {4.0, 1.0}
     assert not weight[1].any(), "a given"
     wrong = puzzle(0)
     wrong[5] = SOLVED[5] % 4 + 1
     for plan, known in ((wrong, True), (puzzle(0, 5), False)):
         label_, weight = own_plan(plan, known)
-        assert not label_.any() and set(weight.ravel().tolist()) == {0.0, np.float32(0.1)}
+        assert not label_.any() and set(weight.ravel().tolist()) == {0.0, 1.0}
 
 
 def test_v_over_edits_is_the_largest_value_of_one():

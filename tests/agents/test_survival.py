@@ -13,9 +13,9 @@ from search_helpers import solved_grids, sudokus
 
 from trm_agents.survival import Labels, Survival, backup, label
 from trm_agents.survival.backup import Flags, Floats, Plans
-from trm_agents.survival.labels import KEPT_WEIGHT, SAMPLED_WEIGHT, EditValues, ramped
+from trm_agents.survival.labels import KEPT_WEIGHT, EditValues, ramped
 from trm_agents.survival.refutations import propagated, refuted_at
-from trm_agents.survival.targets import ILLEGAL_WEIGHT
+from trm_agents.survival.targets import SAMPLED_WEIGHT
 from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.mdp import PlanStates
 from trm_envs.sudoku.task import SudokuTask
@@ -302,7 +302,7 @@ def test_labels_of_the_exact_w_are_exact_and_every_plan_asked_about_counts(kwarg
     # Every option of a blank cell has a weight, and no other.
     blank = np.repeat(before == 0, SYMBOLS, axis=1)
     np.testing.assert_array_equal(said.weight > 0, blank)
-    np.testing.assert_array_equal(said.weight[blank & ~legal], np.float32(ILLEGAL_WEIGHT))
+    np.testing.assert_array_equal(said.weight[blank & ~legal], 1.0)
     unscaled = said.weight[legal] / (1 + (settings_.alive_weight - 1) * said.label[legal])
     assert unscaled.min() > KEPT_WEIGHT - EPS and unscaled.max() < SAMPLED_WEIGHT + EPS
     assert said.log["trusted_share"] == 1.0

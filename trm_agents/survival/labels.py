@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trm_agents.survival import backup
 from trm_agents.survival.backup import Flags, Floats, Status
-from trm_agents.survival.targets import Drawn, EditTarget, Labels, Valued, optimistic, refused
+from trm_agents.survival.targets import SAMPLED_WEIGHT, Drawn, EditTarget, Labels, Valued, optimistic, refused
 from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.mdp import PlanStates
 
@@ -21,8 +21,6 @@ EditValues = Callable[[PlanStates], Floats]
 
 KEPT_WEIGHT = 0.3
 """Weight of edits that nothing refutes or confirms: their labels are what the network says already."""
-SAMPLED_WEIGHT = 5.0
-"""Largest weight, without `alive_weight`, of an edit whose successor is asked about."""
 TRUSTED = 0.3
 """Value of a state from which forced edits have not contradicted themselves."""
 
@@ -168,9 +166,6 @@ def label(
     weight[excluded] = 1.0
     out[written] = weight[written] = 1.0
     open_ = legal & far.of.legal & ~written
-    if not warm:
-        # What is refused at once is all there is to learn, and all else depends on it.
-        weight[weight > 0.0] = 1.0
     # At first, whatever nothing refutes is alive: the operator is sound from there only.
     out[open_], weight[open_] = (far.w[open_], KEPT_WEIGHT) if warm else (1.0, 1.0)
     if settings.bounds:

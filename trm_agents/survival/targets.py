@@ -15,8 +15,8 @@ from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
-ILLEGAL_WEIGHT = 0.1
-"""Weight of edits that the constraints refuse at once: there are many, and they are learned soon."""
+SAMPLED_WEIGHT = 5.0
+"""Largest weight, without `alive_weight`, of an edit that stands for others: of those open, it alone was tried."""
 
 Instances = Literal["all", "solved"]
 
@@ -140,10 +140,13 @@ class EditTarget:
 
 
 def refused(states: PlanStates, cover: Cover) -> Labels:
-    """What the checker says without a network: edits of blank cells that break a constraint at once are labelled 0."""
+    """What the checker says without a network: edits of blank cells that break a constraint at once are labelled 0.
+
+    They weigh as much as others: weighing less, they were forgotten in nearly finished plans.
+    """
     of = backup.status(states.plans, cover)
     blank = np.repeat(states.plans == 0, of.legal.shape[1] // states.plans.shape[1], axis=1)
-    weight = np.where(blank & ~of.legal, np.float32(ILLEGAL_WEIGHT), np.float32(0.0))
+    weight = (blank & ~of.legal).astype(np.float32)
     return Labels(np.zeros_like(weight), weight, of, 0, {})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from trm_agents.common.hyperparameters import not_whole
 from trm_agents.survival import Drawn, EditTarget, Labels
-from trm_agents.survival.targets import Valued, optimistic, refused
+from trm_agents.survival.targets import SAMPLED_WEIGHT, Valued, optimistic, refused
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Outcome(EditTarget):
         if goes_on.any():
             returns[goes_on] = policy.expected_values(later.at(goes_on))
         said.label[rows, actions] = returns
-        said.weight[rows, actions] = 1.0
+        said.weight[rows, actions] = SAMPLED_WEIGHT
         return optimistic(said, self.alive_weight)
 
 
