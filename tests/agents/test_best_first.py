@@ -9,7 +9,7 @@ from agent_helpers import hindsight_trm, tensors, token_policy, upi_trm
 from search_helpers import sudokus
 
 from trm_agents import BestFirst
-from trm_agents.solving import decoding, policy_guesser, policy_proposer, search
+from trm_agents.solving import decoded_guesser, decoding, policy_guesser, policy_proposer, search
 from trm_agents.solving.variations import initial_latent
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.task import SudokuTask
@@ -40,29 +40,31 @@ class Calls:
 def test_a_policy_proposes_its_edit_probabilities():
     policy, states = token_policy(MDP), MDP.initial(INSTANCES)
     expected = policy.edit_probabilities(tensors(states)).numpy()
-    assert policy_proposer(policy)(states) == pytest.approx(expected, abs=1e-6)
+    proposal = policy_proposer(policy)(states)
+    assert proposal.probabilities == pytest.approx(expected, abs=1e-6) and proposal.alive is None
     plans = MDP.transition(states, MDP.action_mask(states).argmax(1)).successors
-    assert not np.allclose(policy_proposer(policy)(plans), expected)
+    assert not np.allclose(policy_proposer(policy)(plans).probabilities, expected)
 
 
 @torch.no_grad()
 def test_a_guess_is_the_plan_that_is_decoded_from_the_initial_latent_of_its_number():
     policy, states, numbers = token_policy(MDP), MDP.initial(INSTANCES[:4]), np.array([2, 0, 5, 2])
-    guessed = policy_guesser(policy, MDP, 6)(states, numbers)
+    proposal = policy_proposer(policy)(states)
+    guessed = policy_guesser(policy, MDP, 6)(states, numbers, proposal)
     for row, number in enumerate(numbers):
         alone = states.at(np.array([row]))
         start = initial_latent(int(number), policy.decoder.latent_shape, policy.decoder.radius)[None]
         latents = policy.decoder.last(tensors(alone), start, 6)
         probabilities = policy.decoder.probabilities(latents[None], tensors(alone))[0]
         assert np.array_equal(guessed[row], decoding.likeliest_plans(MDP, probabilities, alone)[0])
-    assert not np.array_equal(guessed, policy_guesser(policy, MDP, 6)(states, np.zeros(4, np.int64)))
+    assert not np.array_equal(guessed, policy_guesser(policy, MDP, 6)(states, np.zeros(4, np.int64), proposal))
 
 
 @pytest.mark.parametrize("guess_unroll", [None, 7])
 @pytest.mark.parametrize("calls", [0, 1, 40])
 def test_a_solver_finds_what_the_search_finds_and_counts_what_it_spends(calls, guess_unroll, monkeypatch):
     policy = token_policy(MDP)
-    guesser = None if guess_unroll is None else policy_guesser(policy, MDP, guess_unroll)
+    guesser = decoded_guesser(MDP) if guess_unroll is None else policy_guesser(policy, MDP, guess_unroll)
     expected = search(MDP, INSTANCES, policy_proposer(policy), calls, guesser=guesser)
     counted = Calls(policy, monkeypatch)
     found = BestFirst(policy, calls, guess_unroll=guess_unroll).solve(INSTANCES)

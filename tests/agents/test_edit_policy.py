@@ -67,6 +67,17 @@ def test_where_nothing_is_blank_whatever_changes_the_plan_is_allowed():
     assert not allowed[2].any(), "a given"
 
 
+def test_a_search_is_told_roots_of_survivals_and_the_value_of_the_plan():
+    policy = steep().policy
+    seen = states(puzzle(0, 1, 5, 10, 15), puzzle(1, 5))
+    w, of = policy.edit_values(seen), backup.status(seen.plans, policy.cover)
+    proposal = policy.proposal(policy.latents(tensors(seen)), tensors(seen))
+    roots = np.sqrt(w.reshape(2, 16, 4))
+    np.testing.assert_allclose(proposal.probabilities, roots / roots.sum(2, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(proposal.alive, backup.state_value(backup.sums(w, of, policy.cover), of), rtol=1e-5)
+    assert proposal.alive.min() < 1.0
+
+
 def test_the_value_of_a_state_is_read_from_its_constraints():
     model = steep()
     seen = states(puzzle(0, 1, 5, 10, 15))

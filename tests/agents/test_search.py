@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from search_helpers import check_result, maze_solutions, mazes, sudokus
 
-from trm_agents.solving import search, uniform_proposer
+from trm_agents.solving import Proposal, search, uniform_proposer
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.solver import solve
@@ -38,7 +38,7 @@ class Guide:
             # The noise is a function of the state alone.
             noise = np.random.default_rng(plan.view(np.uint8).astype(np.uint32)).random(label.shape[1:])
             out[row] = (1 - self.noise) * out[row] + self.noise * noise / symbols
-        return out
+        return Proposal(out)
 
 
 def sudoku_guide(mdp, instances, right=0.999, noise=0.0):
@@ -92,12 +92,12 @@ def test_a_confident_mistake_is_taken_back():
 
     def mistaken(states):
         # Sure of a wrong digit in one cell as long as that is blank.
-        out = right(states)
+        out = right(states).probabilities
         for row, x in enumerate(states.instances):
             number = next(i for i in range(len(instances)) if (instances[i] == x).all())
             if states.plans[row, blanks[number]] == 0:
                 out[row, blanks[number]] = np.roll(out[row, blanks[number]], 1)
-        return out
+        return Proposal(out)
 
     found = search(LARGE, instances, mistaken, budget=50)
     check_result(LARGE, instances, found, 50)
@@ -157,11 +157,11 @@ def test_no_network_solves_easy_puzzles():
 
 def test_uniform_proposals_are_even_over_the_values_of_a_cell():
     instances = sudokus(4, 2)
-    proposed = uniform_proposer(SMALL)(SMALL.initial(instances))
+    proposed = uniform_proposer(SMALL)(SMALL.initial(instances)).probabilities
     expected = np.where(instances == 0, 1 / 5, 1 / 4)
     np.testing.assert_allclose(proposed, np.repeat(expected[:, :, None], 4, axis=2))
     mdp = PlanEditMDP(MazeTask(5))
-    assert (uniform_proposer(mdp)(mdp.initial(mazes(5, 2))) == 0.5).all()
+    assert (uniform_proposer(mdp)(mdp.initial(mazes(5, 2))).probabilities == 0.5).all()
 
 
 def unsolvable(count: int):
@@ -203,14 +203,14 @@ def test_no_plan_is_expanded_twice_but_with_a_smaller_margin():
 
     def sure_of_two(states):
         # First of both cells together, then of the second alone, which leads to the same plan by two ways.
-        out = np.array(uniform(states))
+        out = np.array(uniform(states).probabilities)
         for row, x in enumerate(states.instances):
             pair = pairs[next(i for i in range(len(instances)) if (instances[i] == x).all())]
             for (cell, symbol), chance in zip(pair, (0.995, 0.9995), strict=True):
                 if states.plans[row, cell] == 0:
                     out[row, cell] = (1 - chance) / 8
                     out[row, cell, symbol] = chance
-        return out
+        return Proposal(out)
 
     found = search(LARGE, instances, sure_of_two, 3000, log_floor=-np.inf, keep_visits=True)
     assert not found.solved.any() and (found.calls < 3000).all()
@@ -280,10 +280,34 @@ def test_arguments_and_answers_are_checked():
         with pytest.raises(ValueError, match=f"{next(iter(keywords))} .*must be|must be .*{next(iter(keywords))}"):
             search(SMALL, instances, uniform, **keywords)
     with pytest.raises(ValueError, match=r"shape \(2, 16, 4\), got \(2, 16\)"):
-        search(SMALL, instances, lambda states: uniform(states)[:, :, 0])
+        search(SMALL, instances, lambda states: Proposal(uniform(states).probabilities[:, :, 0]))
+    with pytest.raises(ValueError, match=r"alive .* shape \(2,\), got \(2, 1\)"):
+        search(SMALL, instances, lambda states: Proposal(uniform(states).probabilities, np.ones((2, 1))))
     for bad in (-0.1, 1.1, np.nan):
-        with pytest.raises(ValueError, match="within 0 and 1"):
-            search(SMALL, instances, lambda states, bad=bad: np.full((len(states.plans), 16, 4), bad))
+        with pytest.raises(ValueError, match=r"probabilities .* within 0 and 1"):
+            search(SMALL, instances, lambda states, bad=bad: Proposal(np.full((len(states.plans), 16, 4), bad)))
+        with pytest.raises(ValueError, match=r"alive .* within 0 and 1"):
+            search(SMALL, instances, lambda states, bad=bad: Proposal(uniform(states).probabilities, np.full(2, bad)))
+
+
+def test_plans_that_are_believed_lost_wait():
+    instances, uniform = sudokus(9, 30, blanks="minimal"), uniform_proposer(LARGE)
+    goals = solve(instances)[0]
+
+    def knowing(alive, dead):
+        def propose(states):
+            rows = [int(np.flatnonzero((instances == x).all(axis=1))[0]) for x in states.instances]
+            right = ((states.plans == 0) | (states.plans == goals[rows])).all(axis=1)
+            return Proposal(uniform(states).probabilities, np.where(right, alive, dead))
+
+        return propose
+
+    plain, told = (search(LARGE, instances, knowing(1.0, dead), 3000) for dead in (1.0, 0.0))
+    assert plain.solved.all() and told.solved.all()
+    np.testing.assert_array_equal(plain.calls, search(LARGE, instances, uniform, 3000).calls)
+    assert told.calls.sum() < plain.calls.sum() and (told.calls <= plain.calls).mean() > 0.8
+    # A value that calls every plan lost costs nothing but the order, and no solution.
+    assert search(LARGE, instances, knowing(0.0, 0.0), 3000).solved.all()
 
 
 def test_a_search_for_all_solutions_finds_all_solutions():

@@ -22,7 +22,7 @@ class Guesses:
         self.solutions = {x.tobytes(): y for x, y in zip(instances, solve(instances)[0], strict=True)}
         self.at, self.told = at, []
 
-    def __call__(self, states, attempts):
+    def __call__(self, states, attempts, proposal):
         self.told.append(attempts.tolist())
         right = np.stack([self.solutions[x.tobytes()] for x in states.instances])
         return np.where((attempts + 1 == self.at)[:, None], right, states.plans)
@@ -69,9 +69,9 @@ def test_guesses_out_of_reach_do_not_count():
 @pytest.mark.parametrize(
     ("guess", "message"),
     [
-        (lambda states, _: states.plans[:, :9], r"shape \(2, 16\)"),
-        (lambda states, _: states.plans.astype(float), "float64"),
-        (lambda states, _: 5 - states.plans, "no edit may change"),
+        (lambda states, *_: states.plans[:, :9], r"shape \(2, 16\)"),
+        (lambda states, *_: states.plans.astype(float), "float64"),
+        (lambda states, *_: 5 - states.plans, "no edit may change"),
     ],
 )
 def test_guesses_that_are_no_plans_are_refused(guess, message):

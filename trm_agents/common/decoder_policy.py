@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll, restricted
 from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
-from trm_agents.solving import decoding
+from trm_agents.solving import Proposal, decoding
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 
@@ -93,6 +94,10 @@ class DecoderPolicy(RecursivePolicy):
         """p(a|s) of the deployed network, (B, n_cells, n_symbols), from z_0 = 0 or read from a latent as it is."""
         latents = self.latents(observation) if latent is None else latent
         return self.averaged.probabilities(latents[None], observation)[0]
+
+    def proposal(self, latents: Tensor, observation: PyTorchObs) -> Proposal:
+        """What a search is guided by: the deployed network's edit probabilities."""
+        return Proposal(np.asarray(self.edit_probabilities(observation, latents).cpu().numpy(), np.float64))
 
     def _states(self, observation: PyTorchObs) -> PlanStates:
         assert isinstance(observation, dict)

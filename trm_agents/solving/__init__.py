@@ -2,8 +2,8 @@
 
 from trm_agents.solving.attempts import Attempts
 from trm_agents.solving.best_first import SearchResult, search
-from trm_agents.solving.expansion import Guesser, Proposer
-from trm_agents.solving.proposers import policy_guesser, policy_proposer, uniform_proposer
+from trm_agents.solving.expansion import Guesser, Proposal, Proposer
+from trm_agents.solving.proposers import decoded_guesser, policy_guesser, policy_proposer, uniform_proposer
 from trm_agents.solving.searcher import BestFirst
 from trm_agents.solving.solver import DecodingPolicy, Solutions, Solver, policy_of
 from trm_agents.solving.variations import Guesses, Refinements, Restarts, Variation
@@ -14,6 +14,7 @@ __all__ = [
     "DecodingPolicy",
     "Guesser",
     "Guesses",
+    "Proposal",
     "Proposer",
     "Refinements",
     "Restarts",
@@ -21,6 +22,7 @@ __all__ = [
     "Solutions",
     "Solver",
     "Variation",
+    "decoded_guesser",
     "policy_guesser",
     "policy_of",
     "policy_proposer",

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_agents.solving.expansion import Guesser, Nodes, Proposer, expand
+from trm_agents.solving.expansion import Guesser, Nodes, Proposal, Proposer, believed, expand
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
@@ -90,7 +90,8 @@ def search(
     """Search for a solved plan of every instance.
 
     A node is a plan of which some cells are decided; at first those are decided that no edit may change. Expanding
-    the likeliest node calls the proposer once. Values that `PlanTask.hopeless` objects to are left out and the rest
+    the likeliest node calls the proposer once. Where that says how probably the plan can still be completed, the node's
+    children are as much less likely. Values that `PlanTask.hopeless` objects to are left out and the rest
     renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
     surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
     stays as well, with the probability left over and a tenth of its margin, which is 1 - threshold at first. Where no
@@ -167,10 +168,10 @@ def _grow(
     nodes = Nodes(instances, np.stack(plans), np.stack(decided), -np.array(costs), np.array(margins))
     remaining = mdp.max_edits - (nodes.plans != starts).sum(axis=1)
     states = PlanStates(nodes.instances, nodes.plans, remaining.astype(np.int32))
-    proposed = _ask(mdp, proposer, states)
+    proposal = _ask(mdp, proposer, states)
     if guesser is not None:
-        _file(mdp, trees, instances, starts, _guesses(guesser, states, trees, starts))
-    children = expand(mdp.task, nodes, proposed, margin, log_floor)
+        _file(mdp, trees, instances, starts, _guesses(guesser, states, trees, starts, proposal))
+    children = expand(mdp.task, believed(nodes, proposal), proposal.probabilities, margin, log_floor)
     for tree, plan, judged in zip(trees, plans, children.judged, strict=True):
         tree.calls += 1
         tree.queries += int(judged) + int(guesser is not None)
@@ -201,9 +202,9 @@ def _file(mdp: PlanEditMDP, owners: list[_Tree], instances: Grids, starts: Grids
     return edits
 
 
-def _guesses(guesser: Guesser, states: PlanStates, trees: list[_Tree], starts: Grids) -> Grids:
+def _guesses(guesser: Guesser, states: PlanStates, trees: list[_Tree], starts: Grids, proposal: Proposal) -> Grids:
     """What the guesser says, once it is seen to be plans of these instances."""
-    guessed = np.asarray(guesser(states, np.array([tree.calls for tree in trees])))
+    guessed = np.asarray(guesser(states, np.array([tree.calls for tree in trees]), proposal))
     if guessed.shape != starts.shape or guessed.dtype != starts.dtype:
         raise ValueError(
             f"a guesser must return plans of shape {starts.shape} and {starts.dtype}, got {guessed.shape} and "
@@ -214,15 +215,19 @@ def _guesses(guesser: Guesser, states: PlanStates, trees: list[_Tree], starts: G
     return guessed
 
 
-def _ask(mdp: PlanEditMDP, proposer: Proposer, states: PlanStates) -> NDArray[np.floating]:
-    """What the proposer says, once it is seen to be probabilities of the right shape."""
-    proposed = np.asarray(proposer(states))
-    expected = (len(states.plans), mdp.task.n_cells, mdp.task.n_symbols)
-    if proposed.shape != expected:
-        raise ValueError(f"a proposer must return probabilities of shape {expected}, got {proposed.shape}")
-    if not ((proposed >= 0) & (proposed <= 1 + 1e-4)).all():
-        raise ValueError("a proposer must return probabilities, within 0 and 1, but some of its values are not")
-    return proposed
+def _ask(mdp: PlanEditMDP, proposer: Proposer, states: PlanStates) -> Proposal:
+    """What the proposer says, once it is seen to be probabilities of the right shapes."""
+    proposal, count = proposer(states), len(states.plans)
+    expected = {"probabilities": (count, mdp.task.n_cells, mdp.task.n_symbols), "alive": (count,)}
+    for name, shape in expected.items():
+        values = getattr(proposal, name)
+        if values is None and name == "alive":
+            continue
+        if values.shape != shape:
+            raise ValueError(f"{name} of a proposal must have shape {shape}, got {values.shape}")
+        if not ((values >= 0) & (values <= 1 + 1e-4)).all():
+            raise ValueError(f"{name} of a proposal must be within 0 and 1, but some are not")
+    return proposal
 
 
 def _result(trees: list[_Tree], keep_visits: bool) -> SearchResult:

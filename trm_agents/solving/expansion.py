@@ -13,6 +13,9 @@ from trm_envs.plan_edit.task import Grids, PlanTask
 Cells = NDArray[np.bool_]
 """Which cells, shape (B, n_cells)."""
 
+LEAST_ALIVE = 1e-3
+"""Probability of being completed below which no node is put: the proposer may be wrong about a dead end."""
+
 LEAST = 1e-12
 """Probability below which the proposer is not believed, so that no value which the rules allow is ruled out."""
 
@@ -23,33 +26,37 @@ CHUNK = 1 << 18
 """Cells of the plans that the rules judge at once; bounds memory."""
 
 
+class Proposal(NamedTuple):
+    """What a proposer says of B states."""
+
+    probabilities: NDArray[np.floating]
+    """The probability that each edit writes what belongs into its cell of a solved plan, (B, n_cells, n_symbols).
+
+    Over the values that a cell may take these sum to at most 1; what is missing belongs to its present value.
+    """
+    alive: NDArray[np.floating] | None = None
+    """The probability that the plan can still be completed, (B,); None: it does not say."""
+
+
 class Proposer(Protocol):
     """Guides a search."""
 
-    def __call__(self, states: PlanStates) -> NDArray[np.floating]:
-        """The probability that each edit writes what belongs into its cell of a solved plan.
-
-        Over the values that a cell may take these sum to at most 1; what is missing belongs to its present value.
-
-        Args:
-            states: B states.
-
-        Returns:
-            Shape (B, n_cells, n_symbols), in [0, 1].
-        """
+    def __call__(self, states: PlanStates) -> Proposal:
+        """What it says of B states."""
         ...
 
 
 class Guesser(Protocol):
     """Guesses whole plans, for the checker to see."""
 
-    def __call__(self, states: PlanStates, attempts: NDArray[np.int64]) -> Grids:
+    def __call__(self, states: PlanStates, attempts: NDArray[np.int64], proposal: Proposal) -> Grids:
         """A plan that may solve the instance of each state.
 
         Args:
             states: B states.
             attempts: how many nodes of the same instance were expanded before, shape (B,). A guesser may try
                 something else each time.
+            proposal: what the proposer says of the states.
 
         Returns:
             Shape (B, n_cells), int8; cells that no edit may change are as they are.
@@ -131,6 +138,14 @@ def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], margin:
     parents = np.concatenate([rows, rows[remaining], parents])
     order = np.argsort(parents, kind="stable")
     return Children(parents[order], Nodes.of(committed, remainder, branched).at(order), judged)
+
+
+def believed(nodes: Nodes, proposal: Proposal) -> Nodes:
+    """The nodes with the probability that their plans can still be completed, as far as the proposer says."""
+    if proposal.alive is None:
+        return nodes
+    alive = np.log(np.clip(proposal.alive, LEAST_ALIVE, 1.0))
+    return nodes._replace(log_probabilities=nodes.log_probabilities + alive)
 
 
 def weigh(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating]) -> tuple[Options, NDArray[np.int64]]:

@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 
 from trm_agents.solving.best_first import search
-from trm_agents.solving.proposers import policy_guesser, policy_proposer
+from trm_agents.solving.proposers import decoded_guesser, policy_guesser, policy_proposer
 from trm_agents.solving.solver import Solutions, policy_of
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import Grids
 
 
 class BestFirst:
-    """Best-first search in the known edit model, guided by a policy's edit probabilities and pruned by the rules.
+    """Best-first search in the known edit model, guided by what a policy proposes and pruned by the rules.
+
+    Where the policy has a value of plans, as `EditPolicy` has, the search turns away from those that it calls lost.
 
     Args:
         model: a `HindsightTRM`, or another model whose policy decodes plans.
         calls: most network calls an instance, at least 0.
         guess_unroll: inner steps of a second pass in each call, which decodes a whole plan for the checker from another
-            initial latent each time; None: no second pass.
+            initial latent each time; None: no second pass, and the plan that the first one decodes is checked.
         mdp: the MDP that instances belong to; by default that of the model's policy.
 
     Raises:
@@ -45,7 +47,7 @@ class BestFirst:
             budget: most network calls an instance; None: `calls`.
         """
         policy, mdp, unroll = self.policy, self.mdp, self.guess_unroll
-        guesser = None if unroll is None else policy_guesser(policy, mdp, unroll)
+        guesser = decoded_guesser(mdp) if unroll is None else policy_guesser(policy, mdp, unroll)
         most = self.calls if budget is None else budget
         found = search(mdp, instances, policy_proposer(policy), most, guesser=guesser)
         edits = np.where(found.solved, found.edits, mdp.max_edits).astype(np.int64)

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trm_agents.solving.expansion import Proposal
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
@@ -81,6 +82,10 @@ class DecodingPolicy(Protocol):
     @property
     def decoder(self) -> Decoder:
         """The network that is deployed."""
+        ...
+
+    def proposal(self, latents: Tensor, observation: Any) -> Proposal:
+        """What a search is guided by, read from latents of B states."""
         ...
 
     @property

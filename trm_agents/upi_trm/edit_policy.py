@@ -14,7 +14,7 @@ from torch import Tensor
 from trm_agents.common.decoder_policy import DecoderPolicy
 from trm_agents.common.policy import as_tensors
 from trm_agents.recursion import PlanDecoder
-from trm_agents.solving import decoding
+from trm_agents.solving import Proposal, decoding
 from trm_agents.survival import backup
 from trm_agents.upi_trm import improvement
 from trm_agents.upi_trm.mixture import SnapshotMixture
@@ -90,6 +90,19 @@ class EditPolicy(DecoderPolicy):
         allowed = torch.from_numpy(self.choices(states)).to(self.device)
         out: NDArray[np.float32] = costs.masked_fill(~allowed, inf).amin(1).cpu().numpy()
         return out
+
+    @torch.no_grad()
+    def proposal(self, latents: Tensor, observation: PyTorchObs) -> Proposal:
+        """What a search is guided by: p(a|s) proportional to sqrt(w(s, a)) within each cell, and V(s).
+
+        The root keeps an alive edit in reach that the network believes dead.
+        """
+        states, cover = self._states(observation), self.cover
+        w = torch.sigmoid(self.averaged.logits(latents[None], observation)[0]).cpu().numpy()
+        of = backup.status(states.plans, cover)
+        alive = backup.state_value(backup.sums(w.reshape(len(w), -1), of, cover), of)
+        likely = np.sqrt(w.astype(np.float64))
+        return Proposal(likely / likely.sum(axis=2, keepdims=True), alive)
 
     def choices(self, states: PlanStates) -> NDArray[np.bool_]:
         """Which actions have any probability, (B, n_actions): those that write into a blank, where there are any."""
