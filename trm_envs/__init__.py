@@ -1,6 +1,7 @@
 """Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
 
-from trm_envs.plan_edit.adaptive import AdaptiveSource, Curriculum, Retry
+from trm_envs.instances.adaptive import AdaptiveSource, Curriculum, Retry
+from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.grids import MarkTask, SymbolTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Successors, Transition
@@ -14,7 +15,6 @@ from trm_envs.plan_edit.rules import (
     pad_groups,
     rows_and_columns,
 )
-from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 from trm_envs.registration import ENVIRONMENTS, register_all

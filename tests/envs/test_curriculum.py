@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from source_helpers import curriculum, play, pool, rng
 
 from trm_envs import Curriculum, Retry
-from trm_envs.plan_edit import adaptive
+from trm_envs.instances import adaptive
 
 OUTCOMES = st.lists(st.booleans(), max_size=60)
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs import pools
+from trm_envs.instances.adaptive import Curriculum
+from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.maze.generator import BRAID, check_size, generate
 from trm_envs.maze.paths import path_lengths
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import parse_mazes, read_mazes
-from trm_envs.plan_edit.adaptive import Curriculum
 from trm_envs.plan_edit.problem import ProblemOptions
-from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import split_of_key
 

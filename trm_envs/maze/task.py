@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.instances.numbers import whole
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.maze.text import parse_mazes
 from trm_envs.plan_edit.grids import MarkTask
-from trm_envs.plan_edit.numbers import whole
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView

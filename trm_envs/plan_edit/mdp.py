@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.instances.numbers import share, whole
 from trm_envs.jit import kernel
-from trm_envs.plan_edit.numbers import share, whole
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
 StopAction = Literal["noop", "terminal"]

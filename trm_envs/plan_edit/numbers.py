@@ -1,37 +1,5 @@
-"""Numbers that users hand over, refused where they are none."""
+"""Numbers that users hand over, under the name that puzzles know. They live in `trm_envs.instances`."""
 
-from __future__ import annotations
+from trm_envs.instances.numbers import share, whole
 
-import operator
-from math import nan
-from numbers import Real
-from typing import Any
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`, as an int; numpy's integers are welcome, truth values are not.
-
-    Raises:
-        ValueError: it is something else; the message names it.
-    """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
-    return number
-
-
-def share(name: str, value: Any) -> float:
-    """A number within [0, 1], as a float.
-
-    Raises:
-        ValueError: it is something else; the message names it.
-    """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
-    if not 0.0 <= number <= 1.0:
-        raise ValueError(f"{name} must be within [0, 1], got {value!r}")
-    return number
+__all__ = ["share", "whole"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs import drawing
 from trm_envs.plan_edit.task import PlanTask
 
 
@@ -21,16 +20,4 @@ def show(task: PlanTask, instance: NDArray[np.int8], plan: NDArray[np.int8], fps
     Raises:
         DependencyNotInstalled: matplotlib, which opens the window, is missing.
     """
-    try:
-        # Imported here: only this render mode needs a window.
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        from gymnasium.error import DependencyNotInstalled
-
-        raise DependencyNotInstalled("render_mode='human' needs matplotlib: pip install matplotlib") from error
-    figure: Any = plt.figure("Plan editing", figsize=(6, 6))
-    figure.clear()
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.imshow(task.render_image(instance, plan))
-    plt.pause(1.0 / fps)
+    drawing.show(task.render_image(instance, plan), fps)

@@ -10,8 +10,11 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
+from trm_envs.episodes.rules import Outcome, Rules
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.task import Checks
+from trm_envs.plan_edit.reading import check_integers
+from trm_envs.plan_edit.render import render
+from trm_envs.plan_edit.task import Checks, Grids, PlanTask
 
 Observation = dict[str, NDArray[Any]]
 
@@ -111,3 +114,92 @@ def information(mask: NDArray[np.bool_], checks: Checks, invalid: NDArray[np.boo
         "dead_ends": checks.dead_ends.copy(),
         "invalid_action": invalid,
     }
+
+
+class PlanEditRules(Rules[PlanStates, Checks]):
+    """What the environments know of plan editing.
+
+    Args:
+        mdp: the transition function, rewards and legal actions.
+    """
+
+    def __init__(self, mdp: PlanEditMDP) -> None:
+        self.mdp = mdp
+        self.observation_space = observation_space(mdp)
+        self.action_space = spaces.Discrete(mdp.n_actions)
+
+    def initial(self, instances: Grids) -> PlanStates:
+        """First states; ValueError where one of them has no legal action."""
+        states = self.mdp.initial(instances)
+        if not self.mdp.action_mask(states).any(axis=1).all():
+            raise ValueError(
+                f"no action is legal at level {self.mdp.legal_actions!r}: the instance has no solution; "
+                "remove it or use legal_actions='givens'"
+            )
+        return states
+
+    def check(self, states: PlanStates) -> Checks:
+        """The checker on these states."""
+        return self.mdp.check(states)
+
+    def transition(self, states: PlanStates, actions: NDArray[np.int64], checks: Checks) -> Outcome[PlanStates, Checks]:
+        """One edit in each state; an illegal one changes nothing and still spends an edit."""
+        done = self.mdp.transition(states, actions, checks)
+        return Outcome(done.successors, done.checks, done.rewards, done.terminated, done.invalid)
+
+    def solved(self, checks: Checks) -> NDArray[np.bool_]:
+        """Whether the plans are solved."""
+        return checks.solved
+
+    def observe(self, states: PlanStates, checks: Checks) -> Observation:
+        """Instances, plans and edits left."""
+        return observe(states)
+
+    def information(self, states: PlanStates, checks: Checks, event: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        """The mask of legal actions, the checker's word, and which actions were invalid."""
+        return information(self.mdp.action_mask(states), checks, event)
+
+    def read_actions(self, actions: Any, batch: int | None) -> NDArray[np.int64]:
+        """One integer, or `batch` of them."""
+        if batch is None:
+            return np.array([checked_action(actions, self.mdp.n_actions)], np.int64)
+        return checked_actions(actions, batch, self.mdp.n_actions)
+
+    def read_instance(self, options: dict[str, Any] | None) -> NDArray[np.int8] | None:
+        """The puzzle of reset's options."""
+        return chosen_puzzle(self.mdp.task, options)
+
+    def render(self, states: PlanStates, mode: str) -> Any:
+        """One state as text or picture, as the puzzle draws it."""
+        return render(self.mdp.task, mode, states.instances[0], states.plans[0])
+
+
+def chosen_puzzle(task: PlanTask, options: dict[str, Any] | None) -> NDArray[np.int8] | None:
+    """The instance named by reset's `options`, flat and validated, or None.
+
+    Raises:
+        ValueError: an unknown option, a wrong size, a bad value, or an instance that contradicts itself.
+    """
+    if not options:
+        return None
+    if set(options) != {"puzzle"}:
+        raise ValueError(f"unknown reset options {sorted(set(options) - {'puzzle'})}; the only one is 'puzzle'")
+    puzzle = _parsed(task, options["puzzle"]) if isinstance(options["puzzle"], str) else np.asarray(options["puzzle"])
+    if puzzle.size != task.n_cells:
+        raise ValueError(f"options['puzzle'] must have {task.n_cells} cells, got an array of shape {puzzle.shape}")
+    check_integers(puzzle, "options['puzzle']")
+    if puzzle.min() < 0 or puzzle.max() > task.instance_high:
+        raise ValueError(f"options['puzzle'] must hold values within 0..{task.instance_high}")
+    instance = puzzle.reshape(-1).astype(np.int8)
+    task.validate(instance[None])
+    return instance
+
+
+def _parsed(task: PlanTask, text: str) -> NDArray[np.int8]:
+    """The instance that a line of text says."""
+    try:
+        return task.parse(text)
+    except ValueError as error:
+        raise ValueError(
+            f"options['puzzle'] must be an array or one line of text, no file's name, got {text[:100]!r}: {error}"
+        ) from None

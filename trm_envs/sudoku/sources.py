@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs import pools
-from trm_envs.plan_edit.adaptive import Curriculum
+from trm_envs.instances.adaptive import Curriculum
+from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.problem import ProblemOptions
-from trm_envs.plan_edit.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.pools.source import split_of_key
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal
 from trm_envs.sudoku.geometry import Grids
