@@ -1,5 +1,9 @@
-"""Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`."""
+"""Plan-editing environments for Gymnasium: `gym.make("trm_envs:SudokuPlanEdit-9x9-v0")`, and systems to control."""
 
+from trm_envs.continuous.checks import ControlChecks
+from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
+from trm_envs.continuous.mdp import ControlEditMDP, ControlStates, ControlTransition
+from trm_envs.continuous.task import ControlGradient, ControlTask, Trajectory
 from trm_envs.instances.adaptive import AdaptiveSource, Curriculum, Retry
 from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.plan_edit.env import PlanEditEnv
@@ -17,14 +21,24 @@ from trm_envs.plan_edit.rules import (
 )
 from trm_envs.plan_edit.task import Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
-from trm_envs.registration import ENVIRONMENTS, register_all
+from trm_envs.registration import CONTROL_ENVIRONMENTS, ENVIRONMENTS, register_all
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "CONTROL_ENVIRONMENTS",
     "ENVIRONMENTS",
     "AdaptiveSource",
     "Checks",
+    "ControlChecks",
+    "ControlEditEnv",
+    "ControlEditMDP",
+    "ControlEditVectorEnv",
+    "ControlGradient",
+    "ControlProblem",
+    "ControlStates",
+    "ControlTask",
+    "ControlTransition",
     "Curriculum",
     "GeneratedInstances",
     "InstancePool",
@@ -39,6 +53,7 @@ __all__ = [
     "Retry",
     "Successors",
     "SymbolTask",
+    "Trajectory",
     "Transition",
     "blocks",
     "count_marks",

@@ -27,15 +27,46 @@ ENVIRONMENTS = (
 )
 
 
+class ControlRow(NamedTuple):
+    """One id of a system to control: the file of its environments, class prefix and keyword defaults."""
+
+    id: str
+    system: str
+    prefix: str
+    kwargs: dict[str, Any]
+
+
+CONTROL_ENVIRONMENTS = (
+    ControlRow("ControlPlanEdit-DoubleIntegrator-v0", "double_integrator", "DoubleIntegratorPlanEdit", {}),
+    ControlRow(
+        "ControlPlanEdit-DoubleIntegratorTight-v0", "double_integrator", "DoubleIntegratorPlanEdit", {"tight": True}
+    ),
+    ControlRow("Control-DoubleIntegrator-v0", "double_integrator", "DoubleIntegrator", {}),
+    ControlRow("Control-DoubleIntegratorTight-v0", "double_integrator", "DoubleIntegrator", {"tight": True}),
+    ControlRow("ControlPlanEdit-VanDerPol-v0", "van_der_pol", "VanDerPolPlanEdit", {}),
+    ControlRow("Control-VanDerPol-v0", "van_der_pol", "VanDerPol", {}),
+)
+
+
 def register_all() -> None:
     """Register every row with Gymnasium, single and vector."""
-    for row in ENVIRONMENTS:
-        module = f"trm_envs.{row.puzzle}.env:{row.prefix}PlanEdit"
+    for row in CONTROL_ENVIRONMENTS:
+        module = f"trm_envs.control.{row.system}:{row.prefix}"
         gym.register(
             id=row.id,
             entry_point=f"{module}Env",
             vector_entry_point=f"{module}VectorEnv",
             kwargs=row.kwargs,
+            # Edits or steps left are part of the state: their end is a true terminal.
+            max_episode_steps=None,
+        )
+    for puzzle in ENVIRONMENTS:
+        module = f"trm_envs.{puzzle.puzzle}.env:{puzzle.prefix}PlanEdit"
+        gym.register(
+            id=puzzle.id,
+            entry_point=f"{module}Env",
+            vector_entry_point=f"{module}VectorEnv",
+            kwargs=puzzle.kwargs,
             # The edit budget is part of the state: its end is a true terminal, never a time limit's truncation.
             max_episode_steps=None,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trm_envs.control.pool import ControlPool
 from trm_envs.maze.generator import BRAID
 from trm_envs.maze.pool import MazeOrbitPool, MazePool
 from trm_envs.pools.source import PoolSource
@@ -27,6 +28,12 @@ _ROWS: tuple[PoolSource, ...] = (
     MazePool("maze-15x15-braided", 15, BRAID, train=4_000, seed=15_005),
     MazePool("maze-31x31-perfect", 31, 0.0, train=1_000, seed=31_000),
     MazePool("maze-31x31-braided", 31, BRAID, train=1_000, seed=31_005),
+    ControlPool("control-double-integrator", train=2_000, held_out=200, seed=2_001),
+    ControlPool("control-double-integrator-ood", train=0, held_out=100, seed=2_002, ood=True),
+    ControlPool("control-van-der-pol", train=2_000, held_out=200, seed=2_003),
+    ControlPool("control-van-der-pol-ood", train=0, held_out=100, seed=2_004, ood=True),
+    ControlPool("control-van-der-pol-mu", train=2_000, held_out=200, seed=2_005, varies=True),
+    ControlPool("control-van-der-pol-mu-ood", train=0, held_out=100, seed=2_006, varies=True, ood=True),
 )
 
 POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}

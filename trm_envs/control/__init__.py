@@ -1,0 +1,1 @@
+"""Systems to control: their simulators, their costs, and the environments made of them."""
