@@ -9,10 +9,13 @@ from pathlib import Path
 import gymnasium as gym
 
 import trm_envs
-from trm_envs.registration import Row
+from trm_envs.pools.reference import reference_manifest
+from trm_envs.registration import ControlRow, Row
 
 FOLDER = Path(__file__).parent / "environments"
 HEADS = ("id", "actions", "cells", "symbols", "edits", "entry point")
+CONTROL_HEADS = ("id", "numbers of an action", "controls of a plan", "edits or steps", "entry point")
+REFERENCE_HEADS = ("pool", "split", "instances", "solved", "mean J*", "largest projected gradient")
 NOTE = "<!-- Made by `python docs/generate.py` from registration and docstrings. -->"
 
 
@@ -39,6 +42,69 @@ def page(puzzle: str, rows: list[Row]) -> str:
     return "\n\n".join([f"# {puzzle.capitalize()}", NOTE, opening, ids(rows), documentation]) + "\n"
 
 
+def control_ids(rows: list[ControlRow]) -> str:
+    """A Markdown table of the environments of systems, one line an id."""
+    lines = [f"| {' | '.join(CONTROL_HEADS)} |", "| :--- | ---: | ---: | ---: | :--- |"]
+    for row in rows:
+        env = gym.make(row.id).unwrapped
+        mdp, entry = getattr(env, "mdp", None), str(gym.spec(row.id).entry_point).partition(":")[2]
+        horizon = (env.task if mdp is None else mdp.task).horizon
+        turns = horizon if mdp is None else mdp.max_edits
+        lines.append(f"| `{row.id}` | {env.action_space.shape[0]} | {horizon} | {turns} | `{entry}` |")
+    return "\n".join(lines)
+
+
+def references(system: str) -> str:
+    """A Markdown table of the reference optima of a system's pools."""
+    lines = [f"| {' | '.join(REFERENCE_HEADS)} |", "| :--- | :--- | ---: | ---: | ---: | ---: |"]
+    for name, entry in sorted(reference_manifest().items()):
+        for split, facts in entry["splits"].items():
+            if name.startswith(system):
+                values = (facts["count"], facts["solved"], facts["mean_cost"], facts["largest_projected_gradient"])
+                lines.append(f"| `{name}` | {split} | {' | '.join(f'{value:g}' for value in values)} |")
+    return "\n".join(lines)
+
+
+def control_page(system: str, rows: list[ControlRow]) -> str:
+    """The Markdown page of one system: its ids, the documentation of both classes, and its reference optima."""
+    edited, stepped = (
+        inspect.getdoc(type(gym.make(next(row.id for row in rows if row.id.startswith(prefix))).unwrapped)) or ""
+        for prefix in ("ControlPlanEdit-", "Control-")
+    )
+    opening = f'Open one with `gym.make("trm_envs:{rows[0].id}")`, and many at once with `gym.make_vec`.'
+    solver = next(iter(reference_manifest().values()))["solver"]
+    words = (
+        "For scoring only; no environment and no agent reads them. Every validation and test instance was solved by\n"
+        f"{solver}, from clipped LQR and from no control,\n"
+        "and the cheaper plan kept. The problem is not convex where the dynamics are not linear: there J* is the best\n"
+        "local optimum found. Costs and projected gradients are those of the environment's own simulator, and iLQR\n"
+        "from each plan gains nothing. `trm_envs.control.reference` reads them. To rebuild them, install the extra\n"
+        "`reference` and run `python -m trm_envs.building reference`."
+    )
+    return (
+        "\n\n".join(
+            [
+                f"# {title(system)}",
+                NOTE,
+                opening,
+                control_ids(rows),
+                edited,
+                "## Step by step",
+                stepped.replace("\n## ", "\n### "),
+                "## Reference optima",
+                words,
+                references(system.replace("_", "-")),
+            ]
+        )
+        + "\n"
+    )
+
+
+def title(name: str) -> str:
+    """How a folder or file name is written on a page."""
+    return {"van_der_pol": "Van der Pol"}.get(name, name.replace("_", " ").capitalize())
+
+
 def pages() -> dict[str, str]:
     """File name -> text, the index included."""
     puzzles = {name: list(rows) for name, rows in groupby(trm_envs.ENVIRONMENTS, key=lambda row: row.puzzle)}
@@ -48,8 +114,20 @@ def pages() -> dict[str, str]:
         "[Your own problem](../own_problem.md) shows how to add a puzzle."
     )
     tables = [f"## [{name.capitalize()}]({name}.md)\n\n{ids(rows)}" for name, rows in puzzles.items()]
-    index = "\n\n".join(["# Environments", NOTE, words, *tables]) + "\n"
-    return {"index.md": index, **{f"{name}.md": page(name, rows) for name, rows in puzzles.items()}}
+    systems = {name: list(rows) for name, rows in groupby(trm_envs.CONTROL_ENVIRONMENTS, key=lambda row: row.system)}
+    control = (
+        "## Systems to control\n\n"
+        "An episode starts on a first state of a system with a plan of its controls. An action edits the plan, by\n"
+        "real numbers. The reward is by what share the edit lowers the cost that a simulator finds. `Control-*` ids\n"
+        "control the same systems step by step."
+    )
+    control_tables = [f"### [{title(name)}]({name}.md)\n\n{control_ids(rows)}" for name, rows in systems.items()]
+    index = "\n\n".join(["# Environments", NOTE, words, *tables, control, *control_tables]) + "\n"
+    return {
+        "index.md": index,
+        **{f"{name}.md": page(name, rows) for name, rows in puzzles.items()},
+        **{f"{name}.md": control_page(name, rows) for name, rows in systems.items()},
+    }
 
 
 def main() -> None:

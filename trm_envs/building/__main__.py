@@ -1,4 +1,4 @@
-"""Command line of the pools: `python -m trm_envs.building build [--pool NAME] [--check]` and `... verify`."""
+"""Command line of the pools: `python -m trm_envs.building build|verify|reference`, each with `--help`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from trm_envs.building.build import build_pools, check_pools
+from trm_envs.building.references import REFERENCES, Row, build_references, check_references
 from trm_envs.building.table import POOLS
 from trm_envs.building.verify import verify_pools
 
@@ -21,12 +22,17 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", help="check every shipped instance and the splits")
     for command in (build, verify):
         command.add_argument("--pool", choices=list(POOLS), help="one pool instead of all")
+    reference = commands.add_parser("reference", help="solve the systems' pools with IPOPT (extra `reference`)")
+    reference.add_argument("--check", action="store_true", help="solve nothing; check the shipped optima")
+    reference.add_argument("--name", choices=list(REFERENCES), help="one reference instead of all")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; return the exit code, 1 if a difference or a problem was found."""
     options = _parser().parse_args(arguments)
+    if options.command == "reference":
+        return _reference([REFERENCES[options.name]] if options.name else list(REFERENCES.values()), options.check)
     sources = [POOLS[options.pool]] if options.pool else list(POOLS.values())
     if options.command == "build" and not options.check:
         build_pools(sources)
@@ -35,6 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in notes + faults:
         print(line)
     print(f"{len(sources)} pools, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def _reference(rows: Sequence[Row], check: bool) -> int:
+    """Build or check reference optima."""
+    if not check:
+        build_references(rows)
+    faults = check_references(rows)
+    for line in faults:
+        print(line)
+    print(f"{len(rows)} references, {len(faults)} faults")
     return 1 if faults else 0
 
 

@@ -6,12 +6,11 @@ import gzip
 import hashlib
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from trm_envs import pools
+from trm_envs.building.files import write
 from trm_envs.pools.source import PoolSource
 
 
@@ -36,10 +35,10 @@ def build_pools(sources: Iterable[PoolSource]) -> None:
         splits = {}
         for split, lines in source.generate().items():
             name, data = f"{source.name}.{split}.txt.gz", compress(encode(lines))
-            _write(pools.ROOT / "data" / name, data)
+            write(pools.ROOT / "data" / name, data)
             splits[split] = {"file": name, "sha256": _sha256(data), **_facts(source, lines)}
         entries[source.name] = {"seed": source.seed, "splits": splits}
-        _write(path, (json.dumps(entries, indent=1) + "\n").encode("ascii"))
+        write(path, (json.dumps(entries, indent=1) + "\n").encode("ascii"))
     pools.manifest.cache_clear()
     pools.load.cache_clear()
 
@@ -74,10 +73,3 @@ def _facts(source: PoolSource, lines: Sequence[str]) -> dict[str, Any]:
 
 def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(data)
-    os.replace(draft, path)

@@ -120,7 +120,7 @@ class DoubleIntegratorPlanEditEnv(ControlEditEnv):
     `reset(options={"instance": [p, v]})` starts on a state of choice.
 
     ## Version History
-    - v0: first version. The system, the cost and the bound of 4 m/s^2 are those of Tiny Recursive Control.
+    - v0: first version. The system, the cost and the bound of 4 m/s^2 follow Tiny Recursive Control.
     """
 
     def __init__(self, tight: bool = False, render_mode: str | None = None, **options: Unpack[EditOptions]) -> None:

@@ -121,7 +121,7 @@ class VanDerPolPlanEditEnv(ControlEditEnv):
     `reset(options={"instance": [x, v, mu]})` starts on an instance of choice.
 
     ## Version History
-    - v0: first version. The system, the bound and the cost are those of Tiny Recursive Control.
+    - v0: first version. The system, the bound and the cost follow Tiny Recursive Control.
     """
 
     def __init__(

@@ -12,6 +12,9 @@ from control_helpers import IDS, PLAN_EDIT, some_action
 from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from plan_edit_helpers import same
+from stable_baselines3 import PPO, SAC
+
+from trm_agents.common.vec_env import VectorEnvAdapter
 
 MODES = list(AutoresetMode)
 
@@ -103,3 +106,15 @@ def test_bad_calls(env_id: str) -> None:
         env.step(bad)
     with pytest.raises(ValueError, match="render_mode"):
         gym.make_vec(env_id, num_envs=1, render_mode="human")
+
+
+def test_sb3_learns_on_them_natively_vectorised() -> None:
+    for env_id, algorithm, policy, options in (
+        ("ControlPlanEdit-VanDerPol-v0", PPO, "MultiInputPolicy", {"n_steps": 16, "batch_size": 32, "n_epochs": 1}),
+        ("Control-VanDerPol-v0", SAC, "MlpPolicy", {"learning_starts": 32, "batch_size": 32}),
+    ):
+        env = VectorEnvAdapter(gym.make_vec(env_id, num_envs=4, autoreset_mode="SameStep"))
+        model = algorithm(policy, env, seed=0, device="cpu", **options).learn(64)
+        observation = env.reset()
+        action, _ = model.predict(observation)
+        assert env.action_space.contains(action[0]) and env.step(action)[1].shape == (4,)
