@@ -19,6 +19,8 @@ Numbers = NDArray[np.float64]
 State = tuple[float, float]
 
 _SMALLEST_CURVATURE, _SHORTEST_STEP = 1e-9, 2.0**-12
+_PATIENCE = 4
+"""iLQR ends after so many sweeps in turn that lower nothing, each with ten times the damping."""
 
 
 @kernel()
@@ -313,12 +315,17 @@ def ilqr(
         path, first = rollout(kind, dt, weights, instance, plan)
         cost = first[0]
         costs[b, 0] = cost
-        mu = _mu(kind, instances[b])
+        mu, failures = _mu(kind, instances[b]), 0
         for iteration in range(iterations):
             _backward(kind, dt, weights, mu, plan[0], path[0], u_max, damping, changes[0], gains[0])
             plan, path, lower = _search(kind, dt, weights, instance, plan, path, changes, gains, u_max, cost)
-            damping = max(_SMALLEST_CURVATURE, 0.1 * damping) if lower < cost else max(1e-3, 10.0 * damping)
+            if lower < cost:
+                damping, failures = max(_SMALLEST_CURVATURE, 0.1 * damping), 0
+            else:
+                damping, failures = max(1e-3, 10.0 * damping), failures + 1
             cost = lower
-            costs[b, iteration + 1] = cost
+            costs[b, iteration + 1 :] = cost
+            if failures == _PATIENCE:
+                break
         found[b] = plan[0]
     return found, costs

@@ -1,8 +1,8 @@
-"""Frozen, hashed pools of puzzle instances with train, validation and test splits.
+"""Frozen, hashed pools of instances of puzzles and systems with train, validation and test splits.
 
 `load(pool, split)` returns the instances as lines of text; `manifest()` lists the pools with their hashes and facts.
 `python -m trm_envs.building build` rebuilds the files from their seeds, and `python -m trm_envs.building verify` checks
-every shipped instance again.
+every shipped instance again. `trm_envs.pools.reference` has the reference optima of the systems.
 """
 
 from __future__ import annotations
