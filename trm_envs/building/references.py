@@ -108,7 +108,8 @@ def check_reference(row: Row, split: str) -> list[str]:
     """What is wrong with one shipped reference."""
     shipped = reference(row.system, split, row.ood, row.mu)
     task, instances = QuadraticTask(row.system), pool_instances(POOLS[row.system.name], split, row.ood, row.mu)
-    plans, checks = shipped.plans, task.check(instances, shipped.plans)
+    plans = shipped.plans.copy()
+    checks = task.check(instances, plans)
     slopes = np.abs(task.gradient(instances, plans).projected).max(axis=1) * row.system.u_max / checks.cost
     recorded = shipped.stationarity * row.system.u_max / shipped.costs
     improved = ilqr(task, instances, plans, 20)[1][:, -1]

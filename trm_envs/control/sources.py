@@ -118,12 +118,13 @@ def pool_instances(pool: str, split: str, ood: bool = False, mu: Mu | None = Non
     ending = "-ood" if ood else ""
     if mu is None or mu[0] == mu[1]:
         states = _pool(f"{pool}{ending}", split, 2)
-        return states if mu is None else np.concatenate([states, np.full((len(states), 1), mu[0])], axis=1)
+        # A copy: kernels are compiled once more for arrays that are read-only.
+        return states.copy() if mu is None else np.concatenate([states, np.full((len(states), 1), mu[0])], axis=1)
     if mu != MU_RANGE:
         raise ValueError(
             f"pools are shipped for one mu and for mu={MU_RANGE}, not for mu={mu}: use that, or generate=True"
         )
-    return _pool(f"{pool}-mu{ending}", split, 3)
+    return _pool(f"{pool}-mu{ending}", split, 3).copy()
 
 
 @cache

@@ -62,8 +62,8 @@ def load_reference(name: str, split: str) -> Reference:
             f"rebuild the file with: python -m trm_envs.building reference --name {name}"
         )
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        found = Reference(*(arrays[field] for field in Reference._fields))
-    for values in found:
+        fields: dict[str, NDArray[Any]] = {field: arrays[field] for field in Reference._fields}
+    for values in fields.values():
         # One object serves all callers of this process.
         values.setflags(write=False)
-    return found
+    return Reference(**fields)
