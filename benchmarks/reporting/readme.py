@@ -1,7 +1,7 @@
 """Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
-`headline` (a sentence), `method:ROW`, a suite's name, `zoo`, or `theory:NAME` for those of docs/theory.md.
+`headline` and `survival` (sentences), `method:ROW`, a suite's name, `zoo`, or `theory:NAME` for those of docs/theory.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting import overview, tables
-from benchmarks.reporting.sentences import WORDS, Numbers, sentences
+from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
 RESULTS = {"overview": "docs/results/", "overview:site": "results/"}
@@ -59,7 +59,7 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = overview.table(published(ResultRow, folder), RESULTS[name], overview.HEADLINES, overview.FEW_HEADS)
     elif name.startswith("method:"):
         content = overview.of_method(published(ResultRow, folder), name.partition(":")[2], "../results/")
-    elif name == "headline":
+    elif name in OF_README:
         content = sentences(WORDS, Numbers(published(ResultRow, folder)), only=name)[name]
     else:
         rows = [row for row in published(ResultRow, folder) if row.suite == name]

@@ -14,8 +14,9 @@ from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.summary import Summary, difference, summarise
 
 WORDS = Path(__file__).parent / "words"
-"""Hand-written sentences about suites (`SUITE.md`) and about everything (`claims.md`, `headline.md`)."""
-GENERAL = ("claims", "headline")
+"""Hand-written sentences about suites (`SUITE.md`), about everything (`claims.md`), and of the README (the others)."""
+OF_README = ("headline", "survival")
+GENERAL = ("claims", *OF_README)
 
 
 class Numbers:
