@@ -15,6 +15,7 @@ from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomnes
 from baselines.counters import COUNTS, count_gradient_steps
 from baselines.solvers import ModelSolver, Solver, SolverKind
 from trm_agents import presets
+from trm_agents.common.files import UNREADABLE
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import LegalActions
 
@@ -165,7 +166,7 @@ class Method:
             model: BaseAlgorithm = resolve_name(self.algorithm).load(
                 path, env=env, device=device, force_reset=not self.resumes_exactly
             )
-        except (AssertionError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        except (AssertionError, AttributeError, ImportError, TypeError, ValueError, *UNREADABLE) as error:
             raise ValueError(f"{path} is no model of {self.name!r} that plays {env_id}: {error}") from error
         if self.family == "baseline":
             count_gradient_steps(model)

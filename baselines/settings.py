@@ -18,11 +18,11 @@ Hints = dict[str, Any]
 """Keyword -> its annotation."""
 
 _PASSED = {
-    *("self", "policy", "env", "seed", "device", "_init_setup_model"),
+    *("self", "policy", "env", "seed", "device", "tensorboard_log", "_init_setup_model"),
     *("observation_space", "action_space", "lr_schedule", "mdp", "unroll", "carry_unroll", "beta"),
     *("advantage_head", "mixture_capacity", "value_scale", "params"),
 }
-"""Keywords that whoever makes a model, a policy or an optimiser passes itself."""
+"""Keywords that whoever makes a model, a policy or an optimiser passes itself, or that name places to write to."""
 _LISTS = {"learning_rate": (2, "[first, last]"), "train_unroll": (3, "[low, high, gradient]")}
 """Settings whose lists have one length that no annotation tells."""
 _SPELLING = {"true": "true", "false": "false", "none": "null", "null": "null"}

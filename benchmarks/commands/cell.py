@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.commands import arguments
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.provenance import set_threads
+from benchmarks.running.guard import alone, stop_without_runner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,15 +29,17 @@ def run(options: argparse.Namespace) -> int:
     """Train and score; a failure is an exception, whose traceback ends up in the log."""
     # Before anything loads numeric libraries: they read these once.
     set_threads(options.threads)
+    stop_without_runner()
     from benchmarks.running.cell import describe, run_cell
 
     folder = Folder(options.out)
     command = folder.about()["command"]
     contestants = arguments.contestants(options.contestants)
-    done = {row.key for row in folder.results()}
     for algo, seed in product(options.algos, options.seeds):
         cell = Cell(options.suite, algo, seed, options.steps, options.kind)
-        if cell.key not in done:
-            row = run_cell(cell, folder, contestants, options.threads, command, options.points)
-            print(describe(row), flush=True)
+        with alone(folder.lock_cell(cell, "cell"), str(cell)):
+            # Whoever held the lock may have finished it.
+            if cell.key not in {row.key for row in folder.results()}:
+                row = run_cell(cell, folder, contestants, options.threads, command, options.points)
+                print(describe(row), flush=True)
     return 0

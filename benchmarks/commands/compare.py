@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _results(folder: Folder) -> list[ResultRow]:
     folder.about()
+    folder.refuse_damage()
     return folder.results()
 
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Report; 1 where the run has failed cells."""
+    """Report; 1 where the run has failed cells or damaged rows, which are left out."""
     if options.published:
         if options.publish:
             raise ValueError("--publish copies the rows of a run: name its folder")
@@ -43,12 +43,13 @@ def run(options: argparse.Namespace) -> int:
     folder.about()
     if options.json:
         _print(summarise(folder.results()), True, Console())
+        tell_left_out(folder, Console(stderr=True))
     else:
         show(folder, Console())
     if options.publish:
         for path in publish(folder, options.publish):
             Console(stderr=True).print(f"published {escape(path.name)}")
-    return 1 if folder.failures() else 0
+    return 1 if folder.failures() or folder.left_out() else 0
 
 
 def show(folder: Folder, console: Console) -> None:
@@ -62,7 +63,16 @@ def show(folder: Folder, console: Console) -> None:
         console.print(
             f"[bold red]failed:[/] {escape(f'{row.suite} {row.algo}')} seed {row.seed}, exit code {row.exit_code}"
         )
+    tell_left_out(folder, console)
     console.print(f"report: {page}", soft_wrap=True, markup=False)
+
+
+def tell_left_out(folder: Folder, console: Console) -> None:
+    """Say what the tables do not show, and what to know of what they show."""
+    for problem in folder.left_out():
+        console.print(f"[bold red]left out:[/] {escape(problem)}", soft_wrap=True)
+    for note in folder.notes():
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
 
 
 def _print(lines: list[Summary], as_json: bool, console: Console) -> None:

@@ -7,14 +7,20 @@ import sys
 from pathlib import Path
 
 from benchmarks.commands.generated import settle
+from benchmarks.protocol import sums
 from benchmarks.protocol.provenance import ROOT
+from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.records import write_atomically
 from benchmarks.reporting.results import pages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a page is out of date")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--check", action="store_true", help="change nothing; exit code 1 where a page is out of date")
+    action.add_argument(
+        "--seal", action="store_true", help=f"accept the published files as they are: write their {sums.NAME} first"
+    )
     parser.add_argument(
         "--out", type=Path, default=ROOT / "docs" / "results", metavar="DIR", help="default: the project's docs/results"
     )
@@ -22,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write or check; a page that no row makes any more is an error when checked and is deleted when written."""
+    for folder in (PUBLISHED, PUBLISHED / "theory") if options.seal else ():
+        sums.seal(folder)
     made = pages()
     stale = [path for path in sorted(options.out.glob("*.md")) if path.name not in made.texts]
     if options.check:

@@ -6,7 +6,9 @@ import argparse
 import os
 import signal
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -65,17 +67,43 @@ def run(options: argparse.Namespace) -> int:
         ["--threads", str(options.threads), "--points", str(options.points), "--contestants", options.contestants],
         console,
     )
-    # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ended = _end_politely()
     try:
         failed = runner.run(cells, options.workers, {"command": options.command_line, **_about(options)})
-    except KeyboardInterrupt:
-        console.print(f"[yellow]interrupted:[/] the same command with --resume goes on in {escape(str(options.out))}")
+    except (KeyboardInterrupt, OSError) as error:
+        # A terminal that was closed shows nothing any more, progress included.
+        if isinstance(error, OSError) and not ended:
+            raise
+        with suppress(OSError):
+            console.print(
+                f"[yellow]interrupted:[/] the same command with --resume goes on in {escape(str(options.out))}"
+            )
         return 130
     show(folder, console)
     if failed:
         console.print(f"[bold red]{failed} cells failed[/]: see the report; --resume tries them again")
     return 1 if failed else 0
+
+
+def _end_politely() -> list[int]:
+    """Let a polite kill and a closed terminal end the run as Ctrl-C does: its cells too, everything resumable.
+
+    Returns:
+        the signal that has ended it, once there is one.
+    """
+    seen: list[int] = []
+    polite = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # Once: a second one must not disturb the ending of cells. What nohup lets a run ignore stays ignored.
+        for one in polite:
+            signal.signal(one, signal.SIG_IGN)
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    for number in polite:
+        signal.signal(number, end)
+    return seen
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.commands import arguments
+from benchmarks.commands.report import tell_left_out
 from benchmarks.protocol.folder import Cell, Folder
 
 NOTE = (
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print one line a cell; 1 where one has failed."""
+    """Print one line a cell; 1 where one has failed or a row is damaged."""
     folder, console = Folder(options.out), Console()
     plan = folder.plan()
     results = {row.key: row for row in folder.results()}
@@ -39,9 +40,11 @@ def run(options: argparse.Namespace) -> int:
             state = _unfinished(folder, cell)
         table.add_row(escape(str(cell)), str(cell.steps) if cell.steps else "", state)
     console.print(table)
-    left = len(plan) - len(results) - len(failures)
-    console.print(f"{len(results)} of {len(plan)} cells done, {len(failures)} failed, {left} left. {NOTE}")
-    return 1 if failures else 0
+    done = sum(cell.key in results for cell in plan)
+    left = len(plan) - done - len(failures)
+    console.print(f"{done} of {len(plan)} cells done, {len(failures)} failed, {left} left. {NOTE}")
+    tell_left_out(folder, console)
+    return 1 if failures or folder.left_out() else 0
 
 
 def _unfinished(folder: Folder, cell: Cell) -> str:

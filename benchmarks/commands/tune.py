@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from benchmarks.commands import arguments
-from benchmarks.protocol import records
+from benchmarks.protocol import records, sums
 from benchmarks.protocol.provenance import set_threads
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import TuningRow
@@ -92,3 +92,4 @@ def _publish(rows: list[TuningRow], name: str) -> None:
     if len(set(counts.values())) != 1:
         raise ValueError(f"methods must have had as many trials as any other, not {counts}: run the missing ones")
     records.write_atomically(PUBLISHED / f"{name}.csv", records.to_csv(rows, TuningRow))
+    sums.seal(PUBLISHED, [f"{name}.csv"])

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.protocol import records
+from benchmarks.protocol import records, sums
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
 
@@ -22,7 +22,7 @@ def published(kind: type[Record], folder: Path = PUBLISHED) -> list[Record]:
     """All published records of a class, except those of ablations, the latest of every key.
 
     Raises:
-        ValueError: a file has a schema that is not known here.
+        ValueError: a file has a schema that is not known here, or was changed since it was published.
     """
     files = [path for path in _files(folder, kind) if not path.name.startswith(ABLATION)]
     return records.latest(record for path in files for record in records.read(path, kind))
@@ -39,7 +39,8 @@ def ablations(folder: Path = PUBLISHED) -> dict[str, list[ResultRow]]:
 
 
 def _files(folder: Path, kind: type[Any]) -> list[Path]:
-    """Files with records of a class, by name."""
+    """Files with records of a class, by name; all files of the folder are what was published."""
+    sums.verify(folder)
     found = {p: records.schema_of(p) for p in sorted(folder.glob("*")) if p.suffix in (".csv", ".jsonl")}
     for path, schema in found.items():
         if schema not in SCHEMAS:
@@ -62,10 +63,11 @@ def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:
     """Copy a finished run's rows and learning curves to `NAME.csv` and `NAME.curves.csv`.
 
     Raises:
-        ValueError: the name is not a plain one, or a cell has failed or is missing: half a comparison is not
-            published.
+        ValueError: the name is not a plain one, a row is damaged, or a cell has failed or is missing: half a comparison
+            is not published.
     """
     plain(name)
+    folder.refuse_damage()
     rows, curves = folder.results(), folder.curves()
     done = {row.key for row in rows}
     if unfinished := [cell for cell in folder.plan() if cell.key not in done]:
@@ -74,4 +76,6 @@ def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:
     records.write_atomically(files[0], records.to_csv(rows, ResultRow))
     if curves:
         records.write_atomically(files[1], records.to_csv(curves, CurveRow))
-    return files if curves else files[:1]
+    written = files if curves else files[:1]
+    sums.seal(to, [path.name for path in written])
+    return written

@@ -98,12 +98,17 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
     gym.register_envs(trm_envs)
     asked = {key: value for key, value in env_kwargs.items() if key not in TRAINING_OPTIONS}
     chosen = asked if split is None else {**asked, "split": split}
+    named = "name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
+    try:
+        gym.spec(env_id)
+    except (gym.error.Error, ImportError, ValueError) as error:
+        raise ValueError(f"there is no environment {env_id!r}: {error}; {named}") from None
     try:
         env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
-    except (gym.error.Error, ModuleNotFoundError) as error:
-        raise ValueError(
-            f"there is no environment {env_id!r}: {error}; name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
-        ) from None
+    except (gym.error.Error, ImportError, AttributeError, TypeError) as error:
+        raise ValueError(f"{env_id} does not take what a plan-editing environment does: {error}; {named}") from error
+    if not isinstance(getattr(env, "mdp", None), PlanEditMDP):
+        raise ValueError(f"{env_id} is no plan-editing environment; {named}")
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")
     return Pool(env.mdp, env.source.instances)

@@ -19,6 +19,8 @@ from benchmarks.reporting.summary import against, summarise
 def write_report(folder: Folder) -> Path:
     """Write `rows.csv`, `curves.csv`, the figures and `report.html` from what the folder holds; return the page.
 
+    The page names what it leaves out: damaged lines, by file and line.
+
     Raises:
         ValueError: the folder is not that of a run, or its rows do not go together.
     """
@@ -33,6 +35,8 @@ def write_report(folder: Folder) -> Path:
         columns=tables.COLUMNS,
         failures=failures,
         missing=_missing(folder, rows, failures),
+        left_out=folder.left_out(),
+        notes=folder.notes(),
         origins=_origins(rows),
     )
     records.write_atomically(folder.root / "report.html", page)

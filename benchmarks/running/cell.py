@@ -18,6 +18,7 @@ from benchmarks.protocol.provenance import pool_hash, provenance
 from benchmarks.protocol.rows import ResultRow, pack_bits
 from benchmarks.protocol.suites import Pool, Suite, pool, suite
 from benchmarks.running import models
+from benchmarks.running.guard import alone
 from benchmarks.running.models import Cost
 from trm_envs.plan_edit.task import Grids
 
@@ -87,25 +88,25 @@ def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) 
     Raises:
         ValueError: the cell's budget ends before training on its own suite begins.
     """
+    home = row if row.trained_on is None else _of_method(row.trained_on, method)
+    # A suite that this one's methods train on may have trained the same cell.
+    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
+    with alone(folder.lock_cell(cell, "model"), f"the model of {cell}"):
+        # Whoever held the lock may have trained it.
+        return next(filter(models.is_usable, paths), None) or _train(cell, row, home, folder, method, points)
+
+
+def _train(cell: Cell, row: Suite, home: Suite, folder: Folder, method: Method, points: int) -> Path:
+    """Train a cell's model on `home`, to be scored on `row`; see `_model`."""
     # Reference lines do not need it.
     from benchmarks.running.training import train
 
-    def of_method(name: str) -> Suite:
-        found = suite(name)
-        return found._replace(env_kwargs=method.env_kwargs_for(found.env_kwargs))
-
-    home = row if row.trained_on is None else of_method(row.trained_on)
-    # A suite that this one's methods train on may have trained the same cell.
-    paths = [folder.of_cell(cell._replace(suite=name)) / "model.zip" for name in (row.name, home.name)]
-    for path in paths:
-        if path.exists():
-            return path
     begun = None
     if row.begun_on is not None:
         name, steps = row.begun_on
         if cell.steps <= steps:
             raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
-        begun = _model(cell._replace(suite=name, steps=steps), of_method(name), folder, method, points)
+        begun = _model(cell._replace(suite=name, steps=steps), _of_method(name, method), folder, method, points)
     validation = pool(row.env_id, row.env_kwargs, "validation")
     puzzles = spread(validation.instances, VALIDATION_PUZZLES)
 
@@ -113,8 +114,14 @@ def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) 
         agent = method.agent(_at_home(row, method, model), validation.mdp, np.random.default_rng(cell.seed))
         return evaluate(agent, validation.mdp, puzzles)
 
-    train(cell, home, paths[0].parent, method, measure, points, begun)
-    return paths[0]
+    train(cell, home, folder.of_cell(cell), method, measure, points, begun)
+    return folder.of_cell(cell) / "model.zip"
+
+
+def _of_method(name: str, method: Method) -> Suite:
+    """A suite at the legal-action level of a method."""
+    found = suite(name)
+    return found._replace(env_kwargs=method.env_kwargs_for(found.env_kwargs))
 
 
 def _at_home(row: Suite, method: Method, model: BaseAlgorithm) -> BaseAlgorithm:

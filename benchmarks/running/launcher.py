@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+from benchmarks.running.guard import RUNNER
 
 
 class Process(Protocol):
@@ -59,6 +62,7 @@ class LocalLauncher:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                env={**os.environ, RUNNER: str(os.getpid())},
                 start_new_session=True,
             )
         return LocalProcess(process)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import os
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from inspect import signature
@@ -15,6 +17,7 @@ from baselines import Method, gradient_steps, model_queries, parameters
 from baselines.method import ROW_NAME
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
+from trm_agents.common.files import read_members, refuse_damaged
 from trm_envs.plan_edit.task import LegalActions
 
 if TYPE_CHECKING:
@@ -53,15 +56,51 @@ class Label:
     cost: Cost | None = None
 
 
-def save(model: BaseAlgorithm, path: Path, label: Label) -> None:
-    """Write the model and its label as one file."""
+def save(model: BaseAlgorithm, path: Path, label: Label, before: Path | None = None) -> None:
+    """Write the model and its label as one file.
+
+    Args:
+        model: what to write.
+        path: where.
+        label: what the file says that it is.
+        before: where the file goes that is there now; None replaces it.
+    """
 
     def write(temporary: Path) -> None:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(MEMBER, json.dumps(asdict(label)))
+        if before is not None and path.exists():
+            os.replace(path, before)
 
     records.replace_atomically(path, write)
+
+
+def is_usable(path: Path) -> bool:
+    """Whether a cell's model file is there and whole; one that is damaged is set aside, and the log says so."""
+    if not path.exists():
+        return False
+    try:
+        cost_of(path)
+    except ValueError as error:
+        aside = path.with_name(f"{path.name}.damaged")
+        os.replace(path, aside)
+        print(f"{error}: set aside as {aside.name}", flush=True)
+        return False
+    return True
+
+
+def cost_of(path: Path) -> Cost:
+    """What training a cell's model has cost, as its file says.
+
+    Raises:
+        ValueError: the file is damaged, or no file of a cell.
+    """
+    refuse_damaged(path)
+    label = label_of(path)
+    if label is None or label.cost is None:
+        raise ValueError(f"{path} is damaged: it does not say what its model has cost")
+    return label.cost
 
 
 def located(text: str) -> Path:
@@ -97,11 +136,26 @@ def label_of(path: Path) -> Label | None:
     if MEMBER not in members:
         return None
     values = members[MEMBER]
-    cost = values.pop("cost", None)
     try:
-        return Label(**values, cost=None if cost is None else Cost(**cost))
+        cost = values.pop("cost", None)
+        label = Label(**values, cost=None if cost is None else Cost(**cost))
+        wrong = [name for name, kind in _TYPES.items() if type(getattr(label, name)) is not kind]
+        wrong += [] if label.cost is None else [name for name, value in vars(label.cost).items() if not _counts(value)]
     except TypeError as error:
         raise ValueError(f"{path} has a label that is none of ours, member {MEMBER!r}: {error}") from None
+    if wrong:
+        raise ValueError(
+            f"{path} has a label that is none of ours, member {MEMBER!r}: its {wrong[0]} is of a wrong type"
+        )
+    return label
+
+
+_TYPES = {"algo": str, "env_id": str, "env_kwargs": dict}
+
+
+def _counts(value: Any) -> bool:
+    """Whether a value is a number that a cost can be; true and false are none."""
+    return type(value) in (int, float) and 0 <= value < math.inf
 
 
 def row_of_file(path: Path) -> str:
@@ -187,16 +241,12 @@ def _members(path: Path, *names: str) -> dict[str, Any]:
     """The JSON members of a zip, those of `names` that it has."""
     if not path.is_file():
         raise ValueError(f"there is no model file {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            found = {name: archive.read(name) for name in names if name in archive.namelist()}
-    except zipfile.BadZipFile:
-        raise ValueError(f"{path} is not a zip file, or a broken one, so it is not a saved model") from None
+    found = read_members(path, *names)
     members = {}
     for name, content in found.items():
         try:
             members[name] = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             members[name] = None
         if not isinstance(members[name], dict):
             raise ValueError(f"{path} is not a saved model: its member {name!r} is no JSON object")

@@ -29,6 +29,7 @@ from benchmarks.protocol.rows import FailureRow
 from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe
 from benchmarks.running.launcher import Launcher, Process
+from trm_agents.common.saving import sweep
 
 SCORED = 500
 """What a cell without training of its own counts for in the overall progress, in environment steps."""
@@ -154,6 +155,9 @@ class Runner:
         try:
             with self.folder.lock():
                 # Not before the lock is held: the plan is the other run's.
+                sweep(self.folder.root)
+                for problem in self.folder.set_aside_damage():
+                    self.console.print(f"[yellow]set aside:[/] {escape(problem)}", soft_wrap=True)
                 if about is not None:
                     self.folder.save_plan(list(cells), dict(about))
                 return self._run(cells, workers)

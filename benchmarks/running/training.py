@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,8 @@ FIRST_POINT = 1 / 64
 CHECKPOINT_S = 60.0
 """Seconds of training between checkpoints."""
 PROGRESS_S = 1.0
+CHECKPOINT, BEFORE = "checkpoint.zip", "checkpoint-before.zip"
+"""The newest checkpoint of a cell, and the one before, in case the newest is damaged."""
 
 
 def curve_points(steps: int, count: int = CURVE_POINTS) -> list[int]:
@@ -36,7 +37,7 @@ def curve_points(steps: int, count: int = CURVE_POINTS) -> list[int]:
 
 
 class CellCallback(BaseCallback):
-    """Measures the learning curve, writes checkpoints and progress, and stops when the runner is gone.
+    """Measures the learning curve and writes checkpoints and progress.
 
     Args:
         cell: what is being trained.
@@ -62,7 +63,6 @@ class CellCallback(BaseCallback):
         self.cell, self.folder = cell, folder
         self.measure, self.cost, self.checkpoint = measure, cost, checkpoint
         self.points = curve_points(cell.steps, points)
-        self.runner_pid = os.getppid()
         self.wall_s, self.since = wall_s, time.perf_counter()
         self.checkpointed = wall_s
         self.told = -PROGRESS_S
@@ -88,8 +88,6 @@ class CellCallback(BaseCallback):
         if self.trained_s - self.told >= PROGRESS_S:
             records.write_atomically(self.folder / "progress.txt", str(self.num_timesteps))
             self.told = self.trained_s
-            if os.getppid() != self.runner_pid:
-                raise SystemExit("the runner is gone: this cell stops too, resume the run to go on with it")
         if self.points and self.points[0] <= self.num_timesteps < self.cell.steps:
             self._point()
         return True
@@ -136,29 +134,30 @@ def start_or_resume(
 ) -> tuple[BaseAlgorithm, float]:
     """The model to train, and seconds that it has been trained already, on `begun` included.
 
-    A row that resumes exactly continues from its checkpoint as if it had never stopped. SB3's algorithms save neither
-    generators nor buffers, so their cells start again.
+    A row that resumes exactly continues from its checkpoint as if it had never stopped, from the one before where that
+    is damaged. SB3's algorithms save neither generators nor buffers, so their cells start again.
     """
-    checkpoint = folder / "checkpoint.zip"
-    if checkpoint.exists() and method.resumes_exactly:
-        label = models.label_of(checkpoint)
-        if label is None or label.cost is None:
-            raise ValueError(f"{checkpoint.name} of {cell} says nothing of its cost: delete it to start the cell again")
-        model = method.load(str(checkpoint), suite.env_id, suite.env_kwargs)
-        # Points measured after the checkpoint belong to steps that are made again.
-        points = [row for row in records.read(folder / "curve.jsonl", CurveRow) if row.env_steps <= model.num_timesteps]
-        (folder / "curve.jsonl").unlink(missing_ok=True)
-        for row in points:
-            records.append(folder / "curve.jsonl", row)
-        return model, label.cost.wall_s
+    for checkpoint in (folder / CHECKPOINT, folder / BEFORE) if method.resumes_exactly else ():
+        if models.is_usable(checkpoint):
+            return _resumed(checkpoint, suite, folder, method)
     (folder / "curve.jsonl").unlink(missing_ok=True)
     if begun is None:
         return method.make(suite.env_id, suite.env_kwargs, cell.seed), 0.0
     label = models.label_of(begun)
-    assert label is not None and label.cost is not None
+    assert label is not None
     first = method.load(str(begun), label.env_id, label.env_kwargs)
     model = method.carry_over(first, suite.env_id, suite.env_kwargs, cell.seed)
-    return model, label.cost.wall_s
+    return model, models.cost_of(begun).wall_s
+
+
+def _resumed(checkpoint: Path, suite: Suite, folder: Path, method: Method) -> tuple[BaseAlgorithm, float]:
+    model = method.load(str(checkpoint), suite.env_id, suite.env_kwargs)
+    curve = folder / "curve.jsonl"
+    for problem in records.set_aside(curve, CurveRow):
+        print(f"{problem}: this point of the learning curve is lost", flush=True)
+    # Points measured after the checkpoint belong to steps that are made again.
+    records.rewrite(curve, [row for row in records.read(curve, CurveRow) if row.env_steps <= model.num_timesteps])
+    return model, models.cost_of(checkpoint).wall_s
 
 
 def train(
@@ -186,13 +185,15 @@ def train(
     def cost(seconds: float) -> Cost:
         return Cost.of(model, seconds)
 
-    def save(name: str, seconds: float) -> None:
-        models.save(model, folder / name, Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds)))
+    def save(name: str, seconds: float, before: str | None = None) -> None:
+        label = Label(cell.algo, suite.env_id, suite.env_kwargs, cost(seconds))
+        models.save(model, folder / name, label, None if before is None else folder / before)
 
-    checkpoint = (lambda seconds: save("checkpoint.zip", seconds)) if method.resumes_exactly else None
+    checkpoint = (lambda seconds: save(CHECKPOINT, seconds, BEFORE)) if method.resumes_exactly else None
     callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:
         model.learn(remaining, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
     save("model.zip", callback.wall_s)
-    (folder / "checkpoint.zip").unlink(missing_ok=True)
+    for name in (CHECKPOINT, BEFORE):
+        (folder / name).unlink(missing_ok=True)

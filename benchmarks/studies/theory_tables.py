@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.protocol import records
+from benchmarks.protocol import records, sums
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.studies.audits import AuditRow
 from benchmarks.studies.certificate_tables import PAIRS, SAFE, STEPS, number
@@ -126,8 +126,9 @@ def table(name: str, folder: Path = FOLDER) -> str:
         folder: of the rows.
 
     Raises:
-        ValueError: there is no such table.
+        ValueError: there is no such table, or a file was changed since it was published.
     """
+    sums.verify(folder)
     kind = name.removeprefix("theory:")
     if kind in ("certificates", "closures", "latents"):
         files = sorted(folder.glob(f"{kind}-*.csv"))

@@ -139,7 +139,7 @@ def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
         zoo.load(NAME)
     for schema in ("agent-card/0", "agent-card/1"):
         (tmp_path / f"{NAME}.json").write_text(json.dumps({"schema": schema}))
-        with pytest.raises(ValueError, match=f"has schema '{schema}', not 'agent-card/2': add the agent again"):
+        with pytest.raises(ValueError, match=f"has schema '{schema}', not 'agent-card/3': add the agent again"):
             zoo.card(NAME)
 
 
@@ -151,8 +151,8 @@ def card_of(**changes) -> Card:
     usual = Card(
         name="mine", algo="hindsight_trm", suite="sudoku-4x4-hard", env_id=ENV, env_kwargs={"blanks": [6, 8]},
         trained_with={"generate": True}, seed=1, env_steps=100, model_queries=7, gradient_steps=3, parameters=99,
-        trained_commit="beef", measured_commit="c0ffee", versions="python 3", n=10, policy=ALONE, pool_sha256="ab",
-        sha256="cd", licence="MIT",
+        trained_commit="beef", measured_commit="c0ffee", versions="python 3", n=10, policy=ALONE, pool_sha256="ab" * 32,
+        sha256="cd" * 32, licence="MIT",
     )  # fmt: skip
     return dataclasses.replace(usual, **changes)
 

@@ -1,5 +1,6 @@
 """`evaluate` and `speed` from the outside, and names of folders."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from baselines import METHODS
 from benchmarks import cli
 from benchmarks.commands import run as run_command
 from benchmarks.commands.arguments import seeds
+from benchmarks.protocol import records
+from benchmarks.protocol.rows import SpeedRow
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
@@ -174,7 +177,8 @@ def test_speed_rows_can_be_published(tmp_path, monkeypatch, capsys):
     assert cli.main(["speed", "--json", "--out", str(tmp_path / "speed.jsonl")]) == 0
     row = json.loads(capsys.readouterr().out)
     assert (row["value"], row["lowest"], row["highest"], row["repeats"]) == (2.0, 1.0, 3.0, 3)
-    assert json.loads((tmp_path / "speed.jsonl").read_text()) == row
+    (written,) = records.read(tmp_path / "speed.jsonl", SpeedRow)
+    assert dataclasses.asdict(written) == row
     assert str(tmp_path) not in row["command"]
 
 

@@ -16,6 +16,7 @@ from row_helpers import result
 
 from benchmarks.protocol import records
 from benchmarks.protocol.rows import CurveRow, FailureRow, ResultRow, pack_bits, unpack_bits
+from trm_agents.common import saving
 
 
 def append_many(path, seeds):
@@ -87,7 +88,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     def no_space(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(records.os, "replace", no_space)
+    monkeypatch.setattr(saving.os, "replace", no_space)
     with pytest.raises(OSError, match="no space"):
         records.write_atomically(path, "new")
     assert path.read_text() == "old"
@@ -105,11 +106,11 @@ def test_what_is_renamed_is_on_the_disk_before(tmp_path, monkeypatch):
         done.append(("renamed", str(source)))
         renamed(source, target)
 
-    monkeypatch.setattr(records.os, "fsync", sync)
-    monkeypatch.setattr(records.os, "replace", rename)
+    monkeypatch.setattr(saving.os, "fsync", sync)
+    monkeypatch.setattr(saving.os, "replace", rename)
     records.write_atomically(path, "four")
-    assert [step[0] for step in done] == ["synced", "renamed"]
-    assert done[0][1:] == (done[1][1], 4)
+    assert [step[0] for step in done] == ["synced", "renamed", "synced"]
+    assert done[0][1:] == (done[1][1], 4) and done[2][1] == str(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["report.html", "run.json", "model.zip", "odd[1].csv", "bare"])

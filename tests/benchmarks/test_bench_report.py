@@ -12,7 +12,7 @@ from row_helpers import result, speed_row
 
 from baselines import METHODS
 from benchmarks import cli
-from benchmarks.protocol import published, records
+from benchmarks.protocol import published, records, sums
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.rows import CurveRow, ResultRow, SpeedRow
 from benchmarks.protocol.stats import t_interval, wilson_interval
@@ -122,6 +122,7 @@ def test_publishing_and_reading_back(folder, tmp_path, monkeypatch, capsys):
     files = published.publish(folder, "demo", tmp_path)
     assert [path.name for path in files] == ["demo.csv", "demo.curves.csv"]
     records.append(tmp_path / "speed.jsonl", speed_row())
+    sums.seal(tmp_path, ["speed.jsonl"])
     assert published.published(ResultRow, tmp_path) == folder.results()
     assert len(published.published(SpeedRow, tmp_path)) == 1
     monkeypatch.setattr(published.published, "__defaults__", (tmp_path,))

@@ -36,8 +36,8 @@ def trial(number: int = 0, algo: str = "ppo", solved: int = 0, score: float = 0.
     return TuningRow(
         suite="sudoku-4x4-minimal", algo=algo, seed=0, steps=50, trial=number, settings=json.dumps(settings), n=512,
         solved=solved, success=solved / 512, score=score, success_sampled=0.0, env_steps=50, model_queries=0,
-        gradient_steps=1, wall_s=1.0, threads=1, pool_sha256="ab", commit="c0ffee", dirty=False, cpu="a", versions="x",
-        command="python -m benchmarks tune",
+        gradient_steps=1, wall_s=1.0, threads=1, pool_sha256="ab" * 32, commit="c0ffee", dirty=False, cpu="a",
+        versions="x", command="python -m benchmarks tune",
     )  # fmt: skip
 
 

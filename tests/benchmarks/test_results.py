@@ -12,7 +12,7 @@ import pytest
 from page_helpers import HAND_MADE, PAGE, SUITE, cells, column, compute, row
 
 from benchmarks import cli
-from benchmarks.protocol import published, records
+from benchmarks.protocol import published, records, sums
 from benchmarks.protocol.rows import UNIFORM, ComputeRow, CurveRow, ResultRow
 from benchmarks.protocol.stats import t_interval, wilson_interval
 from benchmarks.reporting import results, tables
@@ -64,14 +64,17 @@ def test_a_changed_row_changes_them(tmp_path):
         rows = records.read(path, kind)
         # The last row of a method, as no later file repeats it.
         records.write_atomically(path, records.to_csv([*rows[:-1], replace(rows[-1], **changes)], kind))
+        with pytest.raises(ValueError, match=f"{path.name} was changed since it was published"):
+            results.pages(folder)
+        sums.seal(folder, [path.name])
         after = results.pages(folder).texts
         assert after != before
         before = after
 
 
 def test_rows_of_another_pool_are_refused(hand_made, words):
-    folder = hand_made([row(0, [1, 1, 1, 0]), replace(row(1, [1, 1, 1, 0]), pool_sha256="abcd")])
-    with pytest.raises(ValueError, match=f"{SUITE}: published rows were scored on a test pool with SHA-256 abcd"):
+    folder = hand_made([row(0, [1, 1, 1, 0]), replace(row(1, [1, 1, 1, 0]), pool_sha256="abcd" * 16)])
+    with pytest.raises(ValueError, match=f"{SUITE}: published rows were scored on a test pool with SHA-256 abcdabcd"):
         results.pages(folder, words)
     hand_made([row(0, [1, 1, 1, 0])])
     results.pages(folder, words)

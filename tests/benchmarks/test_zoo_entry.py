@@ -1,5 +1,6 @@
 """`benchmarks zoo add`: a trained model is made slim, measured and described; agents stand where models do."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -56,7 +57,8 @@ def clean(monkeypatch):
 def test_add_measures_and_describes(trained, tmp_path, clean, capsys):
     assert cli.main(["zoo", "add", str(trained), "mine", "--to", str(tmp_path), "--json"]) == 0
     card = json.loads(capsys.readouterr().out)
-    assert card == json.loads((tmp_path / "mine.json").read_text())
+    written = read_card(tmp_path / "mine.json")
+    assert card == json.loads(json.dumps(dataclasses.asdict(written)))
     content = (tmp_path / "mine.zip").read_bytes()
     assert card["sha256"] == hashlib.sha256(content).hexdigest()
     facts = {key: card[key] for key in ("algo", "suite", "env_id", "seed", "env_steps", "trained_with")}

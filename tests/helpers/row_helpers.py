@@ -14,7 +14,7 @@ def result(seed: int = 0, **changes) -> ResultRow:
         seed=seed, steps=200, n=10, solved=int(solved.sum()), success=float(solved.mean()), success_sampled=None,
         edits=7.25, network_calls=7.25, inner_steps=29.0, checks=0.0,
         env_steps=208, model_queries=0, gradient_steps=12, parameters=99, wall_s=1.5, threads=1,
-        pool_sha256="ab", solved_bits=pack_bits(solved), commit="c0ffee", dirty=False, cpu="a, b", versions="x; y",
+        pool_sha256="ab" * 32, solved_bits=pack_bits(solved), commit="c0ffee", dirty=False, cpu="a, b", versions="x; y",
         command="python -m benchmarks run",
     )  # fmt: skip
     return dataclasses.replace(row, **changes)

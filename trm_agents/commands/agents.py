@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from trm_agents.common.files import read_members
 
 if TYPE_CHECKING:
     from trm_agents.hindsight import HindsightTRM
@@ -90,9 +91,8 @@ def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
 def _class_of(file: str) -> Any:
     """The algorithm that wrote a file, told by its policy's module."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            module = str(json.loads(archive.read("data"))["policy_class"]["__module__"])
-    except (zipfile.BadZipFile, KeyError, TypeError, ValueError):
+        module = str(json.loads(read_members(Path(file), "data")["data"])["policy_class"]["__module__"])
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
     from trm_agents.hindsight import HindsightTRM
     from trm_agents.upi_trm import UPITRM

@@ -24,11 +24,12 @@ from stable_baselines3.common.utils import safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 from torch import Tensor
 
-from trm_agents.common.files import refuse_old_files, refuse_unknown_keywords
+from trm_agents.common.files import readable, refuse_unknown_keywords
 from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole, refuse
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout, Update
+from trm_agents.common.saving import write_model
 from trm_agents.common.vec_env import StatesLostError, VectorEnvAdapter, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -295,7 +296,8 @@ class ResumableAlgorithm(BaseAlgorithm):
 
         `load(path, env=env, force_reset=False)` then `learn(..., reset_num_timesteps=False)` continues to the same
         result as if nothing had happened, as long as the environments offer `get_state` and `set_state`. Where they
-        can no longer be asked, as after `env.close()`, a UserWarning says so, and the rest is saved.
+        can no longer be asked, as after `env.close()`, a UserWarning says so, and the rest is saved. A file
+        of that name is replaced as a whole or not at all, whenever the process is killed.
         """
         waiting = self._env_states
         lost: set[str] = set()
@@ -306,7 +308,8 @@ class ResumableAlgorithm(BaseAlgorithm):
                 lost = {"_last_obs"}
                 warnings.warn(f"{error}: the rest is saved, and resuming from it is inexact", UserWarning, stacklevel=2)
         try:
-            super().save(path, {*(exclude or ()), *lost}, include)
+            left_out = {*(exclude or ()), *lost}
+            write_model(path, lambda to: super(ResumableAlgorithm, self).save(to, left_out, include))
         finally:
             # Stale as soon as training continues, unless they were loaded and still wait for it.
             self._env_states = waiting
@@ -328,20 +331,12 @@ class ResumableAlgorithm(BaseAlgorithm):
         `buffer_size` the memory, which keeps its newest states, `seed` the generator.
 
         Raises:
-            ValueError: the file was saved before UPITRM and HindsightTRM were two classes and has to be converted; or a
-                keyword is no hyperparameter, or needs another network than the file's.
+            ValueError: the file is damaged, or was saved before UPITRM and HindsightTRM were two classes and has to be
+                converted; or a keyword is no hyperparameter, or needs another network than the file's.
         """
-        refuse_old_files(path)
         refuse_unknown_keywords((base for base in cls.__mro__ if issubclass(base, ResumableAlgorithm)), kwargs)
-        try:
+        with readable(path, kwargs):
             model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
-        except RuntimeError as error:
-            if not kwargs or "state_dict" not in str(error):
-                raise
-            raise ValueError(
-                f"the file's network does not fit the keywords {', '.join(kwargs)}: load without those that shape the "
-                "network, or train a new model with them"
-            ) from error
         if "seed" in kwargs:
             model.rng = np.random.default_rng(model.seed)
         return model

@@ -1,16 +1,23 @@
-"""What a model file is loaded with, and model files of earlier versions."""
+"""What a model file is loaded with, damaged model files, and those of earlier versions."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import pickle
+import struct
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 FIXED_AT_LOAD = {"self", "policy", "env", "device", "_init_setup_model"}
 """Keywords of constructors that the file, or an argument of `load` itself, decides on."""
+
+UNREADABLE = (EOFError, LookupError, RuntimeError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error)
+"""What zipfile and torch raise at files that are damaged, or made by hand, beside a ValueError or an OSError."""
 
 
 def refuse_unknown_keywords(classes: Iterable[type], keywords: Iterable[str]) -> None:
@@ -39,25 +46,104 @@ def is_old(data: dict[str, Any]) -> bool:
     return "target" in data and "conservative" in data
 
 
+@contextmanager
+def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
+    """Around what loads a model: says which file is damaged, or of an earlier version, or whom keywords do not fit.
+
+    Args:
+        path: a name, with or without `.zip`, or an open file.
+        keywords: names of what the model is loaded with.
+
+    Raises:
+        ValueError: the file cannot be loaded, or not with these keywords.
+    """
+    refuse_damaged(path)
+    refuse_old_files(path)
+    try:
+        yield
+    except UNREADABLE as error:
+        if "state_dict" not in str(error):
+            raise ValueError(f"{_named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
+        if not keywords:
+            raise
+        raise ValueError(
+            f"the file's network does not fit the keywords {', '.join(keywords)}: load without those that shape the "
+            "network, or train a new model with them"
+        ) from error
+
+
+def refuse_damaged(path: Any) -> None:
+    """Check every member of a zip against its checksum; a file that is missing is none of this function's business.
+
+    Args:
+        path: a name, with or without `.zip`, or an open file.
+
+    Raises:
+        ValueError: the file is no zip, or was cut off or changed since it was written.
+    """
+    file = _located(path)
+    if isinstance(file, Path) and not file.exists():
+        return
+    with _opened(file) as archive:
+        broken = archive.testzip()
+        if broken is not None:
+            raise ValueError(f"{_named(file)} is damaged: its member {broken!r} has another checksum")
+
+
+def read_members(path: Path, *names: str) -> dict[str, bytes]:
+    """The members of a zip, those of `names` that it has.
+
+    Raises:
+        ValueError: the file is no zip, or a member cannot be read.
+    """
+    with _opened(path) as archive:
+        return {name: archive.read(name) for name in names if name in archive.namelist()}
+
+
 def refuse_old_files(path: Any) -> None:
     """Check that a file is not one of version 0.1.
 
     Raises:
         ValueError: it is, and cannot be loaded before it is converted.
     """
-    file = Path(path) if isinstance(path, str) else path
-    if isinstance(file, Path) and not file.exists():
-        file = file.with_name(file.name + ".zip")
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _opened(_located(path)) as archive:
             data = json.loads(archive.read("data"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return  # SB3 says what is wrong.
-    finally:
-        if not isinstance(file, Path):
-            file.seek(0)
-    if is_old(data):
+    except (OSError, ValueError):
+        return  # Whoever loads it says what is wrong.
+    if isinstance(data, dict) and is_old(data):
         raise ValueError(
             "this model was saved by version 0.1, where UPITRM and HindsightTRM were one class: convert it with "
             "`python -m trm_agents.zoo.conversion OLD.zip NEW.zip`, which keeps its weights and settings"
         )
+
+
+def _located(path: Any) -> Any:
+    """The file that a name means, which may lack its suffix; an open file as it is."""
+    file = Path(path) if isinstance(path, str) else path
+    if isinstance(file, Path) and not file.exists():
+        file = file.with_name(file.name + ".zip")
+    return file
+
+
+def _named(file: Any) -> str:
+    return str(file) if isinstance(file, (str, Path)) else str(getattr(file, "name", "the file"))
+
+
+@contextmanager
+def _opened(file: Any) -> Iterator[zipfile.ZipFile]:
+    """A zip that says of itself when it cannot be read; an open file is at its begin again afterwards."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except UNREADABLE as error:
+        raise ValueError(
+            f"{_named(file)} is not a zip file, or a damaged one, so it is not a saved model: {error}"
+        ) from error
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ValueError(f"{_named(file)} is damaged: {error}") from error
+    finally:
+        if not isinstance(file, Path):
+            file.seek(0)

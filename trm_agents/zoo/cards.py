@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-SCHEMA = "agent-card/2"
+from trm_agents.common.sealing import opened, sealed
+
+SCHEMA = "agent-card/3"
 
 
 @dataclass(frozen=True)
@@ -81,23 +85,56 @@ class Card:
         return self.policy if self.solver is None else self.solver
 
     def as_json(self) -> str:
-        """The content of the card's file."""
-        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
+        """The content of the card's file, with its checksum."""
+        return sealed(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
 
 
 def read_card(path: Path) -> Card:
     """The card that `Card.as_json` wrote.
 
     Raises:
-        ValueError: the file is no card, or one of another schema.
+        ValueError: the file is no card, one of another schema, was changed since it was written, or contradicts itself.
     """
-    values = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        text, state = opened(path.read_bytes().decode())
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} is no card of an agent: {error}") from None
     fields = {field.name for field in dataclasses.fields(Card)}
-    if values.get("schema") != SCHEMA or set(values) != fields:
-        raise ValueError(f"{path.name} has schema {values.get('schema')!r}, not {SCHEMA!r}: add the agent again")
-    policy, solver = _score(values["policy"]), values["solver"]
-    return Card(**values | {"policy": policy, "solver": None if solver is None else _score(solver)})
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != fields:
+        found = values.get("schema") if isinstance(values, dict) else None
+        raise ValueError(f"{path.name} has schema {found!r}, not {SCHEMA!r}: add the agent again")
+    if state != "intact":
+        raise ValueError(f"{path.name} was changed since it was written: its checksum is missing or of another content")
+    try:
+        policy, solver = _score(values["policy"]), values["solver"]
+        card = Card(**values | {"policy": policy, "solver": None if solver is None else _score(solver)})
+        problem = _problem(card, path.stem)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{path.name} is no card of an agent: {error}") from None
+    if problem is not None:
+        raise ValueError(f"{path.name}: {problem}")
+    return card
 
 
 def _score(values: dict[str, Any]) -> Score:
     return Score(**values | {"interval": tuple(values["interval"])})
+
+
+def _problem(card: Card, stem: str) -> str | None:
+    """What contradicts itself in a card; None where nothing does."""
+    if card.name != stem:
+        return f"it is the card of {card.name!r}"
+    for name in ("sha256", "pool_sha256"):
+        if not re.fullmatch("[0-9a-f]{64}", getattr(card, name)):
+            return f"{name} is {getattr(card, name)!r}, which is no SHA-256"
+    for score in filter(None, (card.policy, card.solver)):
+        numbers = [value for value in vars(score).values() if isinstance(value, (int, float))]
+        if not all(0 <= number < math.inf for number in (*numbers, *score.interval)):
+            return f"{score.line}: a number is below 0 or none"
+        if score.solved > card.n or score.success != score.solved / card.n:
+            return f"{score.line}: success is {score.success}, but {score.solved} of {card.n} are solved"
+        # The ends are rounded.
+        if not score.interval[0] - 1e-9 <= score.success <= score.interval[1] + 1e-9:
+            return f"{score.line}: success {score.success} is not within {score.interval}"
+    return None

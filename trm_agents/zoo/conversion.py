@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from stable_baselines3.common.save_util import json_to_data, load_from_zip_file
 
-from trm_agents.common.files import is_old
+from trm_agents.common.files import is_old, read_members, refuse_damaged
+from trm_agents.common.saving import write_atomically
 from trm_agents.hindsight import TokenPolicy
 from trm_agents.presets import built
 from trm_agents.upi_trm import MlpPolicy, MultiInputPolicy, TRMPolicy
@@ -54,11 +54,11 @@ def converted(source: Path) -> Converted:
     """A model file of version 0.1 as a slim file of today.
 
     Raises:
-        ValueError: the file is none of version 0.1, or has a setting that no longer exists.
+        ValueError: the file is damaged, or none of version 0.1, or has a setting that no longer exists.
     """
-    with zipfile.ZipFile(source) as archive:
-        raw = json.loads(archive.read("data"))
-    if not is_old(raw):
+    refuse_damaged(source)
+    raw = json.loads(read_members(source, "data").get("data", b"null"))
+    if not isinstance(raw, dict) or not is_old(raw):
         raise ValueError(f"{source.name} is not of version 0.1: there is nothing to convert")
     policy_class = _class_name(raw["policy_class"])
     # Everything else may name classes that have moved.
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("new", type=Path)
     options = parser.parse_args(arguments)
     done = converted(options.old)
-    options.new.write_bytes(done.content)
+    write_atomically(options.new, done.content)
     if done.attempts:
         print(f"its policy made attempts by itself; now: Attempts(model, ...) with {json.dumps(done.attempts)}")
     return 0

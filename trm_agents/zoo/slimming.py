@@ -12,7 +12,7 @@ import stable_baselines3
 import torch
 from stable_baselines3.common.save_util import data_to_json, load_from_zip_file
 
-from trm_agents.common.files import refuse_old_files
+from trm_agents.common.files import refuse_damaged, refuse_old_files
 from trm_agents.hindsight import HindsightTRM, TokenPolicy
 from trm_agents.upi_trm import UPITRM
 
@@ -30,11 +30,12 @@ def slim(source: Path) -> bytes:
     environment brings it along. The same model gives the same bytes.
 
     Raises:
-        ValueError: the file is no saved model, or one of another algorithm.
+        ValueError: the file is damaged or no saved model, or one of another algorithm.
     """
+    refuse_damaged(source)
     refuse_old_files(source)
     data, parameters, _ = load_from_zip_file(source, device="cpu")
-    if data is None or ("mixture" not in data and "train_ratio" not in data):
+    if data is None or "policy_class" not in data or ("mixture" not in data and "train_ratio" not in data):
         raise ValueError(f"{source.name} is not a saved HindsightTRM or UPITRM: the zoo holds no other agents")
     algorithm = HindsightTRM if issubclass(data["policy_class"], TokenPolicy) else UPITRM
     names = [name for name in inspect.signature(algorithm).parameters if name not in _OF_THE_USER]
