@@ -73,7 +73,7 @@ def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
 
 
 def refuse_damaged(path: Any) -> None:
-    """Check every member of a zip against its checksum; a file that is missing is none of this function's business.
+    """Check every member of a model's zip against its checksum; whoever loads a file that is missing says so.
 
     Args:
         path: a name, with or without `.zip`, or an open file.
@@ -88,6 +88,9 @@ def refuse_damaged(path: Any) -> None:
         broken = archive.testzip()
         if broken is not None:
             raise ValueError(f"{_named(file)} is damaged: its member {broken!r} has another checksum")
+        # One that was cut off may show the zip of a network that it held.
+        if "data" not in archive.namelist():
+            raise ValueError(f"{_named(file)} is damaged, or no saved model: it has no member 'data'")
 
 
 def read_members(path: Path, *names: str) -> dict[str, bytes]:
