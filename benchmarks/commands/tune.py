@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -48,15 +49,27 @@ def run(options: argparse.Namespace) -> int:
     contestants = arguments.contestants(options.contestants)
     tuning = Tuning(contestants, options.suite, options.steps, options.seed, options.command_line)
     console, path = Console(), options.out / ROWS
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bars:
-        for algo in options.algos:
-            _tune(algo, tuning, options.trials, path, bars)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        # Two at a time would run the same trials.
+        with FileLock(options.out / "tune.lock", timeout=0):
+            _tune_all(options, tuning, path, console)
+    except Timeout:
+        raise ValueError(
+            f"another tuning is under way in {options.out}: wait for it or end it, or name another folder"
+        ) from None
     rows = records.latest(records.read(path, TuningRow))
     _show([one for one in trials(rows) if one.used], console)
     if options.publish:
         _publish(rows, options.publish)
     return 0
+
+
+def _tune_all(options: argparse.Namespace, tuning: Tuning, path: Path, console: Console) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
+    with Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bars:
+        for algo in options.algos:
+            _tune(algo, tuning, options.trials, path, bars)
 
 
 def _tune(algo: str, tuning: Tuning, wanted: int, path: Path, bars: Progress) -> None:

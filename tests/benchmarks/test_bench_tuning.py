@@ -8,6 +8,7 @@ import json
 import bench_fakes
 import pytest
 from bench_fakes import without_clock
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,12 @@ def test_more_trials_keep_those_that_are_there(finished, tmp_path):
     assert cli.main(words(tmp_path, "ppo", 2)) == cli.main(words(tmp_path, "ppo", 4)) == 0
     expected = [row.settings for row in rows_of(finished) if row.algo == "ppo"]
     assert [row.settings for row in rows_of(tmp_path)] == expected
+
+
+def test_two_tunings_do_not_share_a_folder(tmp_path, capsys):
+    with FileLock(tmp_path / "tune.lock"):
+        assert cli.main(words(tmp_path, "ppo", 1)) == 2
+    assert "another tuning is under way" in capsys.readouterr().err and not (tmp_path / tune.ROWS).exists()
 
 
 def test_only_equal_tuning_is_published(finished, tmp_path, monkeypatch, capsys):
