@@ -161,8 +161,8 @@ class Method:
         Raises:
             ValueError: the file is no model of the row, or one for other spaces than the environment has.
         """
-        env, _ = self._vec_env(env_id, env_kwargs)
         try:
+            env, _ = self._vec_env(env_id, env_kwargs)
             model: BaseAlgorithm = resolve_name(self.algorithm).load(
                 path, env=env, device=device, force_reset=not self.resumes_exactly
             )

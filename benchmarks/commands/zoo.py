@@ -59,8 +59,9 @@ def _added(options: argparse.Namespace) -> Card:
 
     contestants = arguments.contestants(options.contestants)
     source = source_of(options.model, options.suite, options.commit)
-    if options.settings is not None and options.settings not in contestants.METHODS:
-        raise ValueError(f"unknown method {options.settings!r}; known methods: {', '.join(contestants.METHODS)}")
+    for name in (source.label.algo, options.settings or source.settings):
+        if name not in contestants.METHODS:
+            raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
     source = source._replace(settings=options.settings or source.settings)
     return make_entry(
         source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty, options.attempts

@@ -240,7 +240,9 @@ def puzzles(tmp_path) -> Path:
 def test_hand_made_zips_end_in_exit_code_2(name, tmp_path, puzzles, capsys):
     path = tmp_path / "model.zip"
     path.write_bytes(HAND_MADE[name])
-    for words in (["evaluate", str(path), "--env", ENV, "--puzzles", str(puzzles)], ["watch", str(path)]):
+    adding = ["zoo", "add", str(path), "mine", "--suite", "sudoku-4x4-hard", "--commit", "x", "--to", str(tmp_path)]
+    scoring = ["evaluate", str(path), "--env", ENV, "--puzzles", str(puzzles)]
+    for words in (scoring, ["watch", str(path)], [*adding, "--allow-dirty"]):
         assert cli.main(words) == 2
         assert capsys.readouterr().err.startswith("error: ")
 

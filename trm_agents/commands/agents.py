@@ -85,6 +85,9 @@ def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
         model: UPITRM | HindsightTRM = _class_of(agent.reference).load(agent.reference, env=env)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
+    except (AssertionError, TypeError, ValueError) as error:
+        named = agent.reference in str(error)
+        raise ValueError(str(error) if named else f"{agent.reference} cannot be loaded: {error}") from error
     return model
 
 

@@ -12,7 +12,7 @@ import stable_baselines3
 import torch
 from stable_baselines3.common.save_util import data_to_json, load_from_zip_file
 
-from trm_agents.common.files import refuse_damaged, refuse_old_files
+from trm_agents.common.files import readable
 from trm_agents.hindsight import HindsightTRM, TokenPolicy
 from trm_agents.upi_trm import UPITRM
 
@@ -32,11 +32,17 @@ def slim(source: Path) -> bytes:
     Raises:
         ValueError: the file is damaged or no saved model, or one of another algorithm.
     """
-    refuse_damaged(source)
-    refuse_old_files(source)
-    data, parameters, _ = load_from_zip_file(source, device="cpu")
-    if data is None or "policy_class" not in data or ("mixture" not in data and "train_ratio" not in data):
+    try:
+        with readable(source):
+            data, parameters, _ = load_from_zip_file(source, device="cpu")
+    except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
+        # A name stands in messages of this package.
+        raise ValueError(str(error) if source.name in str(error) else f"{source.name}: {error}") from error
+    known = data is not None and ("mixture" in data or "train_ratio" in data)
+    if not known or not {"policy", "policy.optimizer"} <= parameters.keys():
         raise ValueError(f"{source.name} is not a saved HindsightTRM or UPITRM: the zoo holds no other agents")
+    if not isinstance(data.get("policy_class"), type):
+        raise ValueError(f"{source.name} is not a saved model: it does not say which policy it is of")
     algorithm = HindsightTRM if issubclass(data["policy_class"], TokenPolicy) else UPITRM
     names = [name for name in inspect.signature(algorithm).parameters if name not in _OF_THE_USER]
     return packed({name: data[name] for name in (*NEEDED, *names) if name in data}, parameters)
