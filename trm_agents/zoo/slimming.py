@@ -38,8 +38,8 @@ def slim(source: Path) -> bytes:
     except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         # A name stands in messages of this package.
         raise ValueError(str(error) if source.name in str(error) else f"{source.name}: {error}") from error
-    known = data is not None and ("mixture" in data or "train_ratio" in data)
-    if not known or not {"policy", "policy.optimizer"} <= parameters.keys():
+    whole = {"policy", "policy.optimizer"} <= parameters.keys()
+    if data is None or not whole or not ("mixture" in data or "train_ratio" in data):
         raise ValueError(f"{source.name} is not a saved HindsightTRM or UPITRM: the zoo holds no other agents")
     if not isinstance(data.get("policy_class"), type):
         raise ValueError(f"{source.name} is not a saved model: it does not say which policy it is of")
