@@ -13,6 +13,7 @@ from benchmarks.commands import arguments
 from trm_agents.commands.zoo import details
 
 if TYPE_CHECKING:
+    from baselines import SolverKind
     from trm_agents.zoo import Card
 
 
@@ -21,15 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser("add", help="make a trained model an agent: slim it, measure it, write its card")
     adding.add_argument(
-        "model", type=Path, metavar="RUN_MODEL.zip", help="a HindsightTRM, best in the folder of its run"
+        "model", type=Path, metavar="RUN_MODEL.zip", help="a saved model, best in the folder of its run"
     )
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
     adding.add_argument("--suite", help="suite whose test pool measures it (default: that of its run)")
     adding.add_argument(
         "--settings", metavar="ALGO", help="row or variant whose settings the agent gets (default: it keeps its own)"
     )
-    adding.add_argument(
+    spent = adding.add_mutually_exclusive_group()
+    spent.add_argument(
         "--attempts", type=arguments.not_negative, default=0, metavar="N", help="measure it with N attempts as well"
+    )
+    spent.add_argument(
+        "--search", type=arguments.not_negative, default=0, metavar="N", help="measure it with a search of N calls too"
     )
     adding.add_argument("--commit", help="code that trained it (default: what its run says)")
     adding.add_argument("--allow-dirty", action="store_true", help="accept uncommitted changes; the card tells of them")
@@ -63,6 +68,7 @@ def _added(options: argparse.Namespace) -> Card:
         if name not in contestants.METHODS:
             raise ValueError(f"unknown method {name!r}; known methods: {', '.join(contestants.METHODS)}")
     source = source._replace(settings=options.settings or source.settings)
-    return make_entry(
-        source, options.name, contestants, options.to or zoo.AGENTS, options.allow_dirty, options.attempts
-    )
+    kind: SolverKind = "search" if options.search else "attempts"
+    budget = options.search or options.attempts
+    to = options.to or zoo.AGENTS
+    return make_entry(source, options.name, contestants, to, options.allow_dirty, kind, budget)

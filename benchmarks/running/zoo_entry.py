@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from baselines import METHODS
+from baselines import METHODS, SolverKind
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants, Result, evaluate, solve
 from benchmarks.protocol.folder import Folder
@@ -69,7 +69,13 @@ def _run_of(model: Path) -> Folder | None:
 
 
 def make_entry(
-    source: Source, name: str, contestants: Contestants, to: Path, allow_dirty: bool = False, attempts: int = 0
+    source: Source,
+    name: str,
+    contestants: Contestants,
+    to: Path,
+    allow_dirty: bool = False,
+    kind: SolverKind = "attempts",
+    budget: int = 0,
 ) -> Card:
     """Write NAME.zip, then NAME.json, and return the card.
 
@@ -79,7 +85,8 @@ def make_entry(
         contestants: whose rows measure it.
         to: the zoo's folder.
         allow_dirty: accept code that differs from its commit, then or now; the card marks such commits with `+`.
-        attempts: measure it with so many attempts too; 0 measures the policy alone.
+        kind: of the solver that it is measured with too.
+        budget: of the solver; 0 measures the policy alone.
 
     Raises:
         ValueError: the model is of another algorithm, its slim file is too large, or the code is dirty.
@@ -93,11 +100,12 @@ def make_entry(
     if len(content) > zoo.MAX_BYTES:
         raise ValueError(f"{name} takes {len(content):,} bytes, more than the {zoo.MAX_BYTES:,} that an agent may")
     test = pool(row.env_id, row.env_kwargs, "test")
-    scores = measure(content, source, test, contestants, attempts)
+    scores = measure(content, source, test, contestants, kind, budget)
     card = describe(source, name, origin, test, scores, hashlib.sha256(content).hexdigest())
-    if attempts:
-        settings = presets.overridden({}, presets.ATTEMPTS, row.env_id)
-        card = dataclasses.replace(card, attempts={"attempts": attempts, **settings})
+    if budget and kind == "attempts":
+        hindsight = contestants.METHODS[source.label.algo].family == "hindsight"
+        settings = presets.overridden({}, presets.ATTEMPTS, row.env_id) if hindsight else {}
+        card = dataclasses.replace(card, attempts={"attempts": budget, **settings})
     records.write_atomically(to / f"{name}.zip", content)
     records.write_atomically(to / f"{name}.json", card.as_json())
     return card
@@ -116,19 +124,19 @@ def _slim(source: Source, contestants: Contestants) -> bytes:
 
 
 def measure(
-    content: bytes, source: Source, test: Pool, contestants: Contestants, attempts: int = 0
+    content: bytes, source: Source, test: Pool, contestants: Contestants, kind: SolverKind, budget: int
 ) -> tuple[Score, Score | None]:
-    """A slim model on a test pool, without and with attempts: what is measured is what is shipped."""
+    """A slim model on a test pool, without and with a solver: what is measured is what is shipped."""
     method, row = contestants.METHODS[source.label.algo], source.suite
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
         file.write_bytes(content)
         model = method.load(str(file), row.env_id, row.env_kwargs)
     alone = score("policy", evaluate(method.agent(model, test.mdp, np.random.default_rng(0)), *test))
-    if not attempts:
+    if not budget:
         return alone, None
-    solver = method.solver(model, test.mdp, row.env_id, "attempts", attempts)
-    return alone, score(f"attempts={attempts}", solve(solver, *test))
+    solver = method.solver(model, test.mdp, row.env_id, kind, budget)
+    return alone, score(f"{kind}={budget}", solve(solver, *test))
 
 
 def score(line: str, result: Result) -> Score:

@@ -22,7 +22,7 @@ from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
-from trm_agents import UPITRM, Attempts, Guesses, HindsightTRM, Restarts, zoo
+from trm_agents import UPITRM, Attempts, BestFirst, Guesses, HindsightTRM, Restarts, zoo
 from trm_agents.zoo import Card, Score
 from trm_agents.zoo.cards import SCHEMA, read_card
 
@@ -72,10 +72,12 @@ def test_a_policy_makes_one_pass_an_edit_and_a_solver_is_what_its_line_says(name
     card = zoo.card(name)
     assert card.policy.line == "policy" and card.policy.checks == 0.0
     assert card.policy.network_calls == pytest.approx(card.policy.edits)
-    assert (card.solver is None) == (card.attempts == {})
+    made_attempts = card.solver is not None and card.solver.line.startswith("attempts=")
+    assert made_attempts == (card.attempts != {})
     assert card.best == (card.policy if card.solver is None else card.solver)
     if card.solver is not None:
-        assert card.solver.line == f"attempts={card.attempts['attempts']}"
+        kind, budget = card.solver.line.split("=")
+        assert int(budget) == card.attempts["attempts"] if kind == "attempts" else kind == "search"
         assert card.solver.solved >= card.policy.solved and card.solver.checks > 0.0
 
 
@@ -88,7 +90,10 @@ def test_every_agent_solves_what_its_card_says(name):
     player = baselines.METHODS[card.algo].agent(model, mdp, np.random.default_rng(0))
     solved = {card.policy: evaluate(player, mdp, instances[:n]).n_solved}
     if card.solver is not None:
-        found = Attempts(model, mdp=mdp, **zoo.attempts(name)).solve(instances[: n // 4])
+        kind, budget = card.solver.line.split("=")
+        searching = kind == "search"
+        solver = BestFirst(model, int(budget), mdp=mdp) if searching else Attempts(model, mdp=mdp, **zoo.attempts(name))
+        found = solver.solve(instances[: n // 4])
         solved[card.solver] = found.solved.sum() * (n // (n // 4))
     for score, count in solved.items():
         # The part that was drawn is what the whole makes likely.

@@ -20,7 +20,7 @@ from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
 from benchmarks.running import zoo_entry as entries
 from benchmarks.running.models import Label
-from trm_agents import UPITRM, Attempts, Distilled, Exact, HindsightTRM, zoo
+from trm_agents import UPITRM, Attempts, BestFirst, Distilled, Exact, HindsightTRM, Survival, zoo
 from trm_agents.zoo.cards import read_card
 
 NAME = "upi-trm-sudoku-4x4"
@@ -95,6 +95,23 @@ def test_add_measures_with_attempts_too_where_they_are_asked_for(tmp_path, clean
     means = [card.solver.edits, card.solver.network_calls, card.solver.inner_steps, card.solver.checks]
     assert means == pytest.approx([part.mean() for part in (found.edits, found.calls, found.inner_steps, found.checks)])
     assert "attempts=3" in capsys.readouterr().out
+
+
+def test_an_agent_of_survival_is_measured_with_a_search_and_loaded_as_what_it_is(tmp_path, clean, monkeypatch):
+    model = UPITRM("EditPolicy", vector_env(), n_steps=16, target=Survival(), seed=7).learn(64)
+    path = in_a_run(model, "upi_trm-survival", tmp_path)
+    whole = entries.pool
+    monkeypatch.setattr(entries, "pool", lambda *given: whole(*given)._replace(instances=whole(*given).instances[:9]))
+    assert cli.main(["zoo", "add", str(path), "mine", "--to", str(tmp_path / "to"), "--search", "5"]) == 0
+    card = read_card(tmp_path / "to" / "mine.json")
+    monkeypatch.setattr(zoo, "AGENTS", tmp_path / "to")
+    loaded = zoo.load("mine")
+    assert isinstance(loaded, UPITRM)
+    test = pool(ENV, suite("sudoku-4x4-hard").env_kwargs, "test")
+    found = BestFirst(loaded, 5, mdp=test.mdp).solve(test.instances[:9])
+    assert card.solver is not None and card.attempts == {}
+    assert (card.solver.line, card.solver.solved) == ("search=5", found.solved.sum())
+    assert card.solver.network_calls == pytest.approx(found.calls.mean())
 
 
 def test_add_carries_over_to_other_puzzles_and_other_settings(tmp_path, clean, monkeypatch, capsys):

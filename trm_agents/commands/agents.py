@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from trm_agents.common.files import read_members
 
 if TYPE_CHECKING:
     from trm_agents.hindsight import HindsightTRM
@@ -78,29 +75,15 @@ def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
         ValueError: the file holds no agent of this package, or one of other spaces.
     """
     from trm_agents import zoo
+    from trm_agents.zoo.algorithms import algorithm_of
 
     if agent.reference.startswith(ZOO):
         return zoo.load(agent.reference.removeprefix(ZOO), env=env)
     try:
-        model: UPITRM | HindsightTRM = _class_of(agent.reference).load(agent.reference, env=env)
+        model: UPITRM | HindsightTRM = algorithm_of(Path(agent.reference)).load(agent.reference, env=env)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
     except (AssertionError, TypeError, ValueError) as error:
         named = agent.reference in str(error)
         raise ValueError(str(error) if named else f"{agent.reference} cannot be loaded: {error}") from error
     return model
-
-
-def _class_of(file: str) -> Any:
-    """The algorithm that wrote a file, told by its policy's module."""
-    try:
-        module = str(json.loads(read_members(Path(file), "data")["data"])["policy_class"]["__module__"])
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
-    from trm_agents.hindsight import HindsightTRM
-    from trm_agents.upi_trm import UPITRM
-
-    for algorithm in (UPITRM, HindsightTRM):
-        if module.split(".")[:2] == algorithm.__module__.split(".")[:2]:
-            return algorithm
-    raise ValueError(f"{file} is no UPITRM or HindsightTRM (its policy is from {module}): trm knows no other agents")

@@ -64,9 +64,12 @@ def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, at
         ValueError: the model decodes no plans.
     """
     from trm_agents import presets
+    from trm_agents.hindsight import HindsightTRM
     from trm_agents.solving import Attempts
 
-    chosen = presets.solver_keywords(agent.attempts) if agent.attempts else presets.attempts(agent.env_id)
+    # Others than those that the presets are of keep to the depth that they were trained at.
+    usual = presets.attempts(agent.env_id) if isinstance(model, HindsightTRM) else {}
+    chosen = presets.solver_keywords(agent.attempts) if agent.attempts else usual
     return Attempts(model, **{**chosen, "attempts": attempts, "mdp": mdp})
 
 

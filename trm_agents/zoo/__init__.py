@@ -16,6 +16,8 @@ from stable_baselines3.common.type_aliases import GymEnv
 
 from trm_agents import presets
 from trm_agents.hindsight import HindsightTRM
+from trm_agents.upi_trm import UPITRM
+from trm_agents.zoo.algorithms import algorithm_of
 from trm_agents.zoo.cards import Card, Score, read_card
 from trm_agents.zoo.slimming import slim
 
@@ -43,7 +45,7 @@ def card(name: str) -> Card:
 
 
 def path(name: str) -> Path:
-    """The agent's file, which `HindsightTRM.load(path, env=env)` reads too.
+    """The agent's file, which the `load(path, env=env)` of its algorithm reads too.
 
     Raises:
         ValueError: there is no agent of this name, or its file is not the one that its card describes.
@@ -57,7 +59,7 @@ def path(name: str) -> Path:
 
 def load(
     name: str, env: GymEnv | VectorEnv[Any, Any, Any] | None = None, device: torch.device | str = "auto"
-) -> HindsightTRM:
+) -> UPITRM | HindsightTRM:
     """A shipped agent, ready to `predict`, and to `learn` on with a fresh optimiser.
 
     Args:
@@ -73,7 +75,7 @@ def load(
     if env is None:
         # The prefix lets Gymnasium import the package that registers the id.
         env = gym.make(f"trm_envs:{about.env_id}", **about.env_kwargs)
-    return HindsightTRM.load(file, env=env, device=device)
+    return algorithm_of(file).load(file, env=env, device=device)
 
 
 def attempts(name: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class Card:
     """Hash of the agent's file."""
     licence: str
     solver: Score | None = None
-    """With attempts; None for an agent that was not measured with any."""
+    """With attempts or a search; None for an agent that was measured alone."""
     attempts: dict[str, Any] = field(default_factory=dict)
     """Keywords of `Attempts` that the solver's score was measured with, as JSON; see `zoo.attempts`."""
     schema: str = SCHEMA

@@ -1,0 +1,26 @@
+"""Which algorithm a saved model is of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from trm_agents.common.files import read_members
+from trm_agents.hindsight import HindsightTRM
+from trm_agents.upi_trm import UPITRM
+
+
+def algorithm_of(file: Path) -> type[UPITRM] | type[HindsightTRM]:
+    """The algorithm that wrote a file, told by its policy's module.
+
+    Raises:
+        ValueError: the file is no saved model, or one of another algorithm.
+    """
+    try:
+        module = str(json.loads(read_members(file, "data")["data"])["policy_class"]["__module__"])
+    except (KeyError, TypeError, ValueError, RecursionError):
+        raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
+    for algorithm in (UPITRM, HindsightTRM):
+        if module.split(".")[:2] == algorithm.__module__.split(".")[:2]:
+            return algorithm
+    raise ValueError(f"{file} is no UPITRM or HindsightTRM (its policy is from {module}): trm knows no other agents")
