@@ -97,7 +97,8 @@ def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:
 
 def _known() -> str:
     """Ids of the environments that come along: importing `trm_envs.plan_edit` has registered them."""
-    return "known ones: " + ", ".join(sorted(name for name in gym.registry if "PlanEdit-" in name))
+    puzzles = (name for name in gym.registry if "PlanEdit-" in name and not name.startswith("Control"))
+    return "known ones: " + ", ".join(sorted(puzzles))
 
 
 def pick(n: int, index: int | None, seed: int) -> int:
