@@ -109,7 +109,8 @@ class ControlEditMDP:
         before = self.check(states) if checks is None else checks
         plans = self.task.edit(states.instances, states.plans, actions)
         after = self.task.check(states.instances, plans)
-        accepted = np.ones(len(plans), np.bool_) if self.accept == "always" else after.improves_on(before)
+        every = np.ones(len(plans), np.bool_)
+        accepted: NDArray[np.bool_] = every if self.accept == "always" else after.improves_on(before)
         plans = np.where(accepted[:, None], plans, states.plans)
         after = ControlChecks(*(np.where(accepted, new, old) for new, old in zip(after, before, strict=True)))
         remaining = states.remaining_edits - np.int32(1)
