@@ -86,20 +86,37 @@ class Canvas:
         return np.array(self._image.reduce(self._scale), np.uint8)
 
 
-def show(image: NDArray[np.uint8], fps: float) -> None:
-    """Draw an image in the one window (`human`) and leave it there for 1 / `fps` seconds.
+class Window:
+    """A window of one environment (`human`).
 
     Raises:
         DependencyNotInstalled: matplotlib, which opens the window, is missing.
     """
-    try:
-        # Imported here: only this render mode needs a window.
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise DependencyNotInstalled("render_mode='human' needs matplotlib: pip install matplotlib") from error
-    figure: Any = plt.figure("Plan editing", figsize=(6, 6))
-    figure.clear()
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.imshow(image)
-    plt.pause(1.0 / fps)
+
+    def __init__(self) -> None:
+        try:
+            # Imported here: only this render mode needs a window.
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise DependencyNotInstalled("render_mode='human' needs matplotlib: pip install matplotlib") from error
+        self._plt: Any = plt
+        self._figure: Any = None
+
+    def show(self, image: NDArray[np.uint8], fps: float) -> None:
+        """Draw an image and leave it there for 1 / `fps` seconds; a window that was closed by hand opens again."""
+        if self._figure is None or not self._plt.fignum_exists(self._figure.number):
+            # Numbered by matplotlib: figures of one name are one figure.
+            self._figure = self._plt.figure(figsize=(6, 6))
+            self._figure.canvas.manager.set_window_title(f"Plan editing {self._figure.number}")
+        self._figure.clear()
+        axes = self._figure.add_axes((0, 0, 1, 1))
+        axes.set_axis_off()
+        axes.imshow(image)
+        self._figure.canvas.draw_idle()
+        self._plt.pause(1.0 / fps)
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._figure is not None:
+            self._plt.close(self._figure)
+            self._figure = None

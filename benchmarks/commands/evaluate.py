@@ -60,12 +60,10 @@ def run(options: argparse.Namespace) -> int:
     level = options.legal_actions or models.level_of(options.model, method)
     if level is None:
         raise ValueError(f"{options.model} does not say at which level it was trained: give it with --legal-actions")
-    if not options.puzzles.is_file():
-        raise ValueError(f"there is no puzzle file {options.puzzles}")
     if options.unroll == "auto" and (options.attempts or options.search):
         raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
-    puzzles = pool(options.env, {"puzzles": str(options.puzzles), "legal_actions": level, **budget})
+    puzzles = pool(options.env, {"puzzles": options.puzzles, "legal_actions": level, **budget})
     model = method.load(str(options.model), options.env, trained_with)
     facts = _facts(_result(options, method, model, puzzles))
     facts |= {"attempts": options.attempts, "search": options.search}

@@ -13,6 +13,7 @@ import pytest
 import stable_baselines3
 from command_helpers import AGENT, EASY, EASY_SOLVED, ENV, MAZE, UNSOLVABLE, run, saved
 
+import trm_envs.sudoku.text
 from benchmarks.protocol.stats import wilson_interval
 from trm_agents import UPITRM, HindsightTRM, zoo
 from trm_agents.commands import agents, puzzles, spending
@@ -76,7 +77,19 @@ def test_solving_as_json_is_a_puzzle_a_line(capsys, file_of_two) -> None:
     assert all(fact["edits"] == 1 and fact["network_calls"] >= 1 <= fact["inner_steps"] for fact in facts)
 
 
-def test_an_unsolved_puzzle_costs_its_budget_and_the_exit_code_says_so(capsys) -> None:
+@pytest.fixture
+def unsolvable_is_read(monkeypatch) -> None:
+    """No agent solves such a puzzle, so that what happens to an unsolved one can be seen."""
+    monkeypatch.setattr(trm_envs.sudoku.text, "is_unsolvable", lambda grids: np.zeros(len(grids), np.bool_))
+
+
+def test_an_unsolvable_puzzle_is_refused_with_the_reason(capsys) -> None:
+    code, _, error = run(capsys, "solve", "--env", ENV, UNSOLVABLE)
+    assert code == 2
+    assert "line 1: it has no solution: " in error and "leave it out" in error
+
+
+def test_an_unsolved_puzzle_costs_its_budget_and_the_exit_code_says_so(capsys, unsolvable_is_read) -> None:
     words = "solve", "--env", ENV, UNSOLVABLE, "--attempts", "2"
     code, text, _ = run(capsys, *words, "--json")
     facts = json.loads(text)
@@ -181,9 +194,9 @@ def test_the_interval_is_that_of_the_benchmark(solved, n) -> None:
     assert spending.wilson(solved, n) == pytest.approx((expected.lo, expected.hi), abs=1e-12)
 
 
-def test_what_a_policy_leaves_gets_attempts_and_both_are_counted() -> None:
+def test_what_a_policy_leaves_gets_attempts_and_both_are_counted(unsolvable_is_read) -> None:
     agent = agents.about(AGENT, ENV)
-    pool = puzzles.read(ENV, "".join(UNSOLVABLE))
+    pool = puzzles.read(ENV, UNSOLVABLE)
     model = agents.load(agent, pool.env)
     alone = spending.policy_alone(model, pool.mdp, pool.instances)
     attempts = spending.spend(model, agent, pool, agents.ATTEMPTS, None)

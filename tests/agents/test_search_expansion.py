@@ -55,7 +55,7 @@ def test_a_value_that_is_already_there_counts_once():
 
 def test_a_mark_is_toggled_or_stays():
     task = MazeTask(3)
-    instance, _ = parse_mazes(["S..#....G"], 3)
+    instance = parse_mazes(["S..#....G"], 3)
     decided = instance > 0
     nodes = Nodes(instance, task.initial_plans(instance), decided, np.zeros(1), np.full(1, MARGIN))
     options, _ = weigh(task, nodes, np.full((1, 9, 1), 0.3))

@@ -87,7 +87,7 @@ TINY = ("S....#..G", "S.#.....G", "..S.#..G.", "S.G.#....")
 @pytest.mark.parametrize("shortest", [False, True])
 @pytest.mark.parametrize("number", range(len(TINY)))
 def test_mazes_with_every_cell_open_marked_or_unmarked(number, shortest):
-    instance = parse_mazes(TINY, 3)[0][number]
+    instance = parse_mazes(TINY, 3)[number]
     task, free = MazeTask(3, shortest=shortest), np.flatnonzero(instance == 0)
     kinds = np.array(list(product(range(3), repeat=len(free))))
     plans = np.repeat(task.initial_plans(instance[None]), len(kinds), axis=0)

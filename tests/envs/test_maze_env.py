@@ -104,15 +104,15 @@ def test_text_and_arrays_say_the_same(tmp_path):
     for source in (text, str(text), array, lines, mazes, mazes.reshape(6, 9, 9), mazes.astype(np.int64)):
         assert (read_mazes(source, 9) == mazes).all()
     assert (maze_problem(9, puzzles=text).source.instances == mazes).all()
-    assert (parse_mazes([MAZE], 3)[0] == [2, 0, 0, 0, 1, 0, 0, 0, 3]).all()
+    assert (parse_mazes([MAZE], 3) == [2, 0, 0, 0, 1, 0, 0, 0, 3]).all()
 
 
 @pytest.mark.parametrize(
     ("line", "cause"),
     [
-        ("S...#...", "9 characters, found 8"),
-        ("S...x...G", "character 'x' at position 5"),
-        ("S...\u00e9...G", "character '\u00e9' at position 5"),
+        ("S...#...", "9 symbols, found 8"),
+        ("S...x...G", "symbol 'x' at position 5"),
+        ("S...\u00e9...G", "symbol '\u00e9' at position 5"),
         ("S.......S", "exactly one start, found 2"),
         ("S#.##...G", "no path"),
         ("SG.......", "adjacent"),
@@ -130,8 +130,8 @@ def test_a_bad_line_is_named_with_its_cause(tmp_path, line, cause):
     [
         (np.zeros((2, 8), int), r"\(B, 9\)"),
         (np.zeros((2, 9)), "integer type"),
-        (np.zeros((0, 9), int), "no maze"),
-        (np.full((1, 9), 258), "maze 1: cells must be"),
+        (np.zeros((0, 9), int), "no 3x3 maze"),
+        (np.full((1, 9), 258), r"puzzles\[0\]: value 258 at cell 0; a 3x3 maze holds 0\.\.3"),
     ],
 )
 def test_a_bad_array_is_refused(array, cause):
@@ -140,9 +140,10 @@ def test_a_bad_array_is_refused(array, cause):
 
 
 def test_bad_files_are_refused(tmp_path):
+    (tmp_path / "own.json").write_text("[]", encoding="utf-8")
     (tmp_path / "own.npy").write_text("no array", encoding="utf-8")
     for name, error, cause in (
-        ("own.csv", ValueError, ".csv"),
+        ("own.json", ValueError, "not from '.json'"),
         ("own.npy", ValueError, "not a NumPy array"),
         ("none.txt", FileNotFoundError, "none"),
     ):

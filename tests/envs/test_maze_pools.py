@@ -26,7 +26,7 @@ FILES = [(name, split) for name in MAZES for split in SPLITS]
 
 
 def mazes_of(name, split):
-    return parse_mazes(pools.load(name, split), MAZES[name].size)[0]
+    return parse_mazes(pools.load(name, split), MAZES[name].size)
 
 
 def test_the_table_holds_both_kinds_of_every_size():

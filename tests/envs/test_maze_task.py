@@ -107,7 +107,7 @@ def test_checker_agrees_with_the_definition(state):
 
 def test_every_marking_of_a_small_maze_is_judged_as_the_definition_says():
     size, text = 3, "S...#...G"
-    instance = parse_mazes([text], size)[0][0]
+    instance = parse_mazes([text], size)[0]
     free = np.flatnonzero(instance == FREE)
     markings = (np.arange(1 << len(free))[:, None] >> np.arange(len(free))) & 1
     plans = np.tile((instance >= START).astype(np.int8), (len(markings), 1))
@@ -194,7 +194,7 @@ def test_walking_a_shortest_path_raises_the_score_and_solves(size, braid, weight
 
 
 def test_shortest_refuses_a_detour_only():
-    instance = parse_mazes(["S.G.#...."], 3)[0]
+    instance = parse_mazes(["S.G.#...."], 3)
     short, long = np.array([[1, 1, 1, 0, 0, 0, 0, 0, 0]], np.int8), np.array([[1, 0, 1, 1, 0, 1, 1, 1, 1]], np.int8)
     for shortest in (False, True):
         task = MazeTask(3, shortest=shortest)
@@ -221,7 +221,7 @@ def test_groups_are_the_pairs_of_neighbours():
 
 
 def test_token_types_tell_the_five_kinds_apart():
-    instance = parse_mazes(["S.#..#..G"], 3)[0]
+    instance = parse_mazes(["S.#..#..G"], 3)
     plan = np.array([[1, 1, 0, 0, 0, 0, 0, 0, 1]], np.int8)
     types = MazeTask(3).token_types(instance, plan)
     assert types.shape == (1, 9, 1) and types.dtype == np.int8
@@ -240,7 +240,7 @@ def test_token_types_tell_the_five_kinds_apart():
 def test_bad_mazes_are_named(text, cause):
     good = "S.......G"
     with pytest.raises(ValueError, match=f"puzzle 2: .*{cause}"):
-        MazeTask(3).validate(parse_mazes([good, text], 3)[0])
+        MazeTask(3).validate(parse_mazes([good, text], 3))
 
 
 @pytest.mark.parametrize("keywords", [{"size": 2}, {"violation_weight": -1.0}, {"dead_end_weight": -0.5}])

@@ -75,7 +75,7 @@ def test_reset_takes_one_puzzle_as_text(own: Own) -> None:
 @pytest.mark.parametrize("own", SMALL, ids=lambda own: own.env_id)
 def test_a_string_that_is_nothing_known_is_told_what_it_could_be(own: Own) -> None:
     for text in ("puzzles.json", "", own.line + "."):
-        with pytest.raises(ValueError, match=r"name of a file.*\.npy, \.txt.*text of one puzzle: "):
+        with pytest.raises(ValueError, match=r"name of a file.*\.txt, \.csv.*text of one puzzle: "):
             gym.make(own.env_id, puzzles=text)
         with pytest.raises(ValueError, match=r"options\['puzzle'\] must be an array or one line of text, no file's"):
             gym.make(own.env_id).unwrapped.reset(options={"puzzle": text})

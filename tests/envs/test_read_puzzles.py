@@ -79,7 +79,7 @@ SOLVED = format_grids(solve(parse_grid_lines([SEVENTEEN], 9))[0])[0]
 BAD = [
     (SEVENTEEN[:-1], "81 symbols, found 80"),
     (SEVENTEEN + ".", "81 symbols, found 82"),
-    (with_symbol(SEVENTEEN, 4, "x"), "symbol 'X' at position 5"),
+    (with_symbol(SEVENTEEN, 4, "x"), "symbol 'x' at position 5"),
     (with_symbol(SEVENTEEN, 4, "A"), "symbol 'A' at position 5"),
     (with_symbol(SEVENTEEN, 4, "\u0665"), "symbol '\u0665' at position 5"),
     (with_symbol(SEVENTEEN, 4, "\u00df"), "symbol"),
@@ -117,14 +117,14 @@ def test_a_csv_row_without_the_puzzle_column_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("array", "cause"),
     [
-        (np.zeros((2, 80), dtype=np.int8), r"array: expected the shape \(B, 81\)"),
-        (np.zeros(81, dtype=np.int8), "expected the shape"),
+        (np.zeros((2, 80), dtype=np.int8), r"puzzles: expected the shape \(B, 81\)"),
+        (np.zeros(80, dtype=np.int8), "expected the shape"),
         (np.zeros((1, 81)), "integer type, got float64"),
-        (np.full((1, 81), 10), "puzzle 0: value 10 at cell 0"),
-        (np.array([[0] * 81, [0] * 80 + [-1]]), "puzzle 1: value -1 at cell 80"),
-        (np.array([[0] * 81, [7, 7] + [0] * 79]), "puzzle 1: digit 7 is given twice in row 1"),
-        (np.zeros((0, 81), dtype=np.int8), "no puzzle"),
-        ([], "shape"),
+        (np.full((1, 81), 10), r"puzzles\[0\]: value 10 at cell 0"),
+        (np.array([[0] * 81, [0] * 80 + [-1]]), r"puzzles\[1\]: value -1 at cell 80"),
+        (np.array([[0] * 81, [7, 7] + [0] * 79]), r"puzzles\[1\]: digit 7 is given twice in row 1"),
+        (np.zeros((0, 81), dtype=np.int8), "no 9x9 puzzle"),
+        ([], "no 9x9 puzzle"),
     ],
 )
 def test_bad_arrays_are_refused(array, cause):
@@ -137,8 +137,8 @@ def test_bad_files_are_refused(tmp_path):
         read_puzzles(tmp_path / "missing.txt", 9)
     for name, content, cause in [
         ("own.json", b"[]", "not from '.json'"),
-        ("empty.txt", b"# nothing\n", "no puzzle"),
-        ("head.csv", b"puzzle,solution\n", "no puzzle"),
+        ("empty.txt", b"# nothing\n", "no 9x9 puzzle"),
+        ("head.csv", b"puzzle,solution\n", "no 9x9 puzzle"),
         ("own.npy", b"not an array", "own.npy: not a NumPy array"),
         ("own.txt", SEVENTEEN.encode()[:-1] + b"\xff", "own.txt, line 1: symbol"),
     ]:
@@ -153,7 +153,7 @@ def test_only_three_sizes_exist():
 
 
 def test_16x16_uses_letters_and_4x4_does_not():
-    line = "G" + "." * 255
-    assert parse_grid_lines([line], 16)[0, 0] == 16
+    line = "G1" + "." * 254
+    assert parse_grid_lines([line], 16)[0, :3].tolist() == [16, 1, 0]
     with pytest.raises(ValueError, match="symbol '5'"):
         parse_grid_lines(["5" + "." * 15], 4)

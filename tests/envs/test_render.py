@@ -137,7 +137,7 @@ def test_sudoku_text_tells_the_classes_apart():
 
 
 # S at the top left; the chain from it ends in a dead end, the one from G does not, and one cell lies off both.
-MAZE = parse_mazes(["S.###.###.....#.#.#.#...G"], 5)[0][0]
+MAZE = parse_mazes(["S.###.###.....#.#.#.#...G"], 5)[0]
 MARKS = (MAZE >= 2).astype(np.int8)
 MARKS[[1, 12, 23]] = 1
 

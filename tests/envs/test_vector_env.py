@@ -130,9 +130,20 @@ def test_bad_calls() -> None:
     with pytest.raises(ValueError, match="3 seeds for 2"):
         env.reset(seed=[1, 2, 3])
     env.reset(seed=0)
-    for mask in ([True, False], np.array([1, 0]), np.array([True])):
-        with pytest.raises(ValueError, match="reset_mask"):
+    for mask in ([True, False], np.array([1, 0]), "10", 1, np.array(["1", "0"])):
+        with pytest.raises(TypeError, match=r"reset_mask.*bool array of shape \(2,\)"):
             env.reset(options={"reset_mask": mask})
+    for mask in (np.array([True]), np.array([[True, True]]), np.array(True)):
+        with pytest.raises(ValueError, match=r"reset_mask.*bool array of shape \(2,\)"):
+            env.reset(options={"reset_mask": mask})
+    for seed in (1.5, "7", b"7", True, {1, 2}, np.array(3.0)):
+        with pytest.raises(TypeError, match="seed must be an integer, a sequence of 2"):
+            env.reset(seed=seed)
+    for seed in ([1, 2.5], [1, "2"], [-1, 2], -1, [True, 1]):
+        with pytest.raises(ValueError, match=r"seed(\[\d\])? must be"):
+            env.reset(seed=seed)
+    with pytest.raises(TypeError, match="options must be a dict"):
+        env.reset(options=[1])
     with pytest.raises(ValueError, match="at least one"):
         env.reset(options={"reset_mask": np.zeros(2, np.bool_)})
     for actions in ([0, 64], [-1, 0], [0, 0, 0], 0):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -15,8 +14,6 @@ from trm_envs.plan_edit.problem import TRAINING_OPTIONS, ProblemOptions, mdp_opt
 from trm_envs.plan_edit.sources import InstancePool
 from trm_envs.plan_edit.task import Grids
 from trm_envs.plan_edit.view import PlanView
-
-PUZZLE_FILES = (".txt", ".csv", ".npy")
 
 
 class Puzzles(NamedTuple):
@@ -59,26 +56,12 @@ def read(
     chosen = (
         {**rules, "split": "test"}
         if puzzles is None
-        else {**mdp_options(cast(ProblemOptions, rules)), "puzzles": _source(puzzles)}
+        else {**mdp_options(cast(ProblemOptions, rules)), "puzzles": puzzles}
     )
     env = _make(env_id, {**chosen, **(asked or {})})
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} makes its puzzles as it goes: name a file of puzzles")
     return Puzzles(env, env.source.instances)
-
-
-def _source(text: str) -> str | list[str]:
-    """What the keyword `puzzles` takes: a path as it is, a puzzle as a list of one line.
-
-    Raises:
-        ValueError: a path of no file.
-    """
-    path = Path(text)
-    if path.suffix not in PUZZLE_FILES or len(path.suffix) == len(path.name):
-        return [text]
-    if not path.is_file():
-        raise ValueError(f"there is no puzzle file {text}: check the path")
-    return text
 
 
 def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:

@@ -62,6 +62,7 @@ class ControlEditVectorEnv(EpisodeVectorEnv[ControlStates, ControlChecks]):
         observe: `error` or `gradient`.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
+        max_episode_steps: steps after which an episode is truncated; None: never.
 
     Raises:
         ValueError: the source's instances are not float64, or a value is unknown.
@@ -75,10 +76,16 @@ class ControlEditVectorEnv(EpisodeVectorEnv[ControlStates, ControlChecks]):
         observe: Observe = "error",
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
     ) -> None:
         self.mdp = mdp
+        self.observes: Observe = observe
         rules = ControlEditRules(mdp, observe)
-        super().__init__(num_envs, rules, checked_source(source), render_mode, autoreset_mode)
+        super().__init__(num_envs, rules, checked_source(source), render_mode, autoreset_mode, max_episode_steps)
+
+    def single_env(self) -> ControlEditEnv:
+        """A single environment with the same MDP and source."""
+        return ControlEditEnv(self.mdp, self.source, self.observes, self.render_mode)
 
 
 def checked_source(source: InstanceSource[np.float64]) -> InstanceSource[np.float64]:

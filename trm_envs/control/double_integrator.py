@@ -137,6 +137,7 @@ class DoubleIntegratorPlanEditVectorEnv(ControlEditVectorEnv):
         tight: bound |u| by 1.5 m/s^2.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
+        max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `DoubleIntegratorPlanEditEnv`.
     """
 
@@ -146,9 +147,12 @@ class DoubleIntegratorPlanEditVectorEnv(ControlEditVectorEnv):
         tight: bool = False,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[EditOptions],
     ) -> None:
-        super().__init__(num_envs, *double_integrator_problem(tight, **options), render_mode, autoreset_mode)
+        super().__init__(
+            num_envs, *double_integrator_problem(tight, **options), render_mode, autoreset_mode, max_episode_steps
+        )
 
 
 class DoubleIntegratorEnv(ControlEnv):
@@ -197,6 +201,7 @@ class DoubleIntegratorVectorEnv(ControlVectorEnv):
         tight: bound |u| by 1.5 m/s^2.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced.
+        max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `DoubleIntegratorEnv`.
     """
 
@@ -206,6 +211,9 @@ class DoubleIntegratorVectorEnv(ControlVectorEnv):
         tight: bool = False,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[SystemOptions],
     ) -> None:
-        super().__init__(num_envs, *double_integrator_steps(tight, **options), render_mode, autoreset_mode)
+        super().__init__(
+            num_envs, *double_integrator_steps(tight, **options), render_mode, autoreset_mode, max_episode_steps
+        )

@@ -174,6 +174,7 @@ class ControlVectorEnv(EpisodeVectorEnv[StepStates, StepChecks]):
         source: where instances come from, float64; sub-environment i draws with a generator of its own.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
+        max_episode_steps: steps after which an episode is truncated; None: never.
     """
 
     def __init__(
@@ -183,6 +184,12 @@ class ControlVectorEnv(EpisodeVectorEnv[StepStates, StepChecks]):
         source: InstanceSource[np.float64],
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
     ) -> None:
         self.task = task
-        super().__init__(num_envs, StepRules(task), checked_source(source), render_mode, autoreset_mode)
+        source = checked_source(source)
+        super().__init__(num_envs, StepRules(task), source, render_mode, autoreset_mode, max_episode_steps)
+
+    def single_env(self) -> ControlEnv:
+        """A single environment with the same system and source."""
+        return ControlEnv(self.task, self.source, self.render_mode)

@@ -143,6 +143,7 @@ class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
         mu: a number, or a range.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
+        max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `VanDerPolPlanEditEnv`.
     """
 
@@ -152,9 +153,10 @@ class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
         mu: float | tuple[float, float] = 1.0,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[EditOptions],
     ) -> None:
-        super().__init__(num_envs, *van_der_pol_problem(mu, **options), render_mode, autoreset_mode)
+        super().__init__(num_envs, *van_der_pol_problem(mu, **options), render_mode, autoreset_mode, max_episode_steps)
 
 
 class VanDerPolEnv(ControlEnv):
@@ -209,6 +211,7 @@ class VanDerPolVectorEnv(ControlVectorEnv):
         mu: a number, or a range.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced.
+        max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `VanDerPolEnv`.
     """
 
@@ -218,6 +221,7 @@ class VanDerPolVectorEnv(ControlVectorEnv):
         mu: float | tuple[float, float] = 1.0,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[SystemOptions],
     ) -> None:
-        super().__init__(num_envs, *van_der_pol_steps(mu, **options), render_mode, autoreset_mode)
+        super().__init__(num_envs, *van_der_pol_steps(mu, **options), render_mode, autoreset_mode, max_episode_steps)

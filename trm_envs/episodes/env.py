@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +16,20 @@ from trm_envs.episodes.rules import Checks, Observation, Rules, States, row_of
 from trm_envs.instances.sources import InstanceSource
 
 RENDER_MODES = ("ansi", "rgb_array", "human")
+
+
+class Episode(NamedTuple, Generic[States, Checks]):
+    """Where an episode stands; `states` and `checks` are None before the first one."""
+
+    states: States | None
+    """One state."""
+    checks: Checks | None
+    """The checker on it."""
+    terminated: bool
+    steps: int
+    """Steps taken."""
+    ticket: Any
+    """What the source hears of when the episode ends; None for nothing."""
 
 
 class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
@@ -41,7 +56,9 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
         self._states: States | None = None
         self._checks: Checks | None = None
         self._terminated = False
+        self._steps = 0
         self._ticket: Any = None
+        self._window: drawing.Window | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -53,17 +70,18 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
             options: as the environment's page says.
 
         Raises:
+            TypeError: the options are no mapping.
             ValueError: an unknown option, or an instance that is none.
         """
         super().reset(seed=seed)
-        chosen = self.rules.read_instance(options)
+        chosen = self.rules.read_instance(checked_options(options))
         if self._ticket is not None:
             self.source.abandon(self._ticket)
             self._ticket = None
         instance, self._ticket = self.source.draw(self.np_random) if chosen is None else (chosen, None)
         self._states = self.rules.initial(instance[None])
         self._checks = self.rules.check(self._states)
-        self._terminated = False
+        self._terminated, self._steps = False, 0
         info = self._info(np.zeros(1, np.bool_))
         if self.render_mode == "human":
             self._show()
@@ -81,7 +99,7 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
             raise ResetNeeded("the episode has ended or not begun: call reset() before step()")
         outcome = self.rules.transition(self._states, self.rules.read_actions(action, None), self._checks)
         self._states, self._checks = outcome.states, outcome.checks
-        self._terminated = bool(outcome.terminated[0])
+        self._terminated, self._steps = bool(outcome.terminated[0]), self._steps + 1
         if self._terminated and self._ticket is not None:
             self.source.report(self._ticket, bool(self.rules.solved(outcome.checks)[0]))
             self._ticket = None
@@ -90,12 +108,22 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
             self._show()
         return self._observation(), float(outcome.rewards[0]), self._terminated, False, info
 
+    @property
+    def episode(self) -> Episode[States, Checks]:
+        """The episode under way; to set it goes on with another one."""
+        return Episode(self._states, self._checks, self._terminated, self._steps, self._ticket)
+
+    @episode.setter
+    def episode(self, episode: Episode[States, Checks]) -> None:
+        self._states, self._checks, self._terminated, self._steps, self._ticket = episode
+
     def get_state(self) -> dict[str, Any]:
         """All that decides what happens next, for `set_state`: the episode, the generator and the source."""
         state = {
             "states": self._states,
             "checks": self._checks,
             "terminated": self._terminated,
+            "steps": self._steps,
             "rng": self.np_random.bit_generator.state,
             "ticket": self._ticket,
             "source": self.source.get_state(),
@@ -112,6 +140,8 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
         self.source.set_state(state["source"])
         self._ticket = state["ticket"]
         self._states, self._checks, self._terminated = state["states"], state["checks"], state["terminated"]
+        # States of older versions do not say how many steps were taken, and nothing in an episode depends on it.
+        self._steps = state.get("steps", 0)
         self.np_random.bit_generator.state = state["rng"]
 
     def render(self) -> Any:
@@ -119,6 +149,12 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
         if self.render_mode is None or self.render_mode == "human":
             return None
         return self.rules.render(self._current(), self.render_mode)
+
+    def close(self) -> None:
+        """Close the window of `human`, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
 
     def _current(self) -> States:
         if self._states is None:
@@ -136,4 +172,17 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
         return {key: values[0] if values.ndim > 1 else values.item() for key, values in batch.items()}
 
     def _show(self) -> None:
-        drawing.show(self.rules.render(self._current(), "rgb_array"), self.metadata["render_fps"])
+        if self._window is None:
+            self._window = drawing.Window()
+        self._window.show(self.rules.render(self._current(), "rgb_array"), self.metadata["render_fps"])
+
+
+def checked_options(options: Any) -> dict[str, Any]:
+    """Reset's options as a dict of its own.
+
+    Raises:
+        TypeError: they are no mapping.
+    """
+    if options is not None and not isinstance(options, Mapping):
+        raise TypeError(f"options must be a dict, or None, got {options!r}")
+    return dict(options or {})

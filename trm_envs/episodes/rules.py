@@ -91,6 +91,17 @@ class Rules(ABC, Generic[States, Checks]):
             ValueError: an unknown option, or an instance that is none.
         """
 
+    def read_instances(self, options: dict[str, Any], rows: NDArray[np.bool_]) -> NDArray[Any] | None:
+        """The instances named by reset's `options`, one for each of the `rows` that begin, or None.
+
+        By default the one that `read_instance` reads, for all of them; shape (rows.sum(), n).
+
+        Raises:
+            ValueError: as `read_instance`.
+        """
+        instance = self.read_instance(options)
+        return None if instance is None else np.repeat(instance[None], rows.sum(), axis=0)
+
     @abstractmethod
     def render(self, states: States, mode: str) -> Any:
         """A batch of one state as text (`ansi`) or as an RGB image of shape (height, width, 3) (`rgb_array`)."""

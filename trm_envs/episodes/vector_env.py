@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic
 
 import numpy as np
@@ -12,8 +12,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from trm_envs.episodes.env import EpisodeEnv
+from trm_envs.episodes.env import Episode, EpisodeEnv, checked_options
+from trm_envs.episodes.members import SHARED, Members, checked_mask, checked_seeds, checked_values, single_spec
 from trm_envs.episodes.rules import Checks, Observation, Outcome, Rules, States, row_of, rows_of
+from trm_envs.instances.numbers import whole
 from trm_envs.instances.sources import InstanceSource
 
 Info = dict[str, Any]
@@ -32,6 +34,8 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         source: where instances come from; sub-environment i draws with a generator of its own.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
+        max_episode_steps: steps after which an episode is truncated, as by `TimeLimit`; None: never. A source with
+            curriculum or retry learns nothing from truncated episodes.
     """
 
     def __init__(
@@ -41,9 +45,9 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         source: InstanceSource[Any],
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
+        num_envs = whole("num_envs", num_envs, 1)
         if render_mode not in (None, "ansi", "rgb_array"):
             raise ValueError(
                 f"render_mode must be None, 'ansi' or 'rgb_array' for a vector environment, got {render_mode!r}"
@@ -53,17 +57,22 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.max_episode_steps = None if max_episode_steps is None else whole("max_episode_steps", max_episode_steps, 1)
         self.metadata = {**EpisodeEnv.metadata, "autoreset_mode": self.autoreset_mode}
         self.single_observation_space = rules.observation_space
         self.single_action_space = rules.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._rngs = [seeding.np_random(None)[0] for _ in range(num_envs)]
+        drawn = [seeding.np_random(None) for _ in range(num_envs)]
+        self._rngs, self._seeds = [rng for rng, _ in drawn], [seed for _, seed in drawn]
         self._ended = np.zeros(num_envs, np.bool_)
+        self._steps = np.zeros(num_envs, np.int64)
         self._states: States | None = None
         self._checks: Checks | None = None
         # The tickets of the episodes under way, by row; a stateless source hands out none.
         self._tickets: dict[int, Any] = {}
+        # Made when `call` first asks for them.
+        self._members: Members | None = None
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -76,21 +85,19 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
             options: `reset_mask`, bool array of shape (num_envs,), and what `EpisodeEnv.reset` takes.
 
         Raises:
+            TypeError: seeds, options or the mask are of a wrong kind.
             ValueError: a wrong number of seeds, a bad mask, or what `EpisodeEnv.reset` raises.
         """
-        seeds: Sequence[int | None]
-        if seed is None or isinstance(seed, int | np.integer):
-            seeds = [None if seed is None else int(seed) + i for i in range(self.num_envs)]
-        else:
-            seeds = seed
-        if len(seeds) != self.num_envs:
-            raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} environments")
-        options = dict(options or {})
-        rows = self._reset_rows(options.pop("reset_mask", None))
+        seeds = checked_seeds(seed, self.num_envs)
+        options = checked_options(options)
+        rows = checked_mask(options.pop("reset_mask", None), self.num_envs)
+        if self._states is None and not rows.all():
+            raise ResetNeeded("the first reset must start every environment")
+        instances = self.rules.read_instances(options, rows)
         for i, env_seed in enumerate(seeds):
             if rows[i] and env_seed is not None:
-                self._rngs[i], _ = seeding.np_random(env_seed)
-        self._begin(rows, self.rules.read_instance(options))
+                self._rngs[i], self._seeds[i] = seeding.np_random(env_seed)
+        self._begin(rows, instances)
         return self._observations(), self._info(np.zeros(self.num_envs, np.bool_), rows)
 
     def step(
@@ -113,20 +120,22 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         assert self._checks is not None
         outcome = self.rules.transition(states, actions, self._checks)
         self._states, self._checks = outcome.states, outcome.checks
+        self._steps += 1
         if self.autoreset_mode == AutoresetMode.SAME_STEP:
             return self._same_step(outcome)
-        self._ended = outcome.terminated & ~begin
-        self._report(self._ended)
+        terminated, truncated = outcome.terminated & ~begin, self._truncated() & ~begin
+        self._ended = terminated | truncated
+        self._report(terminated)
         self._begin(begin, None)
         rewards = np.where(begin, 0.0, outcome.rewards)
-        info = self._info(outcome.event & ~begin)
-        return self._observations(), rewards, self._ended.copy(), np.zeros(self.num_envs, np.bool_), info
+        return self._observations(), rewards, terminated, truncated, self._info(outcome.event & ~begin)
 
     def _same_step(
         self, outcome: Outcome[States, Checks]
     ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], Info]:
         """Replace ended episodes at once; their last observation and info go to `final_obs`, `final_info`."""
-        done = outcome.terminated
+        truncated = self._truncated()
+        done = outcome.terminated | truncated
         final: Info = {}
         if done.any():
             last = self._observations()
@@ -136,10 +145,80 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
             final_info = self._info(outcome.event, done)
             final = {"final_obs": final_obs, "_final_obs": done.copy()}
             final |= {"final_info": final_info, "_final_info": done.copy()}
-            self._report(done)
+            self._report(outcome.terminated)
             self._begin(done, None)
         info = self._info(outcome.event & ~done)
-        return self._observations(), outcome.rewards, done, np.zeros(self.num_envs, np.bool_), final | info
+        return self._observations(), outcome.rewards, outcome.terminated, truncated, final | info
+
+    def _truncated(self) -> Rows:
+        limit = self.max_episode_steps
+        return np.zeros(self.num_envs, np.bool_) if limit is None else np.asarray(self._steps >= limit)
+
+    @property  # type: ignore[misc]
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
+        """The generator of each sub-environment, as `SyncVectorEnv` gives them."""
+        return tuple(self._rngs)
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The seed of each sub-environment's generator, as `SyncVectorEnv` gives them; -1 where none is known."""
+        return tuple(self._seeds)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What a method or attribute of each single environment gives, as in `SyncVectorEnv`.
+
+        A method acts on its episode: `call("step", 3)` and `call("reset", seed=0)` move all of them.
+
+        Raises:
+            AttributeError: single environments have none of this name.
+        """
+        return self._single_envs().call(name, args, kwargs)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each single environment; a method is called."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of each single environment.
+
+        Args:
+            name: of the attribute.
+            values: a list or tuple of one value each, or one value for all.
+
+        Raises:
+            ValueError: another number of values, different ones for `source` or `render_mode`, which sub-environments
+                share, or an attribute that the spaces are made from.
+        """
+        each = checked_values(name, values, self.num_envs)
+        if name in SHARED:
+            setattr(self, name, each[0])
+        self._single_envs().set_attr(name, each)
+
+    def single_env(self) -> EpisodeEnv[States, Checks]:
+        """A single environment with the same rules and source."""
+        return EpisodeEnv(self.rules, self.source, self.render_mode)
+
+    def _single_envs(self) -> Members:
+        if self._members is None:
+            self._members = Members([self.single_env() for _ in range(self.num_envs)], self._lent)
+        return self._members
+
+    def _lent(self, index: int, member: EpisodeEnv[States, Checks]) -> Iterator[None]:
+        """Put the episode and the generator of a row into its single environment; take them back when it is done."""
+        rows = np.array([index])
+        states = None if self._states is None else rows_of(self._states, rows)
+        checks = None if self._checks is None else rows_of(self._checks, rows)
+        ticket = self._tickets.pop(index, None)
+        member.episode = Episode(states, checks, bool(self._ended[index]), int(self._steps[index]), ticket)
+        member._np_random, member._np_random_seed = self._rngs[index], self._seeds[index]
+        member.spec = single_spec(self.spec, self.max_episode_steps)
+        yield
+        after, seed = member.episode, member._np_random_seed
+        self._rngs[index], self._seeds[index] = member.np_random, -1 if seed is None else seed
+        self._hold([index], [after.ticket])
+        if after.states is not states and after.states is not None and after.checks is not None:
+            self._ended[index], self._steps[index] = after.terminated, after.steps
+            self._put(index, after.states, after.checks)
 
     def get_state(self) -> list[dict[str, Any]]:
         """All that decides what happens next, one state a sub-environment, in the form of `EpisodeEnv.get_state`.
@@ -152,6 +231,7 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
                 "states": None if self._states is None else rows_of(self._states, rows),
                 "checks": None if self._checks is None else rows_of(self._checks, rows),
                 "terminated": bool(self._ended[rows[0]]),
+                "steps": int(self._steps[rows[0]]),
                 "rng": self._rngs[rows[0]].bit_generator.state,
                 "ticket": self._tickets.get(int(rows[0])),
                 "source": source,
@@ -171,14 +251,17 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         self._tickets.pop(index, None)
         self._hold([index], [state["ticket"]])
         self._rngs[index].bit_generator.state = state["rng"]
-        self._ended[index] = state["terminated"]
-        if state["states"] is None:
-            return
+        self._ended[index], self._steps[index] = state["terminated"], state.get("steps", 0)
+        if state["states"] is not None:
+            self._put(index, state["states"], state["checks"])
+
+    def _put(self, index: int, states: States, checks: Checks) -> None:
+        """Put one state in a row, before the first reset too."""
         if self._states is None:
             # Any states will do until theirs are set.
-            self._states = rows_of(state["states"], np.zeros(self.num_envs, np.int64))
-            self._checks = rows_of(state["checks"], np.zeros(self.num_envs, np.int64))
-        self._replace(np.array([index]), state["states"], state["checks"])
+            self._states = rows_of(states, np.zeros(self.num_envs, np.int64))
+            self._checks = rows_of(checks, np.zeros(self.num_envs, np.int64))
+        self._replace(np.array([index]), states, checks)
 
     def render(self) -> tuple[Any, ...] | None:
         """One frame a sub-environment."""
@@ -198,30 +281,16 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
             raise ResetNeeded("there is no episode yet: call reset() first")
         return self._states
 
-    def _reset_rows(self, mask: Any) -> Rows:
-        """Check a reset mask; None means all rows."""
-        if mask is None:
-            return np.ones(self.num_envs, np.bool_)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise ValueError(f"options['reset_mask'] must be a bool array of shape ({self.num_envs},), got {mask!r}")
-        if not mask.any():
-            raise ValueError("options['reset_mask'] must select at least one environment")
-        if self._states is None and not mask.all():
-            raise ResetNeeded("the first reset must start every environment")
-        return mask
-
-    def _begin(self, rows: Rows, instance: NDArray[Any] | None) -> None:
-        """Start new episodes in these rows, in place of the ones there."""
+    def _begin(self, rows: Rows, instances: NDArray[Any] | None) -> None:
+        """Start new episodes in these rows, on these instances, one a row, or on drawn ones."""
         if not rows.any():
             return
         chosen = np.flatnonzero(rows)
         self._abandon(chosen)
-        if instance is None:
+        if instances is None:
             instances, tickets = self.source.draw_each([self._rngs[i] for i in chosen])
-        else:
-            instances, tickets = np.tile(instance, (len(chosen), 1)), None
-        if tickets is not None:
-            self._hold(chosen.tolist(), tickets)
+            if tickets is not None:
+                self._hold(chosen.tolist(), tickets)
         fresh = self.rules.initial(instances)
         fresh_checks = self.rules.check(fresh)
         if rows.all():
@@ -229,6 +298,7 @@ class EpisodeVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]], Generic[State
         else:
             self._replace(chosen, fresh, fresh_checks)
         self._ended = self._ended & ~rows
+        self._steps[rows] = 0
 
     def _report(self, ended: Rows) -> None:
         """Tell the source how these episodes went."""

@@ -129,6 +129,7 @@ class MazePlanEditVectorEnv(PlanEditVectorEnv):
         size: int = 9,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[MazeOptions],
     ) -> None:
-        super().__init__(num_envs, *maze_problem(size, **options), render_mode, autoreset_mode)
+        super().__init__(num_envs, *maze_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

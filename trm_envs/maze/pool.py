@@ -93,7 +93,7 @@ class MazePool:
         return []
 
     def _parse(self, lines: Sequence[str]) -> Grids:
-        return parse_mazes(lines, self.size, self.name)[0]
+        return parse_mazes(lines, self.size, self.name)
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _usual_mazes(size: int, braid: bool | None) -> Grids:
 @cache
 def _pool(name: str, split: str, size: int) -> Grids:
     """Parsed once a process: many environments share it."""
-    mazes, _ = parse_mazes(pools.load(name, split), size, name)
+    mazes = parse_mazes(pools.load(name, split), size, name)
     mazes.setflags(write=False)
     return mazes
 

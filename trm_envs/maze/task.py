@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from trm_envs.instances.numbers import whole
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
-from trm_envs.maze.text import parse_mazes
+from trm_envs.maze.text import notation
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
+from trm_envs.reading import Notation
 
 
 class MazeTask(MarkTask):
@@ -123,13 +124,10 @@ class MazeTask(MarkTask):
         """No one start, no one goal, both adjacent, or no path between them."""
         return flaw(instance)
 
-    def parse(self, text: str) -> NDArray[np.int8]:
-        """The maze that one line says, shape (n_cells,): `#` wall, `.` free, `S` start, `G` goal."""
-        mazes, _ = parse_mazes([text], self.size, "text")
-        if len(mazes) == 0:
-            raise ValueError("text: holds no maze")
-        maze: NDArray[np.int8] = mazes[0]
-        return maze
+    @property
+    def notation(self) -> Notation:
+        """`#` wall, `.` free, `S` start, `G` goal."""
+        return notation(self.size)
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.maze.render.text`."""

@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from trm_envs.maze.paths import flaw
-from trm_envs.plan_edit.reading import check_integers, load_array, path_of, read_line
+from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.plan_edit.task import Grids
+from trm_envs.reading import Notation, read
 
 SYMBOLS = ".#SG"
 """The character of each value of an instance cell."""
 
-SUFFIXES = (".npy", ".txt")
-"""Of the files that mazes are read from."""
 
-MazeSource: TypeAlias = npt.ArrayLike | str | os.PathLike[str] | Sequence[str]
+@cache
+def notation(size: int) -> Notation:
+    """How N x N mazes are written."""
+    return Notation(
+        (size, size),
+        high=GOAL,
+        noun=f"{size}x{size} maze",
+        symbols=SYMBOLS,
+        others={" ": FREE, "_": FREE, "E": GOAL, "0": FREE, "1": WALL, "2": START, "3": GOAL},
+        legend="'#' wall, '.', '_' or a space free, 'S' start and 'G' or 'E' goal, or with the values 0 to 3 of arrays",
+        doubt=_doubt,
+    )
 
 
 def format_mazes(mazes: Grids) -> list[str]:
     """One line of text for each maze of an array of shape (B, N*N)."""
-    symbols = np.frombuffer(SYMBOLS.encode(), np.uint8)
-    return [symbols[maze].tobytes().decode() for maze in mazes]
+    return notation(int(mazes.shape[1] ** 0.5)).text(mazes)
 
 
-def parse_mazes(lines: Iterable[str], size: int, name: str = "lines") -> tuple[Grids, list[str]]:
-    """Read mazes from lines of text; blank lines are ignored.
+def parse_mazes(lines: Iterable[str], size: int, name: str = "lines") -> Grids:
+    """Read mazes from lines of text, as shipped pools hold them.
 
     Args:
         lines: the lines, with or without line ends.
@@ -38,82 +42,36 @@ def parse_mazes(lines: Iterable[str], size: int, name: str = "lines") -> tuple[G
         name: what errors call the source.
 
     Returns:
-        int8 array (B, N*N), and the place of each maze ("file.txt, line 3"). Whether a maze can be solved is not
-        checked.
+        int8 array (B, N*N). Whether a maze can be solved is not looked at.
 
     Raises:
-        ValueError: a line has a wrong length or character; names the source, the line and the cause.
+        ValueError: a line is no maze; names it, the cause and the remedy.
     """
-    texts, places = [], []
-    for number, line in enumerate(lines, start=1):
-        text, place = line.strip(), f"{name}, line {number}"
-        if not text:
-            continue
-        if len(text) != size * size:
-            raise ValueError(f"{place}: a {size}x{size} maze has {size * size} characters, found {len(text)}")
-        if unknown := set(text) - set(SYMBOLS):
-            position = min(map(text.index, unknown))
-            raise ValueError(
-                f"{place}: character {text[position]!r} at position {position + 1}; "
-                "a maze is written with '#' wall, '.' free, 'S' start and 'G' goal"
-            )
-        texts.append(text)
-        places.append(place)
-    values = np.zeros(128, np.int8)
-    values[list(SYMBOLS.encode())] = np.arange(len(SYMBOLS))
-    return values[np.frombuffer("".join(texts).encode("ascii"), np.uint8)].reshape(-1, size * size), places
+    return read(list(lines), notation(size), lambda mazes: None, name)
 
 
-def read_mazes(source: MazeSource, size: int) -> Grids:
-    """Read mazes of one size from an array, a sequence of lines or a file, and check every one.
-
-    Args:
-        source: an integer array (B, N*N) or (B, N, N) of 0 free, 1 wall, 2 start, 3 goal; a sequence of lines; one
-            line; or the path of a `.npy` array or of a `.txt` file of lines. `path_of` says which strings are paths.
-        size: side N.
+def read_mazes(source: Any, size: int) -> Grids:
+    """Read a user's mazes of one size, in any form of `trm_envs.reading.read`, and check every one.
 
     Returns:
-        int8 array (B, N*N).
+        int8 array (B, N*N): 0 free, 1 wall, 2 start, 3 goal.
 
     Raises:
         ValueError: a form, length or character is wrong, or a maze has not one start and one goal that a path of
-            more than one step joins; names the line or the maze, and the cause.
-        FileNotFoundError: the file does not exist.
+            more than one step joins; names the line or the maze, the cause and the remedy.
+        FileNotFoundError: there is no such file.
     """
-    name, path = "puzzles", path_of(source, SUFFIXES)
-    if path is not None:
-        name = str(path)
-        mazes, places = _read_file(path, size)
-    elif isinstance(source, str):
-        mazes = read_line(source, lambda lines: parse_mazes(lines, size, name)[0], SUFFIXES)
-        places = [f"{name}, line 1"]
-    elif isinstance(source, Sequence) and source and all(isinstance(line, str) for line in source):
-        mazes, places = parse_mazes(map(str, source), size, name)
-    else:
-        mazes, places = _from_array(np.asarray(source), size, name)
-    if len(mazes) == 0:
-        raise ValueError(f"{name}: holds no maze")
-    for maze, place in zip(mazes, places, strict=True):
-        if found := flaw(maze):
-            raise ValueError(f"{place}: {found}")
-    return mazes
+    return read(source, notation(size), first_flaw)
 
 
-def _read_file(path: Path, size: int) -> tuple[Grids, list[str]]:
-    """The mazes of a file, and the place of each."""
-    if path.suffix.lower() == ".npy":
-        return _from_array(load_array(path), size, str(path))
-    if path.suffix.lower() != ".txt":
-        raise ValueError(f"{path}: mazes are read from .npy and .txt files, not from {path.suffix!r}")
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        return parse_mazes(file, size, str(path))
+def first_flaw(mazes: Grids) -> tuple[int, str] | None:
+    """The index of the first of these mazes, shape (B, N*N), that has a flaw, and the flaw; None: there is none."""
+    return next(((index, found) for index, maze in enumerate(mazes) if (found := flaw(maze))), None)
 
 
-def _from_array(array: npt.NDArray[np.generic], size: int, name: str) -> tuple[Grids, list[str]]:
-    """The mazes of an array, and the place of each."""
-    if array.shape[1:] not in ((size * size,), (size, size)):
-        raise ValueError(f"{name}: expected the shape (B, {size * size}) or (B, {size}, {size}), got {array.shape}")
-    check_integers(array, name)
-    # Clipped, so that no value wraps round to a good one on its way to int8.
-    clipped: Grids = np.clip(array, -1, len(SYMBOLS)).astype(np.int8)
-    return clipped.reshape(-1, size * size), [f"{name}, maze {number}" for number in range(1, len(array) + 1)]
+def _doubt(text: str) -> str | None:
+    """Both readings of a line in which digits may be walls or free cells."""
+    found = set(text)
+    if not found & set("01") or not found & set("SsGgEe") or ("#" in found and "1" not in found):
+        return None
+    return "0 is free and 1 a wall, or 0 is a wall and 1 free: write '.' for free and '#' for a wall"

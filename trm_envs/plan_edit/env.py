@@ -18,7 +18,7 @@ class PlanEditEnv(EpisodeEnv[PlanStates, Checks]):
     """Edit a plan until the checker calls it solved or the edits run out.
 
     `reset(options={"puzzle": grid})` starts on an instance of choice, which no source hears of: an array of n_cells
-    integers in any shape, or a line of text that the puzzle's `parse` reads. `step` takes one integer; an illegal
+    integers in any shape, or a line of text as the task's `notation` says. `step` takes one integer; an illegal
     action changes nothing and still spends an edit.
 
     Args:

@@ -5,19 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs import drawing
 from trm_envs.plan_edit.task import PlanTask
 
 
 def render(task: PlanTask, mode: str, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str | NDArray[np.uint8]:
     """One state as text (`ansi`) or as an RGB image of shape (height, width, 3) (`rgb_array`)."""
     return task.render_text(instance, plan) if mode == "ansi" else task.render_image(instance, plan)
-
-
-def show(task: PlanTask, instance: NDArray[np.int8], plan: NDArray[np.int8], fps: float) -> None:
-    """Draw one state in a window (`human`).
-
-    Raises:
-        DependencyNotInstalled: matplotlib, which opens the window, is missing.
-    """
-    drawing.show(task.render_image(instance, plan), fps)

@@ -11,12 +11,20 @@ from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
 from trm_envs.episodes.rules import Outcome, Rules
+from trm_envs.plan_edit.chosen import chosen_puzzle, chosen_puzzles
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
-from trm_envs.plan_edit.reading import check_integers
 from trm_envs.plan_edit.render import render
-from trm_envs.plan_edit.task import Checks, Grids, PlanTask
+from trm_envs.plan_edit.task import Checks, Grids
 
 Observation = dict[str, NDArray[Any]]
+
+
+class BatchError(InvalidAction, ValueError):
+    """Actions of a wrong shape or value; a ValueError too, as from Gymnasium's vector environments."""
+
+
+class NoBatchError(InvalidAction, TypeError):
+    """One action where a batch is due; a TypeError too, as from Gymnasium's vector environments."""
 
 
 def observation_space(mdp: PlanEditMDP) -> spaces.Space[Observation]:
@@ -69,19 +77,22 @@ def checked_actions(actions: Any, batch: int, n_actions: int) -> NDArray[np.int6
 
     Raises:
         TypeError: they are not integers; bools are none.
-        InvalidAction: the shape is another, or an action is outside the action space.
+        NoBatchError: it is one action.
+        BatchError: the shape is another, or an action is outside the action space.
     """
     try:
         array = np.asarray(actions)
     except ValueError:
-        raise InvalidAction(f"actions must have shape ({batch},), got rows of unequal length: {actions!r}") from None
+        raise BatchError(f"actions must have shape ({batch},), got rows of unequal length: {actions!r}") from None
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"actions must be of an integer dtype and shape ({batch},), got dtype {array.dtype} and shape "
             f"{array.shape}: {actions!r}"
         )
+    if array.ndim == 0:
+        raise NoBatchError(f"actions must have shape ({batch},), got one action: {actions!r}")
     if array.shape != (batch,) or array.min() < 0 or array.max() >= n_actions:
-        raise InvalidAction(
+        raise BatchError(
             f"actions must have shape ({batch},) and be within 0..{n_actions - 1}, got shape {array.shape}: {actions!r}"
         )
     return array.astype(np.int64, copy=False)
@@ -167,39 +178,12 @@ class PlanEditRules(Rules[PlanStates, Checks]):
 
     def read_instance(self, options: dict[str, Any] | None) -> NDArray[np.int8] | None:
         """The puzzle of reset's options."""
-        return chosen_puzzle(self.mdp.task, options)
+        return chosen_puzzle(self.mdp.task, options or {})
+
+    def read_instances(self, options: dict[str, Any], rows: NDArray[np.bool_]) -> Grids | None:
+        """The puzzle of reset's options for all, or one puzzle each."""
+        return chosen_puzzles(self.mdp.task, options, rows)
 
     def render(self, states: PlanStates, mode: str) -> Any:
         """One state as text or picture, as the puzzle draws it."""
         return render(self.mdp.task, mode, states.instances[0], states.plans[0])
-
-
-def chosen_puzzle(task: PlanTask, options: dict[str, Any] | None) -> NDArray[np.int8] | None:
-    """The instance named by reset's `options`, flat and validated, or None.
-
-    Raises:
-        ValueError: an unknown option, a wrong size, a bad value, or an instance that contradicts itself.
-    """
-    if not options:
-        return None
-    if set(options) != {"puzzle"}:
-        raise ValueError(f"unknown reset options {sorted(set(options) - {'puzzle'})}; the only one is 'puzzle'")
-    puzzle = _parsed(task, options["puzzle"]) if isinstance(options["puzzle"], str) else np.asarray(options["puzzle"])
-    if puzzle.size != task.n_cells:
-        raise ValueError(f"options['puzzle'] must have {task.n_cells} cells, got an array of shape {puzzle.shape}")
-    check_integers(puzzle, "options['puzzle']")
-    if puzzle.min() < 0 or puzzle.max() > task.instance_high:
-        raise ValueError(f"options['puzzle'] must hold values within 0..{task.instance_high}")
-    instance = puzzle.reshape(-1).astype(np.int8)
-    task.validate(instance[None])
-    return instance
-
-
-def _parsed(task: PlanTask, text: str) -> NDArray[np.int8]:
-    """The instance that a line of text says."""
-    try:
-        return task.parse(text)
-    except ValueError as error:
-        raise ValueError(
-            f"options['puzzle'] must be an array or one line of text, no file's name, got {text[:100]!r}: {error}"
-        ) from None

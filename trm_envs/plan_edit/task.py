@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from math import inf
+from numbers import Real
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from trm_envs.plan_edit import drawing
 from trm_envs.plan_edit.cover import Cover
 from trm_envs.plan_edit.view import CellKind, PlanView
+from trm_envs.reading import Notation
 
 Grids = NDArray[np.int8]
 """A batch of flat row-major grids, shape (B, n_cells), dtype int8."""
@@ -80,12 +82,11 @@ class Checks(NamedTuple):
 
 
 def check_weights(violation_weight: float, dead_end_weight: float) -> None:
-    """Raise ValueError unless both weights of a checker are finite and not negative."""
-    if not (0.0 <= violation_weight < inf and 0.0 <= dead_end_weight < inf):
-        raise ValueError(
-            f"checker weights must be finite and not negative, got violation_weight={violation_weight}, "
-            f"dead_end_weight={dead_end_weight}"
-        )
+    """Raise ValueError unless both weights of a checker are numbers, finite and not negative."""
+    for name, weight in (("violation_weight", violation_weight), ("dead_end_weight", dead_end_weight)):
+        if not isinstance(weight, Real) or isinstance(weight, bool) or not 0.0 <= weight < inf:
+            shown = weight if isinstance(weight, Real) else repr(weight)
+            raise ValueError(f"{name} must be a number, finite and not negative, got {name}={shown}")
 
 
 class Symmetries(NamedTuple):
@@ -176,13 +177,10 @@ class PlanTask(ABC):
     def validate(self, instances: Grids) -> None:
         """Raise ValueError naming the first bad instance and its flaw."""
 
-    def parse(self, text: str) -> NDArray[np.int8]:
-        """The instance that one line of text says, shape (n_cells,), int8. By default a puzzle has no text form.
-
-        Raises:
-            ValueError: the text says none; names the cause.
-        """
-        raise ValueError(f"{type(self).__name__} reads no text: give an array of {self.n_cells} integers")
+    @property
+    def notation(self) -> Notation:
+        """How instances are written where they come as text. By default there is no text form, and arrays alone do."""
+        return Notation(self.shape, self.instance_high, noun=type(self).__name__)
 
     # ---- What a network sees
 

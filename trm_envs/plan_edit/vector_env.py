@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trm_envs.episodes.vector_env import EpisodeVectorEnv
 from trm_envs.instances.sources import InstanceSource
+from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import PlanEditRules
 from trm_envs.plan_edit.task import Checks
@@ -25,6 +26,9 @@ class PlanEditVectorEnv(EpisodeVectorEnv[PlanStates, Checks]):
         source: where instances come from; sub-environment i draws with a generator of its own.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: at the next step, in the same step, or never.
+        max_episode_steps: steps after which an episode is truncated; None: never.
+
+    `reset(options={"puzzle": ...})` takes one instance for all, or one a sub-environment.
     """
 
     def __init__(
@@ -34,9 +38,14 @@ class PlanEditVectorEnv(EpisodeVectorEnv[PlanStates, Checks]):
         source: InstanceSource,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
     ) -> None:
         self.mdp = mdp
-        super().__init__(num_envs, PlanEditRules(mdp), source, render_mode, autoreset_mode)
+        super().__init__(num_envs, PlanEditRules(mdp), source, render_mode, autoreset_mode, max_episode_steps)
+
+    def single_env(self) -> PlanEditEnv:
+        """A single environment with the same MDP and source."""
+        return PlanEditEnv(self.mdp, self.source, self.render_mode)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Legal actions, shape (num_envs, n_actions), bool."""

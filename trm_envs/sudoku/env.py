@@ -129,6 +129,7 @@ class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
         size: N, one of 4, 9, 16.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
+        max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `SudokuPlanEditEnv`.
     """
 
@@ -138,6 +139,7 @@ class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
         size: int = 9,
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         **options: Unpack[SudokuOptions],
     ) -> None:
-        super().__init__(num_envs, *sudoku_problem(size, **options), render_mode, autoreset_mode)
+        super().__init__(num_envs, *sudoku_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

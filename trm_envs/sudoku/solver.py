@@ -9,14 +9,17 @@ from trm_envs.jit import kernel
 from trm_envs.sudoku.geometry import Grids, Indices, check_grids
 from trm_envs.sudoku.solver_kernels import Geometry, complete, geometry_of, load_grid, make_frames, propagate
 
+MOST_PLACEMENTS = 1 << 22
+"""Placements after which `is_unsolvable` gives up on a puzzle; shipped ones take a few hundred at most."""
+
 
 @kernel()
-def _complete_all(puzzles: Grids, limit: int, geometry: Geometry, solutions: Grids) -> Indices:
+def _complete_all(puzzles: Grids, limit: int, max_nodes: int, geometry: Geometry, solutions: Grids) -> Indices:
     counts = np.zeros(len(puzzles), dtype=np.int64)
     frames = make_frames(geometry)
     stream = np.zeros(1, dtype=np.uint64)
     for index in range(len(puzzles)):
-        counts[index] = complete(puzzles[index], frames, geometry, limit, 1 << 62, stream, solutions[index])
+        counts[index] = complete(puzzles[index], frames, geometry, limit, max_nodes, stream, solutions[index])
     return counts
 
 
@@ -46,7 +49,7 @@ def count_solutions(puzzles: npt.ArrayLike, limit: int = 2) -> Indices:
     grids, size = check_grids(puzzles)
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
-    return _complete_all(grids, limit, geometry_of(size), np.zeros_like(grids))
+    return _complete_all(grids, limit, 1 << 62, geometry_of(size), np.zeros_like(grids))
 
 
 def solve(puzzles: npt.ArrayLike) -> tuple[Grids, npt.NDArray[np.bool_]]:
@@ -60,8 +63,24 @@ def solve(puzzles: npt.ArrayLike) -> tuple[Grids, npt.NDArray[np.bool_]]:
     """
     grids, size = check_grids(puzzles)
     solutions = np.zeros_like(grids)
-    counts = _complete_all(grids, 1, geometry_of(size), solutions)
+    counts = _complete_all(grids, 1, 1 << 62, geometry_of(size), solutions)
     return solutions, counts == 1
+
+
+def is_unsolvable(puzzles: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether each puzzle of an integer array (B, N*N) is proved to have no solution, bool (B,).
+
+    Contradictory givens count. A proof that takes more than `MOST_PLACEMENTS` placements is not looked for further, so
+    that False promises nothing.
+
+    Raises:
+        ValueError: for a wrong shape, type or value.
+    """
+    grids, size = check_grids(puzzles)
+    unsolvable: npt.NDArray[np.bool_] = (
+        _complete_all(grids, 1, MOST_PLACEMENTS, geometry_of(size), np.empty_like(grids)) == 0
+    )
+    return unsolvable
 
 
 def singles(puzzles: npt.ArrayLike) -> Grids:

@@ -13,11 +13,12 @@ from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.grids import SymbolTask
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import PlanView
+from trm_envs.reading import Notation
 from trm_envs.sudoku import render
 from trm_envs.sudoku.geometry import Indices, cell_units, units
 from trm_envs.sudoku.solver_kernels import bit_count
 from trm_envs.sudoku.symmetry import random_symmetry
-from trm_envs.sudoku.text import SYMBOLS, parse_grid_lines
+from trm_envs.sudoku.text import SYMBOLS, first_flaw, notation
 
 Grid = NDArray[np.int8]
 """One flat row-major grid, shape (n_cells,)."""
@@ -226,10 +227,15 @@ class SudokuTask(SymbolTask):
         hopeless: NDArray[np.bool_] = _hopeless(plans, decided, self._units)
         return hopeless
 
-    def parse(self, text: str) -> NDArray[np.int8]:
-        """The puzzle that one line says, shape (n_cells,): `.` or `0` for a blank, 1-9 and then A-G for the digits."""
-        puzzle: NDArray[np.int8] = parse_grid_lines([text], self.size, "text")[0]
-        return puzzle
+    @property
+    def notation(self) -> Notation:
+        """1-9 and then A-G for the digits, one of `. 0 * _ - ?` for a blank."""
+        return notation(self.size)
+
+    def flaw(self, instance: NDArray[np.int8]) -> str | None:
+        """A repeated given, no blank, or no solution."""
+        found = first_flaw(instance[None])
+        return None if found is None else found[1]
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.sudoku.render.text`."""

@@ -1,33 +1,43 @@
-"""Sudoku grids as text: one puzzle a line, `.` or `0` for a blank, 1-9 and then A-G for the digits.
-
-Reads the frozen pools and users' own collections alike. Nothing is skipped silently: only blank lines and lines that
-start with `#` are ignored, everything else is a puzzle or an error that names its place and cause.
-"""
+"""Sudoku grids as text: one puzzle a line, 1-9 and then A-G for the digits, `.` for a blank."""
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Iterable
+from functools import cache, partial
+from math import isqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from trm_envs.plan_edit.reading import check_integers, load_array, path_of, read_line
+from trm_envs.reading import Notation, read
 from trm_envs.sudoku.geometry import Grids, check_grids, check_size, units
+from trm_envs.sudoku.solver import is_unsolvable
 
 SYMBOLS = ".123456789ABCDEFG"
-SUFFIXES = (".npy", ".txt", ".csv")
-"""Of the files that puzzles are read from."""
+BLANKS = ".0*_-?"
+"""What a blank may be written as."""
 
-# Headings under which public collections keep the puzzle when it is not the first column.
-_PUZZLE_HEADINGS = ("puzzle", "puzzles", "quiz", "quizzes", "question")
 
-PuzzleSource: TypeAlias = npt.ArrayLike | str | os.PathLike[str] | Sequence[str]
-# A place to name in an error ("file.txt, line 3") and the text found there.
-_Record: TypeAlias = tuple[str, str]
+@cache
+def notation(size: int) -> Notation:
+    """How N x N puzzles are written."""
+    check_size(size)
+    digits = SYMBOLS[1 : size + 1]
+    named = digits if size < 16 else "1-9 and A-G"
+    return Notation(
+        (size, size),
+        high=size,
+        noun=f"{size}x{size} puzzle",
+        symbols=SYMBOLS[: size + 1],
+        others=dict.fromkeys(BLANKS, 0),
+        legend=f"{named} for the digits and one of {' '.join(BLANKS)} for a blank",
+        comment="#",
+        band=isqrt(size),
+        separators="|",
+        doubt=partial(_doubt, size),
+        partial=(0,),
+    )
 
 
 def format_grids(grids: npt.ArrayLike) -> list[str]:
@@ -37,13 +47,11 @@ def format_grids(grids: npt.ArrayLike) -> list[str]:
         ValueError: for a wrong shape, type or value.
     """
     array, size = check_grids(grids)
-    text = np.frombuffer(SYMBOLS.encode(), dtype=np.uint8)[array].tobytes().decode()
-    width = size * size
-    return [text[start : start + width] for start in range(0, len(text), width)]
+    return notation(size).text(array)
 
 
 def parse_grid_lines(lines: Iterable[str], size: int, name: str = "lines") -> Grids:
-    """Parse puzzles given as lines of N*N symbols; blank lines and lines that start with `#` are ignored.
+    """Read puzzles from lines of text, as shipped pools hold them.
 
     Args:
         lines: the lines, with or without line ends.
@@ -51,139 +59,102 @@ def parse_grid_lines(lines: Iterable[str], size: int, name: str = "lines") -> Gr
         name: what errors call the source.
 
     Returns:
-        int8 array (B, N*N), 0 = blank.
+        int8 array (B, N*N), 0 = blank. Whether a puzzle has a solution is not looked at.
 
     Raises:
-        ValueError: if a line has a wrong length or symbol, if its givens repeat a digit in a row, column or box, if
-            it has no blank, or if there is no puzzle at all; names the source, line number and cause.
+        ValueError: a line is no puzzle, repeats a digit in a row, column or box, or has no blank, or there is no
+            puzzle; names the line, the cause and the remedy.
     """
-    return _parse(list(_text_records(lines, name)), size, name)
+    return read(list(lines), notation(size), _first_conflict, name)
 
 
-def read_puzzles(source: PuzzleSource, size: int) -> Grids:
-    """Read puzzles of one size from an array, a sequence of lines or a file, and check every one.
-
-    Args:
-        source: an integer array (B, N*N) or (B, N, N); a sequence of lines; one line; or the path of a `.npy` array, a
-            `.txt` file of lines or a `.csv` file. `path_of` says which strings are paths. A `.csv` file may start with
-            a row of headings (its first field is a word); the column headed puzzle, quiz, quizzes or question, else
-            the first one, is read and the others are not.
-        size: N, one of 4, 9, 16.
+def read_puzzles(source: Any, size: int) -> Grids:
+    """Read a user's puzzles of one size, in any form of `trm_envs.reading.read`, and check every one.
 
     Returns:
-        int8 array (B, N*N), 0 = blank. Uniqueness of the solution is not checked.
+        int8 array (B, N*N), 0 = blank. Whether a solution is the only one is not looked at.
 
     Raises:
-        ValueError: as `parse_grid_lines`, and for an array or a file of another form.
-        FileNotFoundError: if the file does not exist.
+        ValueError: as `parse_grid_lines`, and for a puzzle that has no solution.
+        FileNotFoundError: there is no such file.
     """
-    path = path_of(source, SUFFIXES)
-    if path is not None:
-        return _read_file(path, size)
-    if isinstance(source, str):
-        return read_line(source, lambda lines: parse_grid_lines(lines, size), SUFFIXES)
-    if isinstance(source, Sequence) and len(source) > 0 and all(isinstance(line, str) for line in source):
-        return parse_grid_lines([str(line) for line in source], size)
-    return _check_array(np.asarray(source), size, "array")
+    return read(source, notation(size), first_flaw)
 
 
-def _read_file(path: Path, size: int) -> Grids:
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return _check_array(load_array(path), size, str(path))
-    if suffix not in SUFFIXES:
-        raise ValueError(f"{path}: puzzles are read from .npy, .txt and .csv files, not from {path.suffix!r}")
-    # A byte that is not text becomes a symbol that the parser refuses by line; a byte-order mark is dropped.
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        records = _csv_records(file, size, str(path)) if suffix == ".csv" else _text_records(file, str(path))
-        return _parse(list(records), size, str(path))
+def first_flaw(grids: Grids) -> tuple[int, str] | None:
+    """Index and flaw of the first of these puzzles, shape (B, N*N), without a solution or a blank, or None."""
+    bad = np.flatnonzero(is_unsolvable(grids) | (grids != 0).all(axis=1))
+    return (int(bad[0]), _flaw(grids[bad[0]])) if len(bad) else None
 
 
-def _text_records(lines: Iterable[str], name: str) -> Iterator[_Record]:
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if text and not text.startswith("#"):
-            yield f"{name}, line {number}", text
+def _first_conflict(grids: Grids) -> tuple[int, str] | None:
+    """`first_flaw` without the question whether there is a solution."""
+    size = isqrt(grids.shape[1])
+    bits = np.where(grids > 0, 1 << grids.astype(np.int32), 0)[:, units(size)]
+    # Distinct powers of two add up to their bitwise union, repeated ones do not.
+    broken = (bits.sum(axis=2) != np.bitwise_or.reduce(bits, axis=2)).any(axis=1)
+    bad = np.flatnonzero(broken | (grids != 0).all(axis=1))
+    return (int(bad[0]), _flaw(grids[bad[0]])) if len(bad) else None
 
 
-def _csv_records(lines: Iterable[str], size: int, name: str) -> Iterator[_Record]:
-    reader = csv.reader(lines)
-    column: int | None = None
-    for row in reader:
-        fields = [field.strip() for field in row]
-        if not any(fields) or fields[0].startswith("#"):
-            continue
-        if column is None:
-            column = _puzzle_column(fields)
-            if fields[0].isidentifier() and len(fields[0]) != size * size:
-                continue
-        yield f"{name}, line {reader.line_num}", fields[column] if column < len(fields) else ""
+def _flaw(grid: npt.NDArray[np.int8]) -> str:
+    """What is wrong with a puzzle, shape (N*N,), that repeats a digit, has no blank, or has no solution."""
+    if repeated := _repeated(grid):
+        return repeated
+    if (grid != 0).all():
+        return "no cell is blank, there is nothing to solve: leave it out"
+    return f"it has no solution: {_dead_end(grid)}: correct its givens, or leave it out"
 
 
-def _puzzle_column(header: Sequence[str]) -> int:
-    headings = [field.lower() for field in header]
-    return next((headings.index(heading) for heading in _PUZZLE_HEADINGS if heading in headings), 0)
-
-
-def _parse(records: Sequence[_Record], size: int, name: str) -> Grids:
-    cells = check_size(size) ** 2
-    for place, text in records:
-        if len(text) != cells:
-            raise ValueError(f"{place}: a {size}x{size} puzzle has {cells} symbols, found {len(text)}: {text[:100]!r}")
-        unknown = set(text.upper()) - set(SYMBOLS[: size + 1]) - {"0"}
-        if unknown:
-            symbol = min(unknown, key=text.upper().index)
-            raise ValueError(
-                f"{place}: symbol {symbol!r} at position {text.upper().index(symbol) + 1}; "
-                f"a {size}x{size} puzzle uses 0 or {SYMBOLS[: size + 1]}"
-            )
-    values = np.zeros(128, dtype=np.int8)
-    values[list(SYMBOLS.encode())] = np.arange(len(SYMBOLS))
-    text = "".join(text for _, text in records).upper()
-    grids = values[np.frombuffer(text.encode("ascii"), dtype=np.uint8)].reshape(-1, cells)
-    return _check_puzzles(grids, [place for place, _ in records], size, name)
-
-
-def _check_array(array: npt.NDArray[Any], size: int, name: str) -> Grids:
-    cells = check_size(size) ** 2
-    if array.shape[1:] not in ((cells,), (size, size)):
-        raise ValueError(f"{name}: expected the shape (B, {cells}) or (B, {size}, {size}), got {array.shape}")
-    check_integers(array, name)
-    flat = array.reshape(-1, cells)
-    outside = np.argwhere((flat < 0) | (flat > size))
-    if len(outside):
-        puzzle, cell = outside[0]
-        raise ValueError(
-            f"{name}, puzzle {puzzle}: value {flat[puzzle, cell]} at cell {cell}; "
-            f"a {size}x{size} puzzle holds 0..{size}"
-        )
-    return _check_puzzles(flat.astype(np.int8), [f"{name}, puzzle {index}" for index in range(len(flat))], size, name)
-
-
-def _check_puzzles(grids: Grids, places: Sequence[str], size: int, name: str) -> Grids:
-    if len(grids) == 0:
-        raise ValueError(f"{name}: holds no puzzle")
-    conflict = _first_conflict(grids, size)
-    if conflict is not None:
-        index, unit, digit = conflict
-        line = ("row", "column", "box")[unit // size]
-        raise ValueError(f"{places[index]}: digit {SYMBOLS[digit]} is given twice in {line} {unit % size + 1}")
-    solved = np.flatnonzero((grids != 0).all(axis=1))
-    if len(solved):
-        raise ValueError(f"{places[solved[0]]}: no cell is blank, there is nothing to solve")
-    return grids
-
-
-def _first_conflict(grids: Grids, size: int) -> tuple[int, int, int] | None:
-    """Return (grid, unit, digit) of the first grid in which a unit holds a digit twice."""
-    bits = np.where(grids > 0, 1 << grids.astype(np.int32), 0)
-    found = None
+def _repeated(grid: npt.NDArray[np.int8]) -> str | None:
+    """Which digit is given twice where."""
+    size = isqrt(len(grid))
     for unit, cells in enumerate(units(size)):
-        # Distinct powers of two add up to their bitwise union, repeated ones do not.
-        of_unit = bits[:, cells]
-        broken = np.flatnonzero(of_unit.sum(axis=1) != np.bitwise_or.reduce(of_unit, axis=1))
-        if len(broken) and (found is None or broken[0] < found[0]):
-            digits = grids[broken[0], cells]
-            counts = np.bincount(digits[digits > 0])
-            found = int(broken[0]), unit, int(np.argmax(counts > 1))
-    return found
+        digits = grid[cells]
+        repeated = np.flatnonzero(np.bincount(digits[digits > 0], minlength=size + 1) > 1)
+        if len(repeated):
+            return f"digit {SYMBOLS[repeated[0]]} is given twice in {_unit(unit, size)}: correct it"
+    return None
+
+
+def _dead_end(grid: npt.NDArray[np.int8]) -> str:
+    """Why no solution exists, as far as the givens alone show it."""
+    size = isqrt(len(grid))
+    allowed = np.repeat(grid[:, None] == 0, size, axis=1)
+    for cells in units(size):
+        digits = grid[cells]
+        allowed[np.ix_(cells, digits[digits > 0] - 1)] = False
+    stuck = np.flatnonzero((grid == 0) & ~allowed.any(axis=1))
+    if len(stuck):
+        row, column = divmod(int(stuck[0]), size)
+        return f"no digit fits into row {row + 1}, column {column + 1}"
+    for unit, cells in enumerate(units(size)):
+        homeless = (
+            set(range(1, size + 1))
+            - set(grid[cells].tolist())
+            - set((np.flatnonzero(allowed[cells].any(0)) + 1).tolist())
+        )
+        if homeless:
+            return f"no cell of {_unit(unit, size)} can hold {SYMBOLS[min(homeless)]}"
+    return "every way to fill its blanks repeats a digit"
+
+
+def _unit(unit: int, size: int) -> str:
+    return f"{('row', 'column', 'box')[unit // size]} {unit % size + 1}"
+
+
+def _doubt(size: int, text: str) -> str | None:
+    """Both readings of a line that may be written in other digits, such as 0-F."""
+    text, digits = text.upper(), SYMBOLS[1 : size + 1]
+    if size == 16 and not set("123456789") & set(text) and set("ABCDEFG") & set(text):
+        return "its letters are the digits 10 to 16, written A-G, or 1 to 7 of A-P: write the digits as 1-9 and A-G"
+    if not 0 < text.count("0") <= size or digits[-1] in text:
+        return None
+    # Read with 0 as the first digit, and every other one moved up by one.
+    moved = np.array([("0" + digits).find(symbol) + 1 for symbol in text], np.int8)
+    if _repeated(moved):
+        return None
+    usual, other = ("1-9 and A-G", "0-9 and A-F") if size == 16 else (f"1-{size}", f"0-{size - 1}")
+    blank = next((symbol for symbol in text if symbol in BLANKS and symbol != "0"), None)
+    rest = f"with {blank!r} alone for a blank" if blank else "with no blank"
+    return f"0 is a blank and the digits are {usual}, or they are {other}, {rest}: write {usual}, and '.' for a blank"
