@@ -101,9 +101,7 @@ def _puzzles(options: argparse.Namespace, level: str) -> tuple[str, Pool]:
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     rules = {"legal_actions": level, **budget}
     if options.puzzles is not None:
-        if not options.puzzles.is_file():
-            raise ValueError(f"there is no puzzle file {options.puzzles}")
-        return env_id, pool(env_id, {"puzzles": str(options.puzzles), **rules})
+        return env_id, pool(env_id, {"puzzles": options.puzzles, **rules})
     return env_id, pool(env_id, {**(row.env_kwargs if env_id == row.env_id else {}), **rules}, "test")
 
 

@@ -52,7 +52,5 @@ def _puzzles(options: argparse.Namespace, env_id: str, trained_with: dict[str, A
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     if options.puzzles is None:
         return pool(env_id, {**trained_with, **budget}, "test")
-    if not options.puzzles.is_file():
-        raise ValueError(f"there is no puzzle file {options.puzzles}")
     level = trained_with.get("legal_actions", "givens")
-    return pool(env_id, {"puzzles": str(options.puzzles), "legal_actions": level, **budget})
+    return pool(env_id, {"puzzles": options.puzzles, "legal_actions": level, **budget})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from trm_envs.reading.notation import Notation
@@ -40,18 +40,18 @@ class LineReader:
         self._first = 0
         self._skipping = False
 
-    def feed(self, number: int, line: str) -> Iterator[Found]:
-        """Read one line, counted from 1; the puzzle that it completes, if it does."""
+    def feed(self, number: int, line: str) -> Found | None:
+        """Read one line, counted from 1; the puzzle that it completes, or None."""
         notation = self.notation
+        # Most lines of most files; a solution is looked at more closely.
+        if notation.is_puzzle(line) and not self._rows and not self._skipping:
+            return self.checked(number, line)
         if self._says_nothing(number, line):
-            return
-        if not self._rows and notation.reads(line, notation.n_cells) and notation.is_puzzle(line):
-            yield self.checked(number, line)
-        elif row := self._row(line):
-            yield from self._add(number, row)
-        else:
-            self._end_rows(number)
-            yield self.checked(number, self.whole(number, line))
+            return None
+        if row := self._row(line):
+            return self._add(number, row)
+        self._end_rows(number)
+        return self.checked(number, self.whole(number, line))
 
     def end(self, number: int) -> None:
         """There are no more lines.
@@ -169,17 +169,18 @@ class LineReader:
             return None
         return head if not notation.known.issuperset(rest.replace("\t", " ")) else None
 
-    def _add(self, number: int, row: str) -> Iterator[Found]:
+    def _add(self, number: int, row: str) -> Found | None:
         if not self._rows:
             self._first = number
         elif self._breaks and self._breaks[-1] < len(self._rows) and len(self._rows) % self.notation.band == 0:
             # The bands above have a break between them, and this one has not: another puzzle has begun.
             self._end_rows(number)
         self._rows.append(row)
-        if len(self._rows) == self.notation.shape[0]:
-            self._check_dashes(number)
-            block, self._rows, self._breaks = self._rows, [], []
-            yield self.checked(number, "".join(block))
+        if len(self._rows) < self.notation.shape[0]:
+            return None
+        self._check_dashes(number)
+        block, self._rows, self._breaks = self._rows, [], []
+        return self.checked(number, "".join(block))
 
     def _check_dashes(self, number: int) -> None:
         """A row of dashes alone, in a puzzle that writes its other blanks in another way, may be a rule."""
@@ -205,8 +206,11 @@ class LineReader:
             rows, columns = self.notation.shape
             raise ValueError(
                 f"{self.place(number)}: the {self.notation.noun} that begins on line {self._first} has "
-                f"{len(self._rows)} rows here, and needs {rows} of {columns} symbols: complete it"
+                f"{len(self._rows)} rows here, and needs {rows} of {columns} symbols: complete it{self._spaces()}"
             )
+
+    def _spaces(self) -> str:
+        return "; spaces at the end of a line are easily lost, so write '.' for them" if self.notation.spaced else ""
 
     def _refuse(self, number: int, line: str, tokens: Sequence[str]) -> NoReturn:
         """Say what is wrong with a line that is no puzzle."""
@@ -215,12 +219,9 @@ class LineReader:
         text = line if notation.spaced else longest if len(longest) > 1 else "".join(tokens)
         if len(text) != notation.n_cells:
             rows, columns = notation.shape
-            remedy = f"write it on one line, or as {rows} lines of {columns}"
-            if notation.spaced:
-                remedy += "; spaces at the end of a line are easily lost, so write '.' for them"
             raise ValueError(
                 f"{self.place(number)}: a {notation.noun} has {notation.n_cells} symbols, found {len(text)}: "
-                f"{text[:100]!r}: {remedy}"
+                f"{text[:100]!r}: write it on one line, or as {rows} lines of {columns}{self._spaces()}"
             )
         position = next(index for index, symbol in enumerate(text) if symbol not in notation.known)
         raise ValueError(

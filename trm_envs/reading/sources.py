@@ -67,6 +67,11 @@ def from_memory(source: Any, notation: Notation, name: str) -> Iterator[Batch]:
     if isinstance(source, Sequence) and not isinstance(source, bytes) and any(isinstance(x, str) for x in source):
         return _text_batches(_lines_of(source, name), "", notation, name)
     array = as_array(source, name)
+    if array.ndim == 0:
+        raise ValueError(
+            f"{name} must be a path, text, an array of integers or a sequence of lines, got {str(source)[:100]!r} of type "
+            f"{type(source).__name__}"
+        )
     if array.ndim > 1 and array.dtype == object and hasattr(source, "columns"):
         raise ValueError(f"{name}: a table: hand over the column of its puzzles, as table['puzzle']")
     if array.shape == (0,):
@@ -102,6 +107,8 @@ def _string_batches(text: str, notation: Notation, name: str) -> Iterator[Batch]
         if not found:
             raise ValueError(f"holds no {notation.noun}")
     except ValueError as error:
+        if "\n" in text:
+            raise
         raise ValueError(
             f"{text[:100]!r} is not the name of a file, does not end in {', '.join(SUFFIXES)}, and is not the text of "
             f"one puzzle: {error}"

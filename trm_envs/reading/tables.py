@@ -41,7 +41,7 @@ def text_puzzles(lines: Iterator[str], kind: str, notation: Notation, name: str)
         return _json_puzzles(everything, notation, name)
     delimiter = max(_DELIMITERS, key=first.count)
     fields = [field.strip("\"' ") for field in first.split(delimiter)]
-    if kind == ".csv" or (_is_headings(fields) and _named(fields)):
+    if kind == ".csv" or (_is_headings(fields) and _named(fields) is not None):
         return _csv_puzzles(everything, delimiter, notation, name)
     return _plain_puzzles(everything, notation, name)
 
@@ -49,7 +49,8 @@ def text_puzzles(lines: Iterator[str], kind: str, notation: Notation, name: str)
 def _plain_puzzles(lines: Iterator[str], notation: Notation, name: str) -> Iterator[Found]:
     reader, number = LineReader(notation, name), 0
     for number, line in enumerate(lines, start=1):
-        yield from reader.feed(number, line)
+        if found := reader.feed(number, line):
+            yield found
     reader.end(number)
 
 
@@ -66,7 +67,7 @@ def _csv_puzzles(lines: Iterator[str], delimiter: str, notation: Notation, name:
             raise ValueError(f"{name}, line {rows.line_num}: not a row of a .csv file: {error}: correct it") from None
         number, stripped = rows.line_num, [field.strip() for field in fields]
         if not any(stripped) or (notation.comment and stripped[0].startswith(notation.comment)):
-            yield from reader.feed(number, "")
+            reader.feed(number, "")
             continue
         if not begun:
             begun = True
@@ -77,10 +78,10 @@ def _csv_puzzles(lines: Iterator[str], delimiter: str, notation: Notation, name:
         bare = [_bare(field, notation) for field in fields]
         if column is not None:
             yield reader.checked(number, reader.whole(number, bare[column] if column < len(bare) else ""))
-        elif sum(map(notation.is_puzzle, bare)) == 1:
-            yield from reader.feed(number, next(filter(notation.is_puzzle, bare)))
         else:
-            yield from reader.feed(number, ",".join(bare))
+            puzzles = [field for field in bare if notation.is_puzzle(field)]
+            if found := reader.feed(number, puzzles[0] if len(puzzles) == 1 else ",".join(bare)):
+                yield found
     reader.end(rows.line_num)
 
 

@@ -9,7 +9,7 @@ from trm_envs.jit import kernel
 from trm_envs.sudoku.geometry import Grids, Indices, check_grids
 from trm_envs.sudoku.solver_kernels import Geometry, complete, geometry_of, load_grid, make_frames, propagate
 
-MOST_PLACEMENTS = 1 << 22
+MOST_PLACEMENTS = 1 << 24
 """Placements after which `is_unsolvable` gives up on a puzzle; shipped ones take a few hundred at most."""
 
 

@@ -145,6 +145,8 @@ def _unit(unit: int, size: int) -> str:
 
 def _doubt(size: int, text: str) -> str | None:
     """Both readings of a line that may be written in other digits, such as 0-F."""
+    if size < 16 and "0" not in text:
+        return None
     text, digits = text.upper(), SYMBOLS[1 : size + 1]
     if size == 16 and not set("123456789") & set(text) and set("ABCDEFG") & set(text):
         return "its letters are the digits 10 to 16, written A-G, or 1 to 7 of A-P: write the digits as 1-9 and A-G"
