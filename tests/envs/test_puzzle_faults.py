@@ -314,7 +314,7 @@ def test_a_4x4_puzzle_is_refused_exactly_where_it_has_no_solution(values: list[i
 
 UNSOLVABLE = {
     "no digit fits into row 1, column 9": "12345678." + "." * 17 + "9" + "." * 54,
-    "no cell of row 1 can hold 9": "1234567.." + "........." * 2 + ".......9." + "........." + "........9" + "." * 27,
+    "no cell of row 1 can hold 9": "1234567.." + "." * 34 + "9" + "." * 27 + "9" + "." * 9,
     "every way to fill its blanks repeats a digit": (
         ".....5.8....6.1.43..........1.5........1.6...3.......553.....61........4........."
     ),

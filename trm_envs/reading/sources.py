@@ -69,8 +69,8 @@ def from_memory(source: Any, notation: Notation, name: str) -> Iterator[Batch]:
     array = as_array(source, name)
     if array.ndim == 0:
         raise ValueError(
-            f"{name} must be a path, text, an array of integers or a sequence of lines, got {str(source)[:100]!r} of type "
-            f"{type(source).__name__}"
+            f"{name} must be a path, text, an array of integers or a sequence of lines, got a "
+            f"{type(source).__name__}: {str(source)[:100]!r}"
         )
     if array.ndim > 1 and array.dtype == object and hasattr(source, "columns"):
         raise ValueError(f"{name}: a table: hand over the column of its puzzles, as table['puzzle']")
