@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from puzzle_files import ARRAYS, ENCODINGS, MAZES, SUDOKU, TEXTS, Puzzles, maze,
 
 import trm_envs
 from trm_envs.reading import batches
+from trm_envs.reading.files import SUFFIXES
 from trm_envs.sudoku.text import notation
 
 KINDS = {"sudoku4": sudoku(4), "sudoku9": sudoku(9), "sudoku16": sudoku(16), "maze5": maze(5), "maze9": maze(9)}
@@ -165,3 +167,12 @@ def test_batches_hand_over_all_puzzles_piece_by_piece(tmp_path: Path) -> None:
     assert notation(4).text(np.concatenate([piece.grids for piece in pieces])) == lines
     start = sum(len(piece.grids) for piece in pieces[:-1])
     assert pieces[-1].place(0) == f"{path}, line {start + 1}"
+
+
+def test_the_page_names_every_suffix_and_its_line_is_a_puzzle() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "puzzles.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.split("## Symbols")[0].splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\.\w+)`", "".join(rows))) == sorted(SUFFIXES)
+    line = re.search(r'"puzzle": "([^"]+)"', page)
+    assert line is not None
+    assert KINDS["sudoku9"].read(line[1]).shape == (1, 81)

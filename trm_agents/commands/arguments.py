@@ -55,7 +55,7 @@ def add_environment(parser: argparse.ArgumentParser, *, required: bool) -> None:
 
 def add_puzzles(parser: argparse.ArgumentParser) -> None:
     """`--puzzles FILE`."""
-    text = "puzzles of your own, one a line (default: the test split)"
+    text = "puzzles of your own, in any form that the environment reads (default: the test split)"
     parser.add_argument("--puzzles", metavar="FILE", help=text)
 
 

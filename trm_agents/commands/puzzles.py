@@ -44,7 +44,7 @@ def read(
 
     Args:
         env_id: id of a plan-editing environment.
-        puzzles: a file, or one puzzle as a line of text; None is the test split.
+        puzzles: a file, or one puzzle as a line of text, by the environment's own rule; None is the test split.
         learned_with: the environment's keywords when the agent learned. Those of training are left out, and with
             `puzzles` those that choose among shipped instances.
         asked: keywords that the user asks for; they go first.

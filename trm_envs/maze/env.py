@@ -87,7 +87,7 @@ class MazePlanEditEnv(PlanEditEnv):
     | `shortest` | False | only a shortest path solves the maze |
     | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 9, 15, 31) |
     | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
-    | `puzzles` | None | your own mazes: an array, a line of `#`, `.`, `S`, `G`, or a `.npy` or `.txt` file of them |
+    | `puzzles` | None | your own mazes: an array, text, or a file ([puzzles of your own](../puzzles.md)) |
     | `curriculum` | None | stages of training mazes, easy to hard: ranges of the length of a shortest path |
     | `retry` | 0 | probability that a training episode takes the maze that has waited longest of those failed |
     | `legal_actions` | `givens` | `consistent`: marking is legal only where it adds no violation, unmarking always |
@@ -99,7 +99,8 @@ class MazePlanEditEnv(PlanEditEnv):
     | `stop_action` | None | `noop`: an action that only spends an edit; `terminal`: one that ends the episode |
     | `render_mode` | None | `ansi`, `rgb_array` or `human` |
 
-    `reset(options={"puzzle": grid})` starts on a maze of your own, an array or a line of text.
+    `reset(options={"puzzle": grid})` starts on a maze of your own, an array or a line of text. A vector environment also
+    takes one maze for each sub-environment.
 
     A stage of `curriculum` is a range of the cells of a shortest path, both ends counted, None for no upper limit:
     `[(9, 13), (9, 21), (9, None)]` for N = 9, whose mazes begin at 9; the last stage here is all mazes, which is what
@@ -118,7 +119,9 @@ class MazePlanEditEnv(PlanEditEnv):
 
 
 class MazePlanEditVectorEnv(PlanEditVectorEnv):
-    """B episodes of `MazePlanEditEnv` at once; takes the same keywords, and `num_envs` and `autoreset_mode`.
+    """B episodes of `MazePlanEditEnv` at once.
+
+    It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of mazes.
     """

@@ -42,7 +42,7 @@ class ProblemOptions(SourceOptions, total=False):
     legal_actions: LegalActions
     """`givens` (default) or `consistent`."""
     puzzles: Any
-    """The user's own instances in place of a shipped pool: an array, lines of text, or the path of a file."""
+    """The user's own instances in place of a shipped pool: an array, text, or the path of a file."""
     max_edits: int | None
     """Edit budget T; one edit a cell by default."""
     gamma: float

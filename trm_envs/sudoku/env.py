@@ -87,8 +87,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
       minimal, and naked and hidden singles do not solve it; half of them hill-climbed to need more guesses).
       (6, 8), (49, 56) and (90, 120) by default.
     - `split`: `"train"` (default), `"validation"` or `"test"`: shipped pools, disjoint up to the puzzle's symmetries.
-    - `puzzles`: own puzzles instead: an array (B, N^2) or (B, N, N), a line of text, or a `.npy`, `.txt` or `.csv`
-      file.
+    - `puzzles`: own puzzles instead: an array, text, or a file in one of many forms
+      ([puzzles of your own](../puzzles.md)); one that has no solution is refused.
     - `generate`: True makes a new puzzle with one solution every episode instead, never one that is symmetric to a
       shipped validation or test puzzle.
     - `curriculum`: None, or values of `blanks` from easy to hard that end in `blanks`, for training:
@@ -103,7 +103,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
     - `violation_weight`, `dead_end_weight`: 2 and 5.
     - `allow_erase`: False. `stop_action`: None, `"noop"` (spends an edit) or `"terminal"` (ends the episode).
 
-    `reset(options={"puzzle": grid})` starts on a puzzle of choice, an array or a line of text.
+    `reset(options={"puzzle": grid})` starts on a puzzle of choice, an array or a line of text. A vector environment also
+    takes one puzzle for each sub-environment.
 
     `env.unwrapped.source.progress` says how curriculum and retry queue stand. Both learn from episodes that end;
     one that is cut off, by a reset or a `TimeLimit`, teaches nothing, so shorten episodes with `max_edits` instead.
