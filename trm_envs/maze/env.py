@@ -99,8 +99,8 @@ class MazePlanEditEnv(PlanEditEnv):
     | `stop_action` | None | `noop`: an action that only spends an edit; `terminal`: one that ends the episode |
     | `render_mode` | None | `ansi`, `rgb_array` or `human` |
 
-    `reset(options={"puzzle": grid})` starts on a maze of your own, an array or a line of text. A vector environment also
-    takes one maze for each sub-environment.
+    `reset(options={"puzzle": grid})` starts on a maze of your own, an array or a line of text. A vector environment
+    also takes one maze for each sub-environment.
 
     A stage of `curriculum` is a range of the cells of a shortest path, both ends counted, None for no upper limit:
     `[(9, 13), (9, 21), (9, None)]` for N = 9, whose mazes begin at 9; the last stage here is all mazes, which is what

@@ -103,8 +103,8 @@ class SudokuPlanEditEnv(PlanEditEnv):
     - `violation_weight`, `dead_end_weight`: 2 and 5.
     - `allow_erase`: False. `stop_action`: None, `"noop"` (spends an edit) or `"terminal"` (ends the episode).
 
-    `reset(options={"puzzle": grid})` starts on a puzzle of choice, an array or a line of text. A vector environment also
-    takes one puzzle for each sub-environment.
+    `reset(options={"puzzle": grid})` starts on a puzzle of choice, an array or a line of text. A vector environment
+    also takes one puzzle for each sub-environment.
 
     `env.unwrapped.source.progress` says how curriculum and retry queue stand. Both learn from episodes that end;
     one that is cut off, by a reset or a `TimeLimit`, teaches nothing, so shorten episodes with `max_edits` instead.
