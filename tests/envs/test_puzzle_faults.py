@@ -214,6 +214,24 @@ def test_damaged_arrays_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ("'<U300000000', 'fortran_order': False, 'shape': (5,)", "a row of 1,200,000,000 bytes is no puzzle"),
+        ("'<i8', 'fortran_order': True, 'shape': (5000000000000, 81)", "a large array in Fortran's order"),
+        ("'<i8', 'fortran_order': False, 'shape': (-5, 81)", "holds no 9x9 puzzle"),
+        ("[('a', '<i4')], 'fortran_order': False, 'shape': (5, 81)", "expected an integer type"),
+        ("'<m8[s]', 'fortran_order': False, 'shape': (5, 81)", "expected an integer type"),
+    ],
+)
+def test_what_a_header_announces_is_checked_before_it_is_believed(tmp_path: Path, described: str, message: str) -> None:
+    header = f"{{'descr': {described}, }}\n".encode()
+    path = tmp_path / "own.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(10))
+    with pytest.raises(ValueError, match=rf"own\.npy: {message}"):
+        NINE.read(path)
+
+
+@pytest.mark.parametrize(
     "source", [None, 5, 2.5, b"12", object(), {"puzzle": 1}, [], [[1, 2], [3]], ["1234", 5], {1, 2}]
 )
 def test_what_holds_no_puzzles_is_told_so(source: Any) -> None:

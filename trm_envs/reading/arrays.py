@@ -22,6 +22,9 @@ PIECE = 4096
 _MOST_BYTES = 1 << 28
 """Of an array that cannot be read piece by piece."""
 
+_PIECE_BYTES = 1 << 25
+"""That are read at once."""
+
 
 class Batch(NamedTuple):
     """Some puzzles of a source, and where they are."""
@@ -70,8 +73,8 @@ def npy_batches(file: IO[bytes], notation: Notation, name: str) -> Iterator[Batc
     size = prod(shape[1:]) * dtype.itemsize
     if fortran and size * shape[0] > _MOST_BYTES:
         raise ValueError(f"{name}: a large array in Fortran's order: save it after numpy.ascontiguousarray")
-    step = shape[0] if fortran else max(1, min(PIECE, _MOST_BYTES // max(1, size)))
-    if size > _MOST_BYTES:
+    step = shape[0] if fortran else min(PIECE, _PIECE_BYTES // max(1, size))
+    if size > _PIECE_BYTES:
         raise ValueError(f"{name}: a row of {size:,} bytes is no puzzle")
     for start in range(0, shape[0], max(1, step)):
         count = min(step, shape[0] - start)

@@ -69,7 +69,7 @@ def from_memory(source: Any, notation: Notation, name: str) -> Iterator[Batch]:
     array = as_array(source, name)
     if array.ndim == 0:
         raise ValueError(
-            f"{name} must be a path, text, an array of integers or a sequence of lines, got a "
+            f"{name} must be text, an array of integers or a sequence of lines, got a "
             f"{type(source).__name__}: {str(source)[:100]!r}"
         )
     if array.ndim > 1 and array.dtype == object and hasattr(source, "columns"):
