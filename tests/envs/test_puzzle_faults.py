@@ -95,6 +95,16 @@ def test_numbered_headings_may_be_cells(tmp_path: Path) -> None:
         FOUR.read(path)
 
 
+def test_a_row_of_empty_cells_may_be_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("1,,,\n,,,\n,,2,\n,3,,\n", encoding="utf-8")
+    np.testing.assert_array_equal(FOUR.read(path), [[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 3, 0, 0]])
+    for text, number in ((",,,\n1,,,\n,,2,\n,3,,\n", 1), ("1,,,\n,2,,\n,,,\n,3,,\n", 3)):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=rf"line {number}: can be read in two ways: its empty cells are a row"):
+            FOUR.read(path)
+
+
 def test_digits_in_a_maze_may_mean_either() -> None:
     line = MAZE.lines[0].replace(".", "0").replace("#", "1")
     with pytest.raises(ValueError, match="two ways: 0 is free and 1 a wall, or 0 is a wall and 1 free"):

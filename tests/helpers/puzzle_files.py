@@ -123,7 +123,7 @@ SUDOKU: dict[str, Callable[[Puzzles], str]] = {
     "numbers.txt": lambda p: "\n".join(" ".join(map(str, row)) for row in p.grids.reshape(-1, p.size)),
     "cells.csv": lambda p: "\n".join(",".join(map(str, row)) for row in p.grids.reshape(-1, p.size)),
     "gaps.csv": lambda p: "\n".join(
-        ",".join(str(value) if value else "" for value in row) for row in p.grids.reshape(-1, p.size)
+        ",".join(str(value) if value or not row.any() else "" for value in row) for row in p.grids.reshape(-1, p.size)
     ),
 }
 """Forms that Sudoku alone has."""

@@ -53,6 +53,19 @@ class LineReader:
         self._end_rows(number)
         return self.checked(number, self.whole(number, line))
 
+    def feed_blank_row(self, number: int) -> Found | None:
+        """Read a row of empty cells in a table, which between bands may be an empty row of the table too.
+
+        Raises:
+            ValueError: it may be either.
+        """
+        if len(self._rows) % max(1, self.notation.band) == 0:
+            raise ValueError(
+                f"{self.place(number)}: can be read in two ways: its empty cells are a row of blanks, or nothing "
+                "between rows: write 0 in blank cells, or leave empty rows out"
+            )
+        return self._add(number, self.notation.symbols[0] * self.notation.shape[1])
+
     def end(self, number: int) -> None:
         """There are no more lines.
 

@@ -66,6 +66,10 @@ def _csv_puzzles(lines: Iterator[str], delimiter: str, notation: Notation, name:
         except csv.Error as error:
             raise ValueError(f"{name}, line {rows.line_num}: not a row of a .csv file: {error}: correct it") from None
         number, stripped = rows.line_num, [field.strip() for field in fields]
+        if not any(stripped) and column is None and len(stripped) == notation.shape[1] and not notation.spaced:
+            if found := reader.feed_blank_row(number):
+                yield found
+            continue
         if not any(stripped) or (notation.comment and stripped[0].startswith(notation.comment)):
             reader.feed(number, "")
             continue
