@@ -12,7 +12,10 @@ from gymnasium.error import InvalidAction, ResetNeeded
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from plan_edit_helpers import same
 
+from trm_envs import InstancePool
+
 SUDOKU, MAZE = "SudokuPlanEdit-4x4-v0", "MazePlanEdit-5x5-v0"
+SYSTEMS = ["ControlPlanEdit-DoubleIntegrator-v0", "Control-VanDerPol-v0"]
 
 
 def native(env_id: str = SUDOKU, count: int = 3, **options: Any) -> Any:
@@ -121,11 +124,16 @@ def test_what_sub_environments_share_is_set_for_all() -> None:
     assert isinstance(env.render()[0], str)
     env.set_attr("render_mode", "rgb_array")
     assert env.render()[0].shape[2] == 3 and env.call("render")[0].shape[2] == 3
-    with pytest.raises(ValueError, match="'mdp' is shared by all"):
-        env.set_attr("mdp", [*env.get_attr("mdp")[:2], native().mdp])
-    other = native(max_edits=1).mdp
-    env.set_attr("mdp", other)
-    assert env.mdp is other and env.get_attr("mdp") == (other,) * 3
+    source = env.unwrapped.source
+    with pytest.raises(ValueError, match="'source' is shared by all"):
+        env.set_attr("source", [source, source, InstancePool(source.instances)])
+    one = InstancePool(source.instances[:1])
+    env.set_attr("source", one)
+    assert env.get_attr("source") == (one,) * 3
+    assert (env.reset(seed=1)[0]["instance"] == one.instances).all()
+    for name in ("mdp", "rules"):
+        with pytest.raises(ValueError, match="make another environment"):
+            env.set_attr(name, env.get_attr(name)[0])
 
 
 @pytest.mark.parametrize("mode", AutoresetMode)
@@ -145,6 +153,22 @@ def test_a_time_limit_truncates_as_the_wrapper_does(mode: AutoresetMode, limit: 
         if mode == AutoresetMode.DISABLED and ended.any():
             same(left.reset(options={"reset_mask": ended}), right.reset(options={"reset_mask": ended.copy()}))
     assert (cut > 0) == (limit < 7)
+
+
+@pytest.mark.parametrize("env_id", SYSTEMS)
+def test_systems_have_members_and_time_limits_too(env_id: str) -> None:
+    left, right = native(env_id, max_episode_steps=3), reference(env_id, max_episode_steps=3)
+    same(left.reset(seed=0), right.reset(seed=0))
+    assert left.np_random_seed == right.np_random_seed == (0, 1, 2)
+    rng, cut = np.random.default_rng(0), 0
+    for _ in range(9):
+        actions = rng.uniform(-1, 1, left.action_space.shape)
+        result = left.step(actions)
+        same(result, right.step(actions))
+        cut += int(result[3].sum())
+        if not result[3].any():
+            same(left.call("get_state"), right.call("get_state"))
+    assert cut > 0
 
 
 def test_truncated_episodes_teach_an_adaptive_source_nothing() -> None:
