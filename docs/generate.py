@@ -5,10 +5,18 @@ from __future__ import annotations
 import inspect
 from itertools import groupby
 from pathlib import Path
+from typing import get_args
 
 import gymnasium as gym
+import numpy as np
 
 import trm_envs
+from trm_envs.control.descent import PASSES, DescentTask
+from trm_envs.control.descent_generator import Approach
+from trm_envs.control.descent_kernels import restore
+from trm_envs.control.descent_sources import descent_instances
+from trm_envs.control.lander import VEHICLE
+from trm_envs.control.reference import descent_reference, descent_reference_name
 from trm_envs.pools.reference import reference_manifest
 from trm_envs.registration import ControlRow, Row
 
@@ -65,6 +73,26 @@ def references(system: str) -> str:
     return "\n".join(lines)
 
 
+def on_the_slope() -> str:
+    """What the reference optima of powered descent say of the constraints: a paragraph and a table."""
+    words = (
+        "J* may use the tolerances of touchdown and glide slope, as any plan that the checker accepts may. The glide\n"
+        "slope binds where an optimal plan is at most half a tolerance above it at a knot, the last three apart. A\n"
+        "plan that is restored exactly costs a little more than J*."
+    )
+    heads = ("pool", "test optima on the glide slope", "median extra cost of the optimum, restored exactly")
+    lines = [f"| {' | '.join(heads)} |", "| :--- | ---: | ---: |"]
+    task = DescentTask()
+    for approach in get_args(Approach):
+        instances, found = descent_instances("test", approach), descent_reference("test", approach)
+        plans = found.plans.copy()
+        binding = task.slope(task.simulate(instances, plans).states[:, 1:-4]).max(axis=1) > -0.5
+        exact = task.check(instances, restore(VEHICLE, instances, plans, PASSES))
+        extra = np.median((exact.cost / found.costs - 1.0)[exact.feasible])
+        lines.append(f"| `{descent_reference_name(approach)}` | {binding.mean():.0%} | {extra:.2%} |")
+    return words + "\n\n" + "\n".join(lines)
+
+
 def control_page(system: str, rows: list[ControlRow]) -> str:
     """The Markdown page of one system: its ids, the documentation of both classes, and its reference optima."""
     edited, stepped = (
@@ -72,14 +100,16 @@ def control_page(system: str, rows: list[ControlRow]) -> str:
         for prefix in ("ControlPlanEdit-", "Control-")
     )
     opening = f'Open one with `gym.make("trm_envs:{rows[0].id}")`, and many at once with `gym.make_vec`.'
+    descent = system == "powered_descent"
     solver = next(iter(reference_manifest().values()))["solver"]
+    starts = "a restored hover and twenty reduced-gradient steps" if descent else "clipped LQR and from no control"
     words = (
         "For scoring only; no environment and no agent reads them. Every validation and test instance was solved by\n"
-        f"{solver}, from clipped LQR and from no control,\n"
+        f"{solver}, from {starts},\n"
         "and the cheaper plan kept. The problem is not convex where the dynamics are not linear: there J* is the best\n"
-        "local optimum found. Costs and projected gradients are those of the environment's own simulator, and iLQR\n"
-        "from each plan gains nothing. `trm_envs.control.reference` reads them. To rebuild them, install the extra\n"
-        "`reference` and run `python -m trm_envs.building reference`."
+        "local optimum found. Costs and projected gradients are those of the environment's own simulator, and\n"
+        f"{'the reduced gradient' if descent else 'iLQR'} from each plan gains nothing. `trm_envs.control.reference`\n"
+        "reads them. To rebuild them, install the extra `reference` and run `python -m trm_envs.building reference`."
     )
     return (
         "\n\n".join(
@@ -94,6 +124,7 @@ def control_page(system: str, rows: list[ControlRow]) -> str:
                 "## Reference optima",
                 words,
                 references(system.replace("_", "-")),
+                *([on_the_slope()] if descent else []),
             ]
         )
         + "\n"

@@ -45,6 +45,8 @@ CONTROL_ENVIRONMENTS = (
     ControlRow("Control-DoubleIntegratorTight-v0", "double_integrator", "DoubleIntegrator", {"tight": True}),
     ControlRow("ControlPlanEdit-VanDerPol-v0", "van_der_pol", "VanDerPolPlanEdit", {}),
     ControlRow("Control-VanDerPol-v0", "van_der_pol", "VanDerPol", {}),
+    ControlRow("ControlPlanEdit-PoweredDescent-v0", "powered_descent", "PoweredDescentPlanEdit", {}),
+    ControlRow("Control-PoweredDescent-v0", "powered_descent", "PoweredDescent", {}),
 )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 import trm_envs
 from trm_envs.continuous.checks import ControlChecks
 from trm_envs.continuous.task import ControlTask, Numbers, Trajectory
+from trm_envs.control.descent_generator import Approach, training_instances
 from trm_envs.control.quadratic import QuadraticTask
 from trm_envs.control.systems import DOUBLE_INTEGRATOR, DOUBLE_INTEGRATOR_TIGHT, VAN_DER_POL
 
@@ -24,6 +25,18 @@ EDITS = ("plan", "feedback", "window")
 def some_instances(task: QuadraticTask, count: int, rng: np.random.Generator) -> Numbers:
     """Instances all over the range that a task allows."""
     return rng.uniform(task.instance_low, task.instance_high, (count, task.instance_size))
+
+
+def some_descents(count: int, rng: np.random.Generator, approach: Approach = "usual") -> Numbers:
+    """Instances of powered descent."""
+    return training_instances(count, rng, approach=approach)
+
+
+def an_instance(env_id: str) -> list[float]:
+    """An instance that the environments of an id take."""
+    if "PoweredDescent" in env_id:
+        return [300.0, -400.0, 1500.0, 10.0, 20.0, -50.0, 1900.0]
+    return [1.0, -0.5, 1.2] if "VanDerPol" in env_id else [1.0, -0.5]
 
 
 def some_action(rng: np.random.Generator, space: Any, size: float = 0.3) -> NDArray[np.float32]:

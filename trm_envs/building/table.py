@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trm_envs.control.pool import ControlPool
+from trm_envs.control.pool import ControlPool, DescentPool
 from trm_envs.maze.generator import BRAID
 from trm_envs.maze.pool import MazeOrbitPool, MazePool
 from trm_envs.pools.source import PoolSource
@@ -34,6 +34,9 @@ _ROWS: tuple[PoolSource, ...] = (
     ControlPool("control-van-der-pol-ood", train=0, held_out=100, seed=2_004, ood=True),
     ControlPool("control-van-der-pol-mu", train=2_000, held_out=200, seed=2_005, varies=True),
     ControlPool("control-van-der-pol-mu-ood", train=0, held_out=100, seed=2_006, varies=True, ood=True),
+    DescentPool("control-powered-descent", train=1_000, validation=64, test=128, seed=2_007),
+    DescentPool("control-powered-descent-ood", train=0, validation=64, test=64, seed=2_008, approach="outside"),
+    DescentPool("control-powered-descent-shallow", train=500, validation=64, test=128, seed=2_009, approach="shallow"),
 )
 
 POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}

@@ -44,10 +44,11 @@ class ControlTransition(NamedTuple):
 class ControlEditMDP:
     """Deterministic, finite-horizon MDP over the plans of a `ControlTask`.
 
-    State (x, y, edits left), action = one edit. An episode is worth the potential of the plan that it ends with,
-    Phi = -log(J + floor) - violation, paid with its last edit; potential-based shaping adds `gamma * Phi(s') - Phi(s)`
-    to every reward, with the absorbing boundary (Phi = 0) folded in. So the reward is `gamma * Phi(s') - Phi(s)` before
-    the last edit and `Phi(s') - Phi(s)` at it, and an edit that lowers J by 1 % is worth 0.01 wherever J stands.
+    State (x, y, edits left), action = one edit. An episode is worth the potential of the plan that it ends with, Phi =
+    -log(J + floor) - log(1 + violation), paid with its last edit; potential-based shaping adds `gamma * Phi(s') -
+    Phi(s)` to every reward, with the absorbing boundary (Phi = 0) folded in. So the reward is `gamma * Phi(s') -
+    Phi(s)` before the last edit and `Phi(s') - Phi(s)` at it, and an edit that lowers J by 1 % is worth 0.01 wherever J
+    stands.
 
     Args:
         task: the system, its cost and its constraints.
@@ -93,8 +94,11 @@ class ControlEditMDP:
         return np.log(np.fmin(checks.cost, self.task.cost_high) + self.task.cost_floor)
 
     def potential(self, checks: ControlChecks) -> Numbers:
-        """Phi = -log(J + floor) - violation, shape (B,)."""
-        return -self.log_cost(checks) - checks.violation
+        """Phi = -log(J + floor) - log(1 + violation), shape (B,).
+
+        A violation of a thousand tolerances is usual in a first plan; as a logarithm it is of the size of the cost's.
+        """
+        return -self.log_cost(checks) - np.log1p(checks.violation)
 
     def transition(
         self, states: ControlStates, actions: Numbers, checks: ControlChecks | None = None

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
-from trm_envs.continuous.checks import ControlChecks
+from trm_envs.continuous.checks import LARGEST_VIOLATION, ControlChecks
 from trm_envs.continuous.mdp import ControlEditMDP, ControlStates
 from trm_envs.continuous.task import ControlTask, Numbers
 from trm_envs.episodes.rules import Outcome, Rules
@@ -50,6 +50,8 @@ class ControlEditRules(Rules[ControlStates, ControlChecks]):
             "cost": _box(floor, high, 1),
             "remaining_edits": spaces.Box(0, mdp.max_edits, (1,), np.int32),
         }
+        if not task.always_feasible:
+            parts["violation"] = _box(0.0, np.log1p(LARGEST_VIOLATION), 1)
         if observe == "gradient":
             parts["gradient"] = _box(-LIMIT, LIMIT, task.plan_size)
         self.observation_space = spaces.Dict(parts)
@@ -86,10 +88,14 @@ class ControlEditRules(Rules[ControlStates, ControlChecks]):
             "terminal_error": np.log1p(checks.terminal_error)[:, None],
             "cost": cost,
         }
+        if not task.always_feasible:
+            seen["violation"] = np.log1p(checks.violation)[:, None]
         if self.observes == "gradient":
-            # d log(J + floor) / d(scaled plan): of order one whatever the units of plan and cost.
+            # -d Phi / d(scaled plan): of order one whatever the units of plan and cost.
             unit = (task.plan_high - task.plan_low) / 2.0
-            seen["gradient"] = task.gradient(states.instances, states.plans).projected * unit / np.exp(cost)
+            found = task.gradient(states.instances, states.plans)
+            of_cost, of_violation = found.projected / np.exp(cost), found.violation / (1.0 + checks.violation[:, None])
+            seen["gradient"] = (of_cost + of_violation) * unit
         assert isinstance(self.observation_space, spaces.Dict)
         told = {key: _within(values, self.observation_space[key]) for key, values in seen.items()}
         return told | {"remaining_edits": states.remaining_edits[:, None].copy()}

@@ -33,8 +33,10 @@ class ControlGradient(NamedTuple):
     projected: Numbers
     """The same without what leads out of the plan's bounds: 0 in every entry where the plan is optimal to first order.
 
-    Shape (B, plan_size).
+    Shape (B, plan_size). Where a task restores constraints after an edit, also without what they take up.
     """
+    violation: Numbers
+    """The gradient of `ControlChecks.violation`, so of the worst constraint, shape (B, plan_size); 0 where feasible."""
 
 
 class ControlTask(ABC):
@@ -76,6 +78,8 @@ class ControlTask(ABC):
     """What is added to a cost before its logarithm is taken; costs below it count as good as none."""
     cost_high: float
     """The largest cost that is told apart from larger ones."""
+    always_feasible: bool = False
+    """Whether every plan that `initial_plans` and `edit` give is feasible; then no violation is observed."""
     differentiable: bool = True
     """Whether there is a `gradient`."""
 

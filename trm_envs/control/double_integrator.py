@@ -8,7 +8,8 @@ from typing_extensions import Unpack
 from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
 from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.control.quadratic import QuadraticTask
-from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options
+from trm_envs.control.quadratic_steps import QuadraticStepRules
+from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import DOUBLE_INTEGRATOR, DOUBLE_INTEGRATOR_TIGHT
 from trm_envs.instances.options import check_keywords
@@ -26,7 +27,7 @@ def double_integrator_problem(tight: bool = False, **options: Unpack[EditOptions
     """
     check_keywords(options, EditOptions)
     task = QuadraticTask(DOUBLE_INTEGRATOR_TIGHT if tight else DOUBLE_INTEGRATOR, options.get("edit", "feedback"))
-    source = control_source(task, POOL, options)
+    source = control_source(task, quadratic_origin(POOL), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
 
 
@@ -39,7 +40,7 @@ def double_integrator_steps(tight: bool = False, **options: Unpack[SystemOptions
     """
     check_keywords(options, SystemOptions)
     task = QuadraticTask(DOUBLE_INTEGRATOR_TIGHT if tight else DOUBLE_INTEGRATOR)
-    return StepProblem(task, control_source(task, POOL, options))
+    return StepProblem(QuadraticStepRules(task), control_source(task, quadratic_origin(POOL), options))
 
 
 class DoubleIntegratorPlanEditEnv(ControlEditEnv):
@@ -178,8 +179,8 @@ class DoubleIntegratorEnv(ControlEnv):
     Terminated after 15 steps (steps left are observed, so this is a true end). Never truncated.
 
     ## Information
-    `cost` (J of the steps taken), `terminal_error` (norm of the state / 0.1) and `is_success` (at the end: it is at
-    most 1).
+    `cost` (J of the steps taken), `violation` (0), `terminal_error` (norm of the state / 0.1) and `is_success` (at the
+    end: it is at most 1).
 
     ## Arguments
     `tight`, `render_mode`, `split`, `ood`, `instances`, `generate`, `curriculum`, `retry`, and the reset option

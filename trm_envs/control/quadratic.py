@@ -43,6 +43,7 @@ class QuadraticTask(ControlTask):
     n_states, n_controls = 2, 1
     cost_unit = ""
     cost_floor, cost_high = 1e-2, 1e6
+    always_feasible = True
 
     def __init__(self, system: System, edit: EditKind = "feedback") -> None:
         if edit not in get_args(EditKind):
@@ -108,7 +109,7 @@ class QuadraticTask(ControlTask):
         system = self.system
         of_plan, _ = kernels.adjoint(system.kind, system.time_step, self.weights, instances, plans, states)
         blocked = (np.abs(plans) >= system.u_max) & (plans * of_plan < 0.0)
-        return ControlGradient(of_plan, np.where(blocked, 0.0, of_plan))
+        return ControlGradient(of_plan, np.where(blocked, 0.0, of_plan), np.zeros_like(plans))
 
     def render_text(self, instance: Numbers, plan: Numbers) -> str:
         """The phase plane and the controls as text."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from trm_envs.continuous.task import Numbers
+from trm_envs.control.descent_generator import Approach
+from trm_envs.control.descent_sources import POOLS as DESCENT_POOLS
+from trm_envs.control.descent_sources import descent_instances
 from trm_envs.control.generator import MU_RANGE
 from trm_envs.control.sources import Mu, pool_instances
 from trm_envs.control.systems import System
@@ -38,9 +41,30 @@ def reference(system: System, split: str, ood: bool = False, mu: Mu | None = Non
     """
     if mu is not None and mu[0] < mu[1] and mu != MU_RANGE:
         raise ValueError(f"there are reference optima for mu={MU_RANGE} and for some single numbers, not for mu={mu}")
-    name = reference_name(system, ood, mu)
+    return _made_for(pool_instances(POOLS[system.name], split, ood, mu), reference_name(system, ood, mu), split)
+
+
+def descent_reference_name(approach: Approach = "usual") -> str:
+    """Name of the reference optima of a pool of powered descent: `powered-descent-shallow`."""
+    return DESCENT_POOLS[approach].removeprefix("control-")
+
+
+def descent_reference(split: str, approach: Approach = "usual") -> Reference:
+    """The best plans known for what `descent_instances` gives with the same split and approach.
+
+    Args:
+        split: `validation` or `test`.
+        approach: whose pool.
+
+    Raises:
+        ValueError: there is none, or it was made for other instances.
+    """
+    return _made_for(descent_instances(split, approach), descent_reference_name(approach), split)
+
+
+def _made_for(instances: Numbers, name: str, split: str) -> Reference:
+    """A shipped reference; ValueError where it was made for other instances."""
     found = load_reference(name, split)
-    instances = pool_instances(POOLS[system.name], split, ood, mu)
     if instances_hash(instances) != reference_manifest()[name]["splits"][split]["instances_sha256"]:
         raise ValueError(f"the reference {name!r} was made for other instances of split {split!r}: rebuild it")
     return found

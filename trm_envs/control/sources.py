@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class EditOptions(SystemOptions, total=False):
     """Keywords of the plan-editing environments."""
 
     edit: EditKind
-    """`feedback` (default), `plan` or `window`."""
+    """`feedback`, `plan` or `window`; each system has its usual one."""
     observe: Observe
     """`error` (default) or `gradient`."""
     max_edits: int
@@ -53,6 +53,23 @@ class EditOptions(SystemOptions, total=False):
 def mdp_options(options: EditOptions) -> dict[str, Any]:
     """Those of the keywords that `ControlEditMDP` takes."""
     return {key: value for key, value in options.items() if key in ("max_edits", "accept", "gamma", "shaping")}
+
+
+class Origin(NamedTuple):
+    """How the instances of a system are shipped, drawn and ordered by difficulty."""
+
+    shipped: Callable[[str, bool], Numbers]
+    """(split, out of distribution) -> instances, an array of one's own."""
+    drawn: Callable[..., Numbers]
+    """(count, rng, difficulty) -> new training instances up to that difficulty; can be pickled."""
+    difficulty: Callable[[Numbers], Numbers]
+    """How difficult instances are, shape (B,)."""
+    easiest: float
+    """The smallest difficulty that a stage of a curriculum may have."""
+    hardest: float
+    """That of the most difficult training instances."""
+    meaning: str
+    """What difficulty is, and such stages: `largest states ..., such as [0.5, 1.0]`."""
 
 
 Mu = tuple[float, float]
@@ -72,14 +89,30 @@ def read_mu(mu: Any) -> Mu:
     return numbers[0], numbers[1]
 
 
-def control_source(task: ControlTask, pool: str, options: Mapping[str, Any], mu: Mu | None = None) -> Source:
+def quadratic_origin(pool: str, mu: Mu | None = None) -> Origin:
+    """Where the instances of a system with two states come from.
+
+    Args:
+        pool: name of the system's pool in distribution.
+        mu: range of mu; None: the system has none.
+    """
+    return Origin(
+        shipped=lambda split, ood: pool_instances(pool, split, ood, mu),
+        drawn=partial(training_instances, mu=mu),
+        difficulty=lambda instances: np.abs(instances[:, :2]).max(axis=1),
+        easiest=0.1,
+        hardest=RADIUS,
+        meaning="largest states, easy to hard, within [0.1, 2], such as [0.5, 1.0, 2.0]",
+    )
+
+
+def control_source(task: ControlTask, origin: Origin, options: Mapping[str, Any]) -> Source:
     """The instances that the keywords of an environment ask for.
 
     Args:
         task: judges instances of the user's.
-        pool: name of the system's pool in distribution.
+        origin: of the system's instances.
         options: keywords, those of `SystemOptions` among them.
-        mu: range of mu; None: the system has none.
 
     Raises:
         ValueError: the keywords contradict each other, or a value or an instance is bad.
@@ -89,22 +122,25 @@ def control_source(task: ControlTask, pool: str, options: Mapping[str, Any], mu:
         return with_retry(InstancePool(_own(task, options), float), options)
     if options.get("ood", False):
         _check_ood(options)
-    radii = None if options.get("curriculum") is None else _radii(options["curriculum"])
+    stages = None if options.get("curriculum") is None else _stages(origin, options["curriculum"])
     if options.get("generate", False):
-        stages = [RADIUS] if radii is None else radii
-        drawn: list[Source] = [
-            GeneratedInstances(partial(training_instances, radius=radius, mu=mu), float) for radius in stages
-        ]
-        return with_retry(drawn[0] if radii is None else Curriculum(drawn), options)
-    instances = pool_instances(pool, options.get("split", "train"), options.get("ood", False), mu)
-    if radii is None:
+        limits = [origin.hardest] if stages is None else stages
+        drawn: list[Source] = [GeneratedInstances(partial(_up_to, origin.drawn, limit), float) for limit in limits]
+        return with_retry(drawn[0] if stages is None else Curriculum(drawn), options)
+    instances = origin.shipped(options.get("split", "train"), options.get("ood", False))
+    if stages is None:
         return with_retry(InstancePool(instances, float), options)
-    norms = np.abs(instances[:, :2]).max(axis=1)
-    return with_retry(Curriculum([InstancePool(instances[norms <= radius], float) for radius in radii]), options)
+    hard = origin.difficulty(instances)
+    return with_retry(Curriculum([InstancePool(instances[hard <= limit], float) for limit in stages]), options)
+
+
+def _up_to(drawn: Callable[..., Numbers], limit: float, count: int, rng: np.random.Generator) -> Numbers:
+    """New instances up to a difficulty; a function of a module, so that it can be pickled."""
+    return drawn(count, rng, limit)
 
 
 def pool_instances(pool: str, split: str, ood: bool = False, mu: Mu | None = None) -> Numbers:
-    """Shipped instances, shape (B, 2), or (B, 3) with mu.
+    """Shipped instances of a system with two states, shape (B, 2), or (B, 3) with mu.
 
     Args:
         pool: name of the pool in distribution.
@@ -117,19 +153,19 @@ def pool_instances(pool: str, split: str, ood: bool = False, mu: Mu | None = Non
     """
     ending = "-ood" if ood else ""
     if mu is None or mu[0] == mu[1]:
-        states = _pool(f"{pool}{ending}", split, 2)
+        states = parsed_pool(f"{pool}{ending}", split, 2)
         # A copy: kernels are compiled once more for arrays that are read-only.
         return states.copy() if mu is None else np.concatenate([states, np.full((len(states), 1), mu[0])], axis=1)
     if mu != MU_RANGE:
         raise ValueError(
             f"pools are shipped for one mu and for mu={MU_RANGE}, not for mu={mu}: use that, or generate=True"
         )
-    return _pool(f"{pool}-mu{ending}", split, 3).copy()
+    return parsed_pool(f"{pool}-mu{ending}", split, 3).copy()
 
 
 @cache
-def _pool(name: str, split: str, size: int) -> Numbers:
-    """Parsed once a process: many environments share it."""
+def parsed_pool(name: str, split: str, size: int) -> Numbers:
+    """A pool's instances, read-only; parsed once a process: many environments share it."""
     instances = parse_instances(pools.load(name, split), size, name)
     instances.setflags(write=False)
     return instances
@@ -148,15 +184,12 @@ def _check_ood(options: Mapping[str, Any]) -> None:
         raise ValueError("instances out of distribution are for scoring: use ood with split='validation' or 'test'")
 
 
-def _radii(curriculum: Any) -> list[float]:
+def _stages(origin: Origin, curriculum: Any) -> list[float]:
     """Well-formed stages."""
     try:
-        radii = [float(radius) for radius in curriculum]
+        limits = [float(limit) for limit in curriculum]
     except (TypeError, ValueError):
-        radii = []
-    if not radii or not all(0.1 <= radius <= RADIUS for radius in radii):
-        raise ValueError(
-            f"curriculum must be a sequence of largest states, easy to hard, within [0.1, {RADIUS:g}], such as "
-            f"[0.5, 1.0, 2.0], got {curriculum!r}"
-        )
-    return radii
+        limits = []
+    if not limits or not all(origin.easiest <= limit <= origin.hardest for limit in limits):
+        raise ValueError(f"curriculum must be a sequence of {origin.meaning}, got {curriculum!r}")
+    return limits

@@ -1,4 +1,4 @@
-"""Instances of systems as lines of text: numbers with six decimals, separated by blanks."""
+"""Instances of systems as lines of text: numbers with a fixed number of decimals, separated by blanks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from trm_envs.continuous.task import Numbers
 
 DECIMALS = 6
-"""Shipped and generated instances are rounded to so many decimals, and two that agree in them are the same."""
+"""Usual number of decimals of shipped and generated instances; two that agree in them are the same."""
 
 
-def format_instances(instances: Numbers) -> list[str]:
+def format_instances(instances: Numbers, decimals: int = DECIMALS) -> list[str]:
     """One line an instance; `parse_instances` gives back the numbers as they were rounded."""
     # Adding 0 turns -0 into 0.
-    return [" ".join(f"{value:.{DECIMALS}f}" for value in row) for row in np.round(instances, DECIMALS) + 0.0]
+    return [" ".join(f"{value:.{decimals}f}" for value in row) for row in np.round(instances, decimals) + 0.0]
 
 
 def parse_instances(lines: Sequence[str], size: int, name: str = "instances") -> Numbers:

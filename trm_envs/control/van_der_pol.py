@@ -8,7 +8,8 @@ from typing_extensions import Unpack
 from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
 from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.control.quadratic import QuadraticTask
-from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, read_mu
+from trm_envs.control.quadratic_steps import QuadraticStepRules
+from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin, read_mu
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import VAN_DER_POL
 from trm_envs.instances.options import check_keywords
@@ -26,7 +27,7 @@ def van_der_pol_problem(mu: float | tuple[float, float] = 1.0, **options: Unpack
     """
     check_keywords(options, EditOptions)
     task = QuadraticTask(VAN_DER_POL, options.get("edit", "feedback"))
-    source = control_source(task, POOL, options, read_mu(mu))
+    source = control_source(task, quadratic_origin(POOL, read_mu(mu)), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
 
 
@@ -39,7 +40,7 @@ def van_der_pol_steps(mu: float | tuple[float, float] = 1.0, **options: Unpack[S
     """
     check_keywords(options, SystemOptions)
     task = QuadraticTask(VAN_DER_POL)
-    return StepProblem(task, control_source(task, POOL, options, read_mu(mu)))
+    return StepProblem(QuadraticStepRules(task), control_source(task, quadratic_origin(POOL, read_mu(mu)), options))
 
 
 class VanDerPolPlanEditEnv(ControlEditEnv):
@@ -183,8 +184,8 @@ class VanDerPolEnv(ControlEnv):
     Terminated after 100 steps (steps left are observed, so this is a true end). Never truncated.
 
     ## Information
-    `cost` (J of the steps taken), `terminal_error` (norm of the state / 0.2) and `is_success` (at the end: it is at
-    most 1).
+    `cost` (J of the steps taken), `violation` (0), `terminal_error` (norm of the state / 0.2) and `is_success` (at the
+    end: it is at most 1).
 
     ## Arguments
     `mu`, `render_mode`, `split`, `ood`, `instances`, `generate`, `curriculum`, `retry`, and the reset option

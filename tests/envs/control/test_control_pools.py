@@ -17,7 +17,7 @@ from trm_envs import pools
 from trm_envs.building.__main__ import main
 from trm_envs.building.build import encode
 from trm_envs.building.ipopt import solve
-from trm_envs.building.references import REFERENCES, SPLITS, build_references, check_reference
+from trm_envs.building.references import REFERENCES, SPLITS, QuadraticRow, build_references, check_reference
 from trm_envs.building.table import POOLS
 from trm_envs.building.verify import verify_pools
 from trm_envs.control import linear
@@ -32,12 +32,13 @@ from trm_envs.pools.reference import load_reference, reference_manifest
 from trm_envs.pools.source import split_of_key
 
 CONTROL = {name: source for name, source in POOLS.items() if isinstance(source, ControlPool)}
-ROWS = [(name, split) for name in REFERENCES for split in SPLITS]
+QUADRATIC = {name: row for name, row in REFERENCES.items() if isinstance(row, QuadraticRow)}
+ROWS = [(name, split) for name in QUADRATIC for split in SPLITS]
 
 
 def parts(name, split):
     """Task, instances and reference of a row."""
-    row = REFERENCES[name]
+    row = QUADRATIC[name]
     task, instances = QuadraticTask(row.system), pool_instances(POOL_OF[row.system.name], split, row.ood, row.mu)
     found = reference(row.system, split, row.ood, row.mu)
     return task, instances, found._replace(plans=found.plans.copy())
@@ -152,7 +153,7 @@ def test_clipped_lqr_is_optimal_where_its_page_says_so():
 
 
 def test_some_optima_cannot_reach_the_target_out_of_distribution():
-    for name in REFERENCES:
+    for name in QUADRATIC:
         task, instances, found = parts(name, "test")
         success = task.check(instances, found.plans).success
         assert success.all() == (name != "double-integrator-tight-ood")

@@ -17,6 +17,7 @@ from stable_baselines3 import PPO, SAC
 from trm_agents.common.vec_env import VectorEnvAdapter
 
 MODES = list(AutoresetMode)
+STEPS = {"Control-VanDerPol-v0": 110, "Control-PoweredDescent-v0": 60}
 
 
 def pair(env_id: str, num_envs: int, mode: AutoresetMode, **options: Any) -> tuple[Any, Any]:
@@ -55,7 +56,7 @@ def test_equals_sync_vector_env(env_id: str, mode: AutoresetMode, num_envs: int)
     assert native.metadata["autoreset_mode"] is mode
     assert native.observation_space == reference.observation_space
     assert native.action_space == reference.action_space
-    assert compare(native, reference, mode, steps=110 if "Control-VanDerPol" in env_id else 35) > 0
+    assert compare(native, reference, mode, steps=STEPS.get(env_id, 35)) > 0
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -70,6 +71,19 @@ def test_equals_sync_vector_env(env_id: str, mode: AutoresetMode, num_envs: int)
 def test_equals_sync_vector_env_with_every_option(mode: AutoresetMode, options: dict[str, Any]) -> None:
     native, reference = pair("ControlPlanEdit-VanDerPol-v0", 3, mode, max_edits=4, **options)
     assert compare(native, reference, mode, steps=14) > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"edit": "feedback", "observe": "gradient", "accept": "improving", "shallow": True},
+        {"edit": "window", "shaping": False, "split": "test", "ood": True},
+        {"observe": "gradient", "generate": True},
+    ],
+)
+def test_descents_equal_sync_vector_env_with_every_option(options: dict[str, Any]) -> None:
+    native, reference = pair("ControlPlanEdit-PoweredDescent-v0", 3, AutoresetMode.NEXT_STEP, max_edits=3, **options)
+    assert compare(native, reference, AutoresetMode.NEXT_STEP, steps=9) > 0
 
 
 @pytest.mark.parametrize("mode", MODES)
