@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import pathlib
-import sys
-import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -13,31 +11,28 @@ from math import inf
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import safe_mean
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from trm_agents.common.files import readable, refuse_unknown_keywords
-from trm_agents.common.hyperparameters import make_plain, negative, not_a_share, not_positive, not_whole, refuse
+from trm_agents.common.base import TRMAlgorithm
+from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.rollout import Rollout, Update
-from trm_agents.common.saving import write_model
-from trm_agents.common.vec_env import StatesLostError, VectorEnvAdapter, states_of_environments
+from trm_agents.common.vec_env import StatesLostError, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.spaces import observation_space
 
 SelfResumable = TypeVar("SelfResumable", bound="ResumableAlgorithm")
 Infos = list[dict[str, Any]]
 
 
-class ResumableAlgorithm(BaseAlgorithm):
+class ResumableAlgorithm(TRMAlgorithm):
     """An SB3 algorithm that fills a rollout with a recursive policy and trains on it, in turn.
 
     Args:
@@ -51,8 +46,6 @@ class ResumableAlgorithm(BaseAlgorithm):
     policy: RecursivePolicy
     rollout: Rollout
     """What has been collected since the last update."""
-    rng: np.random.Generator
-    """Orders minibatches and draws actions."""
 
     def __init__(
         self,
@@ -107,26 +100,19 @@ class ResumableAlgorithm(BaseAlgorithm):
         self._last_obs = self._env_states = None
 
     def _setup_model(self) -> None:
-        # A loaded model keeps its own random state and rollout; only a new one starts afresh.
-        self.set_random_seed(self.seed)
-        if not hasattr(self, "rng"):
-            self.rng = np.random.default_rng(self.seed)
-        refuse([*self._common_problems(), *self._problems()])
-        make_plain(self)
-        self._setup_lr_schedule()
-        self.policy = self.policy_class(  # type: ignore[assignment]
-            self.observation_space,
-            self.action_space,
-            self.lr_schedule,
-            mdp=self.mdp,
-            unroll=self.unroll,
-            **self._policy_keywords(),
-            **self.policy_kwargs,
-        ).to(self.device)
+        super()._setup_model()
+        # A loaded model keeps its own rollout.
         if not hasattr(self, "rollout"):
             self.rollout = Rollout(self.n_steps, self.n_envs)
         elif (self.rollout.n_steps, self.rollout.n_envs) != (self.n_steps, self.n_envs):
             self._replace_rollout()
+
+    def _constructor_keywords(self) -> dict[str, Any]:
+        return {"mdp": self.mdp, "unroll": self.unroll, **self._policy_keywords()}
+
+    def _all_problems(self) -> Iterable[str]:
+        yield from self._common_problems()
+        yield from self._problems()
 
     def _replace_rollout(self) -> None:
         """Make a rollout of another size than the loaded one's."""
@@ -153,25 +139,8 @@ class ResumableAlgorithm(BaseAlgorithm):
     def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
         if self.mdp is None or not issubclass(self.policy_class, RecursivePolicy) or not self.policy_class.reads_plans:
             return ()
-        return observation_problems(self.policy_class.__name__, self.observation_space, env, self.mdp)
-
-    def set_env(self, env: GymEnv | VectorEnv[Any, Any, Any], force_reset: bool = True) -> None:
-        """Continue in another environment of the same spaces; arguments as for any SB3 algorithm.
-
-        Raises:
-            ValueError: the spaces are others, or a wrapper changes what the policy reads.
-        """
-        wrapped = self._wrap_env(env, self.verbose)
-        refuse(list(self._observation_problems(wrapped)))
-        super().set_env(wrapped, force_reset)
-
-    @staticmethod
-    def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
-        """SB3 knows its own vector environments only; Gymnasium's are wrapped in an adapter."""
-        if isinstance(env, VectorEnv):
-            adapted = VectorEnvAdapter(env)
-            return VecMonitor(adapted) if monitor_wrapper else adapted
-        return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+        expected = observation_space(self.mdp)
+        return observation_problems(self.policy_class.__name__, self.observation_space, env, expected)
 
     def predict(
         self,
@@ -271,21 +240,6 @@ class ResumableAlgorithm(BaseAlgorithm):
                 self.env.env_method("set_state", state, indices=index)
         self._env_states = None
 
-    def dump_logs(self, iteration: int = 0) -> None:
-        """Write the log of an iteration."""
-        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
-        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
-        if self.ep_info_buffer:
-            self.logger.record("rollout/ep_rew_mean", safe_mean([info["r"] for info in self.ep_info_buffer]))
-            self.logger.record("rollout/ep_len_mean", safe_mean([info["l"] for info in self.ep_info_buffer]))
-        if self.ep_success_buffer:
-            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
-        self.logger.record("time/iterations", iteration, exclude="tensorboard")
-        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
-        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
-        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
-        self.logger.dump(step=self.num_timesteps)
-
     def save(
         self,
         path: str | pathlib.Path | io.BufferedIOBase,
@@ -308,38 +262,7 @@ class ResumableAlgorithm(BaseAlgorithm):
                 lost = {"_last_obs"}
                 warnings.warn(f"{error}: the rest is saved, and resuming from it is inexact", UserWarning, stacklevel=2)
         try:
-            left_out = {*(exclude or ()), *lost}
-            write_model(path, lambda to: super(ResumableAlgorithm, self).save(to, left_out, include))
+            super().save(path, {*(exclude or ()), *lost}, include)
         finally:
             # Stale as soon as training continues, unless they were loaded and still wait for it.
             self._env_states = waiting
-
-    @classmethod
-    def load(
-        cls: type[SelfResumable],
-        path: str | pathlib.Path | io.BufferedIOBase,
-        env: GymEnv | VectorEnv[Any, Any, Any] | None = None,
-        device: torch.device | str = "auto",
-        custom_objects: dict[str, Any] | None = None,
-        print_system_info: bool = False,
-        force_reset: bool = True,
-        **kwargs: Any,
-    ) -> SelfResumable:
-        """Load a model; arguments as for any SB3 algorithm.
-
-        Keywords replace hyperparameters of the file, and what they build is built again: `n_steps` the rollout,
-        `buffer_size` the memory, which keeps its newest states, `seed` the generator.
-
-        Raises:
-            ValueError: the file is damaged, or was saved before UPITRM and HindsightTRM were two classes and has to be
-                converted; or a keyword is no hyperparameter, or needs another network than the file's.
-        """
-        refuse_unknown_keywords((base for base in cls.__mro__ if issubclass(base, ResumableAlgorithm)), kwargs)
-        with readable(path, kwargs):
-            model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
-        if "seed" in kwargs:
-            model.rng = np.random.default_rng(model.seed)
-        return model
-
-    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
-        return ["policy", "policy.optimizer"], []

@@ -9,23 +9,22 @@ from typing import Any
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
-from trm_envs.plan_edit.mdp import PlanEditMDP
-from trm_envs.plan_edit.spaces import observation_space
 
-
-def observation_problems(reader: str, space: spaces.Space[Any], env: VecEnv | None, mdp: PlanEditMDP) -> Iterable[str]:
+def observation_problems(
+    reader: str, space: spaces.Space[Any], env: VecEnv | None, expected: spaces.Space[Any]
+) -> Iterable[str]:
     """Why a policy cannot read these observations as states of the task, in words that name the remedy.
 
     Args:
         reader: the policy's name.
         space: what it would be given.
         env: where it comes from; None when it is not at hand.
-        mdp: the task's model.
+        expected: the observations that the task gives.
     """
     chain = [] if env is None else list(_layers(env))
     if any(isinstance(layer, VecNormalize) and (layer.norm_obs or layer.norm_reward) for layer in chain):
         yield f"{reader} takes observations and rewards as the task gives them: leave out VecNormalize"
-    difference = _difference(space, observation_space(mdp))
+    difference = _difference(space, expected)
     if difference:
         wrappers = [type(outer).__name__ for outer, inner in pairwise(chain) if _space(outer) != _space(inner)]
         remedy = " and ".join(wrappers) or "the wrapper that changes them, as FlattenObservation or VecFrameStack"

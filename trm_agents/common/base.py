@@ -1,0 +1,137 @@
+"""What all of our algorithms share as SB3 algorithms: how they are set up, checked, logged, loaded."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+
+from trm_agents.common.files import readable, refuse_unknown_keywords
+from trm_agents.common.hyperparameters import make_plain, refuse
+from trm_agents.common.saving import write_model
+from trm_agents.common.vec_env import VectorEnvAdapter
+
+SelfTRM = TypeVar("SelfTRM", bound="TRMAlgorithm")
+
+
+class TRMAlgorithm(BaseAlgorithm):
+    """An SB3 algorithm that checks what it is given, and whose saves hold all that training depends on."""
+
+    rng: np.random.Generator
+    """Draws whatever training leaves to chance."""
+
+    @abstractmethod
+    def _all_problems(self) -> Iterable[str]:
+        """What is wrong with the hyperparameters, in words that name the value and the remedy."""
+
+    @abstractmethod
+    def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
+        """Why the policy cannot read the observations of an environment, in words that name the remedy."""
+
+    @abstractmethod
+    def _constructor_keywords(self) -> dict[str, Any]:
+        """What the policy's constructor takes, beside spaces, learning rate and `policy_kwargs`."""
+
+    def _setup_model(self) -> None:
+        # A loaded model keeps its own random state; only a new one starts afresh.
+        self.set_random_seed(self.seed)
+        if not hasattr(self, "rng"):
+            self.rng = np.random.default_rng(self.seed)
+        refuse(list(self._all_problems()))
+        make_plain(self)
+        self._setup_lr_schedule()
+        self.policy = self.policy_class(
+            self.observation_space,
+            self.action_space,
+            self.lr_schedule,
+            **self._constructor_keywords(),
+            **self.policy_kwargs,
+        ).to(self.device)
+
+    def set_env(self, env: GymEnv | VectorEnv[Any, Any, Any], force_reset: bool = True) -> None:
+        """Continue in another environment of the same spaces; arguments as for any SB3 algorithm.
+
+        Raises:
+            ValueError: the spaces are others, or a wrapper changes what the policy reads.
+        """
+        wrapped = self._wrap_env(env, self.verbose)
+        refuse(list(self._observation_problems(wrapped)))
+        super().set_env(wrapped, force_reset)
+
+    @staticmethod
+    def _wrap_env(env: Any, verbose: int = 0, monitor_wrapper: bool = True) -> VecEnv:
+        """SB3 knows its own vector environments only; Gymnasium's are wrapped in an adapter."""
+        if isinstance(env, VectorEnv):
+            adapted = VectorEnvAdapter(env)
+            return VecMonitor(adapted) if monitor_wrapper else adapted
+        return BaseAlgorithm._wrap_env(env, verbose, monitor_wrapper)
+
+    def dump_logs(self, iteration: int = 0) -> None:
+        """Write the log of an iteration."""
+        assert self.ep_info_buffer is not None and self.ep_success_buffer is not None
+        elapsed = max((time.time_ns() - self.start_time) / 1e9, sys.float_info.epsilon)
+        if self.ep_info_buffer:
+            self.logger.record("rollout/ep_rew_mean", safe_mean([info["r"] for info in self.ep_info_buffer]))
+            self.logger.record("rollout/ep_len_mean", safe_mean([info["l"] for info in self.ep_info_buffer]))
+        if self.ep_success_buffer:
+            self.logger.record("rollout/success_rate", safe_mean(self.ep_success_buffer))
+        self.logger.record("time/iterations", iteration, exclude="tensorboard")
+        self.logger.record("time/fps", int((self.num_timesteps - self._num_timesteps_at_start) / elapsed))
+        self.logger.record("time/time_elapsed", int(elapsed), exclude="tensorboard")
+        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
+        self.logger.dump(step=self.num_timesteps)
+
+    def save(
+        self,
+        path: str | pathlib.Path | io.BufferedIOBase,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """Save all that training depends on; arguments as for any SB3 algorithm.
+
+        A file of that name is replaced as a whole or not at all, whenever the process is killed.
+        """
+        write_model(path, lambda to: super(TRMAlgorithm, self).save(to, exclude, include))
+
+    @classmethod
+    def load(
+        cls: type[SelfTRM],
+        path: str | pathlib.Path | io.BufferedIOBase,
+        env: GymEnv | VectorEnv[Any, Any, Any] | None = None,
+        device: torch.device | str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
+    ) -> SelfTRM:
+        """Load a model; arguments as for any SB3 algorithm.
+
+        Keywords replace hyperparameters of the file, and what they build is built again: `n_steps` the rollout,
+        `buffer_size` the memory, which keeps its newest states, `seed` the generator.
+
+        Raises:
+            ValueError: the file is damaged, or was saved before UPITRM and HindsightTRM were two classes and has to be
+                converted; or a keyword is no hyperparameter, or needs another network than the file's.
+        """
+        own = (base for base in cls.__mro__ if issubclass(base, TRMAlgorithm) and "__init__" in vars(base))
+        refuse_unknown_keywords(own, kwargs)
+        with readable(path, kwargs):
+            model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+        if "seed" in kwargs:
+            model.rng = np.random.default_rng(model.seed)
+        return model
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "policy.optimizer"], []
