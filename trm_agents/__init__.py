@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trm_agents.solving import Guesses as Guesses
     from trm_agents.solving import Refinements as Refinements
     from trm_agents.solving import Restarts as Restarts
+    from trm_agents.trc import TRC as TRC
+    from trm_agents.trc import TRCPolicy as TRCPolicy
     from trm_agents.upi_trm import UPITRM as UPITRM
     from trm_agents.upi_trm import CostToGo as CostToGo
     from trm_agents.upi_trm import Distilled as Distilled
@@ -40,6 +42,7 @@ _ROOMS = {
     "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
     "recursion": ("CertifiedDense", "CertifiedExactCover", "Dense", "ExactCover"),
     "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts"),
+    "trc": ("TRC", "TRCPolicy"),
     "upi_trm": (
         "UPITRM",
         "CostToGo",

@@ -114,6 +114,19 @@ UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
     },
 }
 
+# A minute of one core. The average of the weights forgets in a fraction of the training, which is short.
+TRC: Data = {
+    "learning_rate": [4e-3, 4e-5],
+    "batch_size": 48,
+    "unroll": 2,
+    "restart": 0.125,
+    "ema_decay": 0.995,
+    "policy_kwargs": {"width": 32, "hidden_time": 48},
+}
+# As many pairs as an action has numbers: the estimate is then as good as difference quotients are.
+TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60}
+TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-VanDerPol": {"pairs": 100, "batch_size": 16}}
+
 
 def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:
     """The same, with another target of all edits; survival's exploration, and nothing else of its own."""
@@ -132,6 +145,8 @@ PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "upi_trm-outcome": _with_target("outcome"),
     "upi_trm-cost_to_go": _with_target("cost_to_go"),
     "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
+    "trc": (TRC, {}),
+    "trc-antithetic": (TRC_ANTITHETIC, TRC_ANTITHETIC_OVERRIDES),
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""
 

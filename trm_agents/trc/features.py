@@ -1,0 +1,84 @@
+"""What the network reads of an observation, and how its numbers become an action."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from trm_envs.continuous.spaces import LIMIT
+from trm_envs.control.quadratic import QuadraticTask
+
+SMALLEST = 0.02
+"""Problems whose first state is smaller than this share of the largest one are not scaled up further."""
+
+OUTPUTS = {"plan": (1,), "feedback": (1, 2, 1)}
+"""Kind of edit -> how many numbers each part of an action has for a time step; parts follow each other."""
+
+
+class Features(NamedTuple):
+    """What the network reads of B observations."""
+
+    steps: Tensor
+    """Of each time step, shape (B, N, f)."""
+    summary: Tensor
+    """Of the whole, shape (B, g)."""
+    size: Tensor
+    """Size of the problem within (0, 1], shape (B, 1)."""
+
+
+class Reader:
+    """Reads observations of a quadratic system, scaled by the size of the problem: so are the controls that it takes.
+
+    Size is the largest entry of the first state, as a share of the largest that an instance may have. Of each time step
+    are read the control, alone and scaled, and the scaled states before and after it; of the whole the first and the
+    last state, the size, the log cost, and constants of the system that vary between instances. Where the gradient of
+    the log cost is observed, it is read too, divided by its root mean square.
+
+    Args:
+        task: the system.
+        space: of the observations.
+    """
+
+    def __init__(self, task: QuadraticTask, space: spaces.Dict) -> None:
+        self.horizon, self.n_states = task.horizon, task.n_states
+        self.gradient = "gradient" in space.spaces
+        n = task.n_states
+        # Observed instances are scaled by their bounds, observed states by their usual size.
+        self.first_scale = torch.as_tensor(task.instance_high[:n] / task.state_scale, dtype=torch.float32)
+        self.step_features = 2 + 2 * n + self.gradient
+        self.summary_features = 3 + 2 * n + (task.instance_size - n) + self.gradient
+
+    def __call__(self, observation: dict[str, Tensor]) -> Features:
+        """Features of B observations."""
+        first = observation["instance"][:, : self.n_states]
+        size = first.abs().amax(dim=1, keepdim=True).clamp_min(SMALLEST)
+        plan = observation["plan"][:, :, None]
+        after = observation["states"].reshape(len(plan), self.horizon, self.n_states)
+        path = torch.cat([(first * self.first_scale.to(first.device))[:, None], after], dim=1)
+        path = (path / size[:, :, None]).clamp(-LIMIT, LIMIT)
+        steps = [plan, plan / size[:, :, None], path[:, :-1], path[:, 1:]]
+        summary = [first / size, size.log(), size, path[:, -1], observation["cost"] / 3.0]
+        summary.append(observation["instance"][:, self.n_states :])
+        if self.gradient:
+            gradient = observation["gradient"]
+            scale = gradient.square().mean(dim=1, keepdim=True).sqrt() + 1e-6
+            steps.append((gradient / scale)[:, :, None])
+            summary.append(scale.log() / 3.0)
+        return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), size)
+
+
+def action_of(outputs: Tensor, size: Tensor, parts: tuple[int, ...]) -> Tensor:
+    """The action that a network's outputs stand for, within [-1, 1], shape (B, action_size).
+
+    a = tanh(outputs), part by part; the first part, changes of the controls, is multiplied by the size of the problem.
+
+    Args:
+        outputs: numbers of each time step, shape (B, N, sum(parts)).
+        size: shape (B, 1).
+        parts: numbers a time step of each part of the action.
+    """
+    changes, *rest = (part.flatten(1) for part in torch.split(torch.tanh(outputs), list(parts), dim=2))
+    return torch.cat([changes * size, *rest], dim=1)

@@ -1,0 +1,111 @@
+"""The recursive network of TRC: two latents over patches of time steps, one small core for both."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+OUTPUT_SCALE = 0.1
+"""Edits of a new network are small: its last weights are scaled by this."""
+
+CONSTANT_SPEED = 5.0
+"""The constants of each time step, a handful of numbers, learn so many times as fast as other weights."""
+
+
+class Latents(NamedTuple):
+    """What is carried from edit to edit, each of shape (B, tokens, width)."""
+
+    low: Tensor
+    """z_L."""
+    high: Tensor
+    """z_H, which the edit is read from."""
+
+
+class TimeMixing(nn.Module):
+    """The core f: z <- z + W_2 relu(W_1 z + b) over tokens, then an MLP over channels, then an RMS norm.
+
+    Args:
+        tokens: T.
+        width: d, channels of a token.
+        hidden_time: width of the mixing over tokens.
+    """
+
+    def __init__(self, tokens: int, width: int, hidden_time: int) -> None:
+        super().__init__()
+        self.mix_in = nn.Parameter(torch.randn(hidden_time, tokens) / tokens**0.5)
+        self.mix_bias = nn.Parameter(torch.zeros(hidden_time, 1))
+        self.mix_out = nn.Parameter(torch.randn(tokens, hidden_time) / hidden_time**0.5)
+        self.channels_in = nn.Linear(width, 2 * width)
+        self.channels_out = nn.Linear(2 * width, width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """f(z), (B, T, d) -> (B, T, d)."""
+        z = z + self.mix_out @ torch.relu(self.mix_in @ z + self.mix_bias)
+        z = z + self.channels_out(torch.relu(self.channels_in(z)))
+        return functional.rms_norm(z, (z.shape[-1],), eps=1e-6)
+
+
+class TinyController(nn.Module):
+    """One edit: z_L <- f(z_L + z_H + c), `inner` times, then z_H <- f(z_H + z_L), and a linear readout of z_H.
+
+    c is the sum of an embedding of each patch, an embedding of the whole, and a learned place.
+
+    Args:
+        horizon: time steps N of a plan.
+        step_features: numbers that are read of each time step.
+        summary_features: numbers that are read of the whole.
+        outputs: numbers of an edit for each time step.
+        width: d, channels of a token.
+        hidden_time: width of the mixing over time.
+        patch: time steps of a token; divides N.
+        inner: steps of z_L before the one of z_H.
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        step_features: int,
+        summary_features: int,
+        outputs: int,
+        *,
+        width: int,
+        hidden_time: int,
+        patch: int,
+        inner: int,
+    ) -> None:
+        super().__init__()
+        self.tokens, self.width, self.inner = horizon // patch, width, inner
+        self.embed = nn.Linear(step_features * patch, width)
+        self.embed_summary = nn.Sequential(nn.Linear(summary_features, width), nn.ReLU(), nn.Linear(width, width))
+        self.place = nn.Parameter(0.5 * torch.randn(self.tokens, width))
+        self.core = TimeMixing(self.tokens, width, hidden_time)
+        self.readout = nn.Linear(width, outputs * patch)
+        self.constants = nn.Parameter(torch.zeros(horizon, outputs))
+        with torch.no_grad():
+            self.readout.weight.mul_(OUTPUT_SCALE)
+            self.readout.bias.zero_()
+
+    def start(self, batch: int) -> Latents:
+        """Latents of first states: zeros."""
+        zeros = self.place.new_zeros(batch, self.tokens, self.width)
+        return Latents(zeros, zeros)
+
+    def forward(self, steps: Tensor, summary: Tensor, latents: Latents) -> tuple[Tensor, Latents]:
+        """An edit, unbounded, of each time step, shape (B, N, outputs), and the latents after it.
+
+        Args:
+            steps: what is read of each time step, shape (B, N, step_features).
+            summary: what is read of the whole, shape (B, summary_features).
+            latents: those of the edit before.
+        """
+        low, high = latents
+        context = self.embed(steps.reshape(len(steps), self.tokens, -1))
+        context = context + self.embed_summary(summary)[:, None] + self.place
+        for _ in range(self.inner):
+            low = self.core(low + high + context)
+        high = self.core(high + low)
+        edit = self.readout(high).reshape(len(steps), len(self.constants), -1)
+        return edit + CONSTANT_SPEED * self.constants, Latents(low, high)

@@ -1,0 +1,211 @@
+"""The policy of TRC: one pass of the averaged network an edit, latents carried from edit to edit."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, CombinedExtractor
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor
+
+from trm_agents.trc.features import OUTPUTS, Reader, action_of
+from trm_agents.trc.network import Latents, TinyController
+from trm_envs.continuous.mdp import ControlEditMDP
+from trm_envs.control.quadratic import QuadraticTask
+
+State = tuple[NDArray[Any], ...]
+
+
+class TRCPolicy(BasePolicy):
+    """Edits of a control plan by a tiny recursive network, as an SB3 policy; it is deterministic.
+
+    What is deployed is an average of the weights over the training steps.
+
+    Args:
+        observation_space, action_space: of a plan-editing environment of a quadratic system.
+        lr_schedule: as for any SB3 policy.
+        mdp: the MDP of that environment.
+        width: d, channels of a token.
+        hidden_time: width of the mixing over time.
+        patch: time steps of a token; divides the steps of a plan. None: as many as make 15 to 20 tokens.
+        inner: steps of z_L before the one of z_H.
+        features_extractor_class, features_extractor_kwargs, normalize_images: as for any SB3 policy; unused.
+        optimizer_class, optimizer_kwargs: AdamW by default.
+
+    Raises:
+        ValueError: the environment is another one, or a value does not fit it.
+    """
+
+    optimizer: torch.optim.Optimizer
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Box,
+        lr_schedule: Schedule,
+        *,
+        mdp: ControlEditMDP | None,
+        width: int = 32,
+        hidden_time: int = 48,
+        patch: int | None = None,
+        inner: int = 1,
+        features_extractor_class: type[BaseFeaturesExtractor] = CombinedExtractor,
+        features_extractor_kwargs: dict[str, Any] | None = None,
+        normalize_images: bool = True,
+        optimizer_class: type[torch.optim.Optimizer] = torch.optim.AdamW,
+        optimizer_kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        usual = {"weight_decay": 1e-4, "betas": (0.9, 0.98)}
+        super().__init__(
+            observation_space,
+            action_space,
+            features_extractor_class=features_extractor_class,
+            features_extractor_kwargs=features_extractor_kwargs,
+            normalize_images=normalize_images,
+            optimizer_class=optimizer_class,
+            optimizer_kwargs=usual if optimizer_kwargs is None else optimizer_kwargs,
+        )
+        task = checked_task(mdp)
+        self.mdp = mdp
+        self._shape = {"width": width, "hidden_time": hidden_time, "inner": inner}
+        self._shape["patch"] = checked_patch(usual_patch(task.horizon) if patch is None else patch, task.horizon)
+        for name, value in self._shape.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        assert isinstance(observation_space, spaces.Dict)
+        self.reader = Reader(task, observation_space)
+        self.parts = OUTPUTS[task.kind]
+        self.network = TinyController(
+            task.horizon, self.reader.step_features, self.reader.summary_features, sum(self.parts), **self._shape
+        )
+        self.averaged = copy.deepcopy(self.network).requires_grad_(False)
+        trained = list(self.network.parameters())
+        self.optimizer = self.optimizer_class(trained, lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Shape of what is carried for one state: z_L and z_H."""
+        return 2, self.network.tokens, self.network.width
+
+    def edit(self, network: TinyController, observation: PyTorchObs, latents: Latents) -> tuple[Tensor, Latents]:
+        """Actions within [-1, 1], shape (B, action_size), and the latents that the next edits start from.
+
+        Args:
+            network: `network`, which is trained, or `averaged`, which is deployed.
+            observation: of B states.
+            latents: those of the edits before; zeros in first states.
+        """
+        assert isinstance(observation, dict)
+        features = self.reader(observation)
+        outputs, latents = network(features.steps, features.summary, latents)
+        return action_of(outputs, features.size, self.parts), latents
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        """Move the deployed weights towards the latest ones: theta <- decay theta + (1 - decay) theta_latest."""
+        for mean, latest in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(latest, 1.0 - decay)
+
+    def forward(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        """Actions in first states, shape (B, action_size)."""
+        return self._predict(observation, deterministic)
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        assert isinstance(observation, dict)
+        return self.edit(self.averaged, observation, self.averaged.start(len(observation["plan"])))[0]
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: State | None = None,
+        episode_start: NDArray[Any] | None = None,
+        deterministic: bool = False,
+    ) -> tuple[NDArray[Any], State | None]:
+        """One pass of the deployed network; its latents go in and out as `state`, as in sb3-contrib's RecurrentPPO.
+
+        Args:
+            observation: of one state, or of a batch.
+            state: what the prediction before returned, latents of shape (B, 2, tokens, width); None: first states.
+            episode_start: which states are first ones, shape (B,).
+            deterministic: changes nothing.
+
+        Raises:
+            ValueError: the latents are not those of as many states.
+        """
+        self.set_training_mode(False)
+        tensors, batched = self.obs_to_tensor(observation)
+        assert isinstance(tensors, dict)
+        latents = self._latents(len(tensors["plan"]), state, episode_start)
+        with torch.no_grad():
+            low, high = torch.as_tensor(latents, device=self.device).unbind(1)
+            actions, after = self.edit(self.averaged, tensors, Latents(low, high))
+        carried = torch.stack(list(after), dim=1).cpu().numpy()
+        found = actions.cpu().numpy()
+        return found if batched else found[0], (carried,)
+
+    def _latents(self, batch: int, state: State | None, episode_start: NDArray[Any] | None) -> NDArray[np.float32]:
+        """The latents to start from, shape (B, 2, tokens, width); a copy."""
+        shape = (batch, *self.latent_shape)
+        if state is None:
+            return np.zeros(shape, np.float32)
+        if np.shape(state[0]) != shape:
+            raise ValueError(
+                f"state must hold latents of shape {shape}, got {np.shape(state[0])}: pass what predict returned for "
+                "these states, or None in first ones"
+            )
+        latents = np.array(state[0], np.float32)
+        if episode_start is not None:
+            latents[np.asarray(episode_start, np.bool_).reshape(-1)] = 0.0
+        return latents
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **super()._get_constructor_parameters(),
+            **self._shape,
+            "mdp": self.mdp,
+            "lr_schedule": self._dummy_schedule,
+            "features_extractor_class": self.features_extractor_class,
+            "features_extractor_kwargs": self.features_extractor_kwargs,
+            "optimizer_class": self.optimizer_class,
+            "optimizer_kwargs": self.optimizer_kwargs,
+        }
+
+
+def checked_task(mdp: Any) -> QuadraticTask:
+    """The system of an MDP that the policy can edit plans of.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not isinstance(mdp, ControlEditMDP) or not isinstance(mdp.task, QuadraticTask):
+        what = "none" if mdp is None else type(getattr(mdp, "task", mdp)).__name__
+        raise ValueError(
+            f"TRCPolicy edits plans of quadratic systems, and the environment's task is {what}: make one of "
+            "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0"
+        )
+    if mdp.task.kind not in OUTPUTS:
+        raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(OUTPUTS)}, got {mdp.task.kind!r}: use edit=")
+    return mdp.task
+
+
+def usual_patch(horizon: int) -> int:
+    """The time steps of a token, by default: the smallest divisor of the horizon that makes at most 20 tokens."""
+    return next(patch for patch in range(1, horizon + 1) if horizon % patch == 0 and horizon // patch <= 20)
+
+
+def checked_patch(patch: int, horizon: int) -> int:
+    """The time steps of a token.
+
+    Raises:
+        ValueError: they do not divide the horizon.
+    """
+    if patch < 1 or horizon % patch:
+        divisors = [str(n) for n in range(1, horizon + 1) if horizon % n == 0]
+        raise ValueError(f"patch must divide the {horizon} steps of a plan, got {patch}: {', '.join(divisors)} do")
+    return patch
