@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Iterable
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,8 @@ class ControlEditMDP:
         every = np.ones(len(plans), np.bool_)
         accepted: NDArray[np.bool_] = every if self.accept == "always" else after.improves_on(before)
         plans = np.where(accepted[:, None], plans, states.plans)
-        after = ControlChecks(*(np.where(accepted, new, old) for new, old in zip(after, before, strict=True)))
+        pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]] = zip(after, before, strict=True)
+        after = ControlChecks(*(np.where(accepted, new, old) for new, old in pairs))
         remaining = states.remaining_edits - np.int32(1)
         terminated = remaining <= 0
         best = np.minimum(states.best_cost, _feasible_cost(after))
