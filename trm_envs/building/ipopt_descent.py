@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trm_envs.building.ipopt import OPTIONS, Solutions, casadi
-from trm_envs.continuous.task import Numbers
+from trm_envs.building.ipopt import OPTIONS, Numbers, Solutions, casadi
 from trm_envs.control import descent_kernels
 from trm_envs.control.lander import (
     DRY_MASS,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trm_envs import pools
 from trm_envs.building import ipopt, ipopt_descent
 from trm_envs.building.files import write
-from trm_envs.continuous.task import ControlTask, Numbers
+from trm_envs.building.ipopt import Numbers
 from trm_envs.control.descent import DescentTask
 from trm_envs.control.descent_generator import Approach
 from trm_envs.control.descent_sources import descent_instances
@@ -49,7 +49,10 @@ Faults = dict[str, NDArray[np.bool_]]
 class Row(ABC):
     """One reference: a system on one of its pools."""
 
-    task: ControlTask
+    @property
+    @abstractmethod
+    def task(self) -> QuadraticTask | DescentTask:
+        """The system as a task."""
 
     @property
     @abstractmethod
@@ -90,7 +93,7 @@ class QuadraticRow(Row):
     mu: Mu | None = None
 
     @property
-    def task(self) -> QuadraticTask:  # type: ignore[override]
+    def task(self) -> QuadraticTask:
         """The system as a task."""
         return QuadraticTask(self.system)
 
@@ -134,7 +137,7 @@ class DescentRow(Row):
     approach: Approach = "usual"
 
     @property
-    def task(self) -> DescentTask:  # type: ignore[override]
+    def task(self) -> DescentTask:
         """The system as a task."""
         return DescentTask()
 
