@@ -114,18 +114,21 @@ UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
     },
 }
 
-# A minute of one core. The average of the weights forgets in a fraction of the training, which is short.
 TRC: Data = {
     "learning_rate": [4e-3, 4e-5],
     "batch_size": 48,
     "unroll": 2,
     "restart": 0.125,
+    "exploration": 0.05,
     "ema_decay": 0.995,
     "policy_kwargs": {"width": 32, "hidden_time": 48},
 }
+# Far from the training states most controls are clipped there, and only noise tells what lies behind a bound.
+_TIGHT: Data = {"exploration": 0.1}
+TRC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-DoubleIntegratorTight": _TIGHT}
 # As many pairs as an action has numbers: the estimate is then as good as difference quotients are.
-TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60}
-TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-VanDerPol": {"pairs": 100, "batch_size": 16}}
+TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60, "exploration": 0.0}
+TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-VanDerPol": {"pairs": 200, "batch_size": 16}}
 
 
 def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:
@@ -145,7 +148,7 @@ PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "upi_trm-outcome": _with_target("outcome"),
     "upi_trm-cost_to_go": _with_target("cost_to_go"),
     "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
-    "trc": (TRC, {}),
+    "trc": (TRC, TRC_OVERRIDES),
     "trc-antithetic": (TRC_ANTITHETIC, TRC_ANTITHETIC_OVERRIDES),
 }
 """Method -> its settings, and those that replace them where the environment id starts with the key."""

@@ -185,6 +185,18 @@ def test_the_average_is_deployed():
     np.testing.assert_array_equal(model.predict(observation)[0], before)
 
 
+def test_exploration_falls_to_nothing_and_keeps_the_bounds():
+    model = trc(exploration=0.5).learn(STEP)
+    actions = np.tile(np.linspace(-1.0, 1.0, 60), (200, 1))
+    for left, size in ((1.0, 0.5), (0.5, 0.25)):
+        model._current_progress_remaining = left
+        tried = model._explored(actions)
+        assert np.abs(tried).max() == 1.0
+        assert (tried - actions)[:, 25:35].std() == pytest.approx(size, rel=0.1)
+    model._current_progress_remaining = 0.0
+    assert model._explored(actions) is actions
+
+
 @pytest.mark.parametrize("supervision", ["every", "last"])
 def test_supervision_decides_which_edits_have_a_loss(supervision, monkeypatch):
     model, losses = trc(supervision=supervision), []
@@ -280,6 +292,7 @@ def test_an_improving_mdp_never_raises_costs():
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"unroll": 1.5}, "unroll must be a whole number of at least 1, got 1.5: pass an int"),
         ({"restart": 2.0}, r"restart must be within \[0, 1\], got 2.0"),
+        ({"exploration": -1.0}, "exploration must not be negative, got -1.0"),
         ({"sigma": 0.0}, "sigma must be positive, got 0.0"),
         ({"ema_decay": 1.0}, r"ema_decay must be within \[0, 1\), got 1.0"),
         ({"credit": "magic"}, r"credit must be one of \('adjoint', 'antithetic'\), got 'magic'"),

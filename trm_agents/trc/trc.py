@@ -59,6 +59,9 @@ class TRC(TRMAlgorithm):
         supervision: losses after `every` edit of a gradient step, or after the `last` alone.
         credit: where gradients of the cost come from. `adjoint` differentiates through the simulator; `antithetic`
             estimates them from costs of perturbed actions alone.
+        exploration: size of the Gaussian noise on the actions of training at first; it falls to 0 over the training.
+            Plans of the pool then vary more than those of the policy alone, which is what serves states far from those
+            that were trained on, and gradients are those of a cost that is smoothed where bounds clip controls.
         pairs: with `antithetic`: pairs of perturbed actions for each edit.
         sigma: with `antithetic`: size of a perturbation.
         ema_decay: decay, a gradient step, of the average of the weights that is deployed.
@@ -89,6 +92,7 @@ class TRC(TRMAlgorithm):
         restart: float = 0.125,
         supervision: Supervision = "every",
         credit: CreditKind = "adjoint",
+        exploration: float = 0.05,
         pairs: int = 32,
         sigma: float = 0.02,
         ema_decay: float = 0.995,
@@ -119,6 +123,7 @@ class TRC(TRMAlgorithm):
         self.restart = restart
         self.supervision: Supervision = supervision
         self.credit: CreditKind = credit
+        self.exploration = exploration
         self.pairs, self.sigma = pairs, sigma
         self.ema_decay = ema_decay
         self.max_grad_norm = max_grad_norm
@@ -152,8 +157,7 @@ class TRC(TRMAlgorithm):
         yield from not_a_share(self, "restart")
         yield from not_positive(self, "sigma")
         yield from not_positive(self, "max_grad_norm", largest=inf)
-        if not callable(self.learning_rate):
-            yield from negative(self, "learning_rate")
+        yield from negative(self, "exploration", *(() if callable(self.learning_rate) else ("learning_rate",)))
         if not 0.0 <= self.ema_decay < 1.0:
             yield f"ema_decay must be within [0, 1), got {self.ema_decay}"
         for name, known in (("supervision", get_args(Supervision)), ("credit", get_args(CreditKind))):
@@ -269,7 +273,7 @@ class TRC(TRMAlgorithm):
             assert pool.states is not None and pool.checks is not None
             observation = as_tensors(rules.observe(pool.states, pool.checks), device)
             actions, latents = self.policy.edit(self.policy.network, observation, latents)
-            played = actions.detach().double().cpu().numpy()
+            played = self._explored(actions.detach().double().cpu().numpy())
             credit = self._credit(pool.states, played)
             self.model_queries += credit.simulations
             losses.append(credited(actions, credit))
@@ -277,6 +281,13 @@ class TRC(TRMAlgorithm):
             pool.advance(done.successors, done.checks, done.rewards)
         pool.latents = torch.stack(list(latents), dim=1).detach().cpu().numpy()
         return torch.stack(losses)
+
+    def _explored(self, actions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Actions with noise, as they are played and judged in training, within [-1, 1]."""
+        size = self.exploration * self._current_progress_remaining
+        if size == 0.0:
+            return actions
+        return np.clip(actions + size * self.rng.standard_normal(actions.shape), -1.0, 1.0)
 
     def _credit(self, states: ControlStates, actions: NDArray[np.float64]) -> Credit:
         assert self.mdp is not None
