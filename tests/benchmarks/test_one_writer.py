@@ -110,7 +110,16 @@ def test_a_cell_that_another_process_runs_is_waited_for_and_not_doubled(processe
     assert [row.key for row in processes.rows()] == [SLOW.key]
 
 
-def test_a_closed_terminal_ends_a_run_and_its_cells(processes):
+@pytest.fixture
+def handlers():
+    """Signals as in a terminal, whatever this process was started under (nohup); put back afterwards."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGHUP, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_closed_terminal_ends_a_run_and_its_cells(processes, handlers):
     """The kernel sends SIGHUP, and nothing can be printed any more."""
     mine, its = os.openpty()
     # setsid --ctty makes this terminal the one whose end the run is told of.
@@ -129,15 +138,6 @@ def test_a_closed_terminal_ends_a_run_and_its_cells(processes):
     os.close(mine)
     assert run.wait(30) == 130
     assert processes.cells() == [] and processes.rows() == []
-
-
-@pytest.fixture
-def handlers():
-    """Signal handlers, put back afterwards."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
