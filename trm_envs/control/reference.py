@@ -41,7 +41,10 @@ def reference(system: System, split: str, ood: bool = False, mu: Mu | None = Non
     """
     if mu is not None and mu[0] < mu[1] and mu != MU_RANGE:
         raise ValueError(f"there are reference optima for mu={MU_RANGE} and for some single numbers, not for mu={mu}")
-    return _made_for(pool_instances(POOLS[system.name], split, ood, mu), reference_name(system, ood, mu), split)
+    name = reference_name(system, ood, mu)
+    # First, so that an unknown name is refused in words.
+    found = load_reference(name, split)
+    return _made_for(pool_instances(POOLS[system.name], split, ood, mu), found, name, split)
 
 
 def descent_reference_name(approach: Approach = "usual") -> str:
@@ -59,12 +62,13 @@ def descent_reference(split: str, approach: Approach = "usual") -> Reference:
     Raises:
         ValueError: there is none, or it was made for other instances.
     """
-    return _made_for(descent_instances(split, approach), descent_reference_name(approach), split)
-
-
-def _made_for(instances: Numbers, name: str, split: str) -> Reference:
-    """A shipped reference; ValueError where it was made for other instances."""
+    name = descent_reference_name(approach)
     found = load_reference(name, split)
+    return _made_for(descent_instances(split, approach), found, name, split)
+
+
+def _made_for(instances: Numbers, found: Reference, name: str, split: str) -> Reference:
+    """The reference; ValueError where it was made for other instances."""
     if instances_hash(instances) != reference_manifest()[name]["splits"][split]["instances_sha256"]:
         raise ValueError(f"the reference {name!r} was made for other instances of split {split!r}: rebuild it")
     return found
