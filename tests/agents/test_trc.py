@@ -309,6 +309,8 @@ def test_bad_values_are_refused_by_name(kwargs, message):
 def test_other_environments_are_refused_by_name():
     with pytest.raises(ValueError, match=r"edits plans of quadratic systems, .* make one of ControlPlanEdit-"):
         trc("Pendulum-v1")
+    with pytest.raises(ValueError, match=r"the environment's task is .*Descent"):
+        trc("trm_envs:ControlPlanEdit-PoweredDescent-v0")
     with pytest.raises(ValueError, match="writes edits of kind plan or feedback, got 'window': use edit="):
         trc(gym.make(TIGHT, edit="window"))
     with pytest.raises(ValueError, match=r"reads the task's own observations, .* leave out FlattenObservation"):
