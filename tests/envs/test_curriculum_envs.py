@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from plan_edit_helpers import same
 
 from trm_envs import Curriculum, InstanceSource, PlanEditEnv, PlanEditVectorEnv, Retry
-from trm_envs.plan_edit.adaptive import AdaptiveSource
+from trm_envs.instances.adaptive import AdaptiveSource
 from trm_envs.sudoku.env import sudoku_problem
 from trm_envs.sudoku.solver import solve
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import trm_envs  # noqa: F401  # registers
+from trm_envs.instances.adaptive import Curriculum, Retry
+from trm_envs.instances.numbers import share, whole
+from trm_envs.instances.sources import InstancePool
 from trm_envs.maze.task import MazeTask
-from trm_envs.plan_edit.adaptive import Curriculum, Retry
-from trm_envs.plan_edit.numbers import share, whole
-from trm_envs.plan_edit.sources import InstancePool
 
 SOURCE = InstancePool(np.zeros((1, 4), np.int8))
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 import gymnasium as gym
 import numpy as np
 
+from trm_envs.instances.sources import InstancePool
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import TRAINING_OPTIONS, ProblemOptions, mdp_options
-from trm_envs.plan_edit.sources import InstancePool
 from trm_envs.plan_edit.task import Grids
 from trm_envs.plan_edit.view import PlanView
 
