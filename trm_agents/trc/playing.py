@@ -56,13 +56,7 @@ def play(model: Predicts, mdp: ControlEditMDP, instances: Numbers, edits: int, o
         states, checks = done.successors._replace(remaining_edits=budget), done.checks
         better = checks.improves_on(best)
         plans = np.where(better[:, None], states.plans, plans)
-        best = _chosen(better, checks, best)
+        best = checks.chosen(better, best)
         costs.append(checks.cost)
         lowest.append(best.cost)
     return Played(np.stack(costs, 1), plans, best, np.stack(lowest, 1))
-
-
-def _chosen(rows: NDArray[np.bool_], new: ControlChecks, old: ControlChecks) -> ControlChecks:
-    """The new word on these rows, the old one on the others."""
-    fresh: tuple[NDArray[Any], ...] = new
-    return ControlChecks._make(np.where(rows, one, other) for one, other in zip(fresh, old, strict=True))

@@ -100,5 +100,6 @@ class Pool:
         # Copies: what was handed out before stays as it is.
         self.states, self.checks = rows_of(self.states, slice(None)), rows_of(self.checks, slice(None))
         parts: tuple[NDArray[Any], ...] = (*self.states, *self.checks)
-        for part, new in zip(parts, (*states, *checks), strict=True):
+        news: tuple[NDArray[Any], ...] = (*states, *checks)
+        for part, new in zip(parts, news, strict=True):
             part[rows] = new

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,12 @@ class ControlChecks(NamedTuple):
         feasible = violation == 0.0
         worst = np.where(feasible, -1, beyond.argmax(axis=1)).astype(np.int8)
         return cls(cost, feasible, feasible & (terminal_error <= 1.0), violation, terminal_error, worst)
+
+    def chosen(self, rows: NDArray[np.bool_], other: ControlChecks) -> ControlChecks:
+        """These checks where `rows`, shape (B,), says so, and the others elsewhere."""
+        mine: tuple[NDArray[Any], ...] = self
+        others: tuple[NDArray[Any], ...] = other
+        return ControlChecks(*(np.where(rows, one, two) for one, two in zip(mine, others, strict=True)))
 
     def improves_on(self, other: ControlChecks) -> NDArray[np.bool_]:
         """Whether these plans are better, one by one, shape (B,).

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,8 +116,7 @@ class ControlEditMDP:
         every = np.ones(len(plans), np.bool_)
         accepted: NDArray[np.bool_] = every if self.accept == "always" else after.improves_on(before)
         plans = np.where(accepted[:, None], plans, states.plans)
-        pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]] = zip(after, before, strict=True)
-        after = ControlChecks(*(np.where(accepted, new, old) for new, old in pairs))
+        after = after.chosen(accepted, before)
         remaining = states.remaining_edits - np.int32(1)
         terminated = remaining <= 0
         best = np.minimum(states.best_cost, _feasible_cost(after))
