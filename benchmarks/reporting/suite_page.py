@@ -56,7 +56,7 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
     runs = {(point.algo, point.steps, point.seed) for point in points}
     drawn = f"{FIGURES}/{name}.png" if len(points) > len(runs) else ""
     if drawn:
-        figures[drawn] = partial(_learning_curves, name, points, lines)
+        figures[drawn] = partial(_learning_curves, name, without_variants(points), lines)
     budgets = sorted({line.steps for line in lines if line.steps}) or [0]
     return {
         "suite": suite(name),
@@ -120,6 +120,11 @@ def _scripts(suite_name: str, files: Mapping[str, Sequence[ResultRow]]) -> list[
 
 def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
+
+
+def without_variants(points: Sequence[CurveRow]) -> Sequence[CurveRow]:
+    """Curves of the rows themselves, if there are any: variants stand in the tables, their names fill a figure."""
+    return [point for point in points if not named(point.algo).settings] or points
 
 
 def _learning_curves(name: str, points: Sequence[CurveRow], lines: Sequence[Summary]) -> bytes:

@@ -18,6 +18,7 @@ from benchmarks.protocol.rows import CurveRow, ResultRow, SpeedRow
 from benchmarks.protocol.stats import t_interval, wilson_interval
 from benchmarks.reporting import plots, readme, summary, tables
 from benchmarks.reporting.report import write_report
+from benchmarks.reporting.suite_page import without_variants
 from benchmarks.running.runner import Runner, plan
 
 
@@ -234,6 +235,13 @@ def test_a_figure_says_how_many_seeds_each_of_its_curves_has():
     assert "3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points, []))
     longer = [replace(p, steps=1_600) for p in points if p.seed < 2]
     assert "128 validation puzzles, 2 to 3 seeds" in as_text(plots.learning_curves("sudoku-9x9", points + longer, []))
+
+
+def test_the_figure_of_a_page_leaves_variants_to_the_tables():
+    plain = curve(0, (400, 0.5), (800, 1.0))
+    varied = [replace(point, algo=f"{point.algo}@unroll=2") for point in plain]
+    assert without_variants([*plain, *varied]) == plain
+    assert without_variants(varied) == varied, "nothing else to draw"
 
 
 def test_methods_that_solve_nothing_share_an_entry_of_the_legend():
