@@ -10,7 +10,16 @@ from jinja2 import Environment
 
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.stats import LEVEL
-from benchmarks.reporting import ablations, compute_page, overview, refutation_page, suite_page, tables, tuning_page
+from benchmarks.reporting import (
+    ablations,
+    compute_page,
+    overview,
+    refutation_page,
+    suite_page,
+    tables,
+    targets_page,
+    tuning_page,
+)
 from benchmarks.reporting.evidence import Evidence, read
 from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.sentences import WORDS, Numbers, sentences
@@ -48,6 +57,11 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
         "index": _index(evidence, said),
         "ablations": {"parts": ablations.content(varied)},
         "compute": {"searches": compute_page.content(evidence.compute, figures)},
+        "targets": {
+            "targets": targets_page.TARGETS,
+            "parts": targets_page.content(evidence.results),
+            "remarks": said.get("targets", ""),
+        },
         "refutation": {"parts": refutation_page.content(evidence.refutations)},
         "tuning": {"parts": tuning_page.content(evidence.tuning)},
     }

@@ -14,9 +14,9 @@ from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.summary import Summary, difference, summarise
 
 WORDS = Path(__file__).parent / "words"
-"""Hand-written sentences about suites (`SUITE.md`), about everything (`claims.md`), and of the README (the others)."""
+"""Hand-written sentences: of a suite (`SUITE.md`), of pages about all (`GENERAL`), of the README (`OF_README`)."""
 OF_README = ("headline", "survival")
-GENERAL = ("claims", *OF_README)
+GENERAL = ("claims", "targets", *OF_README)
 
 
 class Numbers:

@@ -1,0 +1,36 @@
+"""The page of targets: arms of one suite and budget, with their attempts."""
+
+from __future__ import annotations
+
+from page_helpers import column, row
+
+from benchmarks.reporting import results, targets_page
+
+SURVIVAL, OUTCOME, COSTS = "upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"
+
+
+def test_targets_stand_together_with_their_attempts(hand_made, tmp_path):
+    solved = {
+        SURVIVAL: [1, 1, 1, 0],
+        f"{SURVIVAL}+attempts=8": [1, 1, 1, 1],
+        OUTCOME: [1, 1, 0, 0],
+        COSTS: [1, 0, 0, 0],
+        f"{COSTS}+attempts=8": [1, 1, 0, 0],
+        f"{SURVIVAL}@unroll=4": [1, 1, 1, 1],
+        "ppo": [1, 1, 1, 1],
+    }
+    page = results.pages(hand_made([row(0, mask, algo) for algo, mask in solved.items()]), tmp_path).texts["targets.md"]
+    table = page[page.index("## sudoku-4x4-hard, 200 steps") :]
+    assert column(table, "policy alone", "survival").startswith("75.0 %")
+    assert column(table, "8 attempts", "survival").startswith("100.0 %")
+    assert column(table, "policy alone", "Monte Carlo").startswith("50.0 %") and "| ppo" not in table
+    assert column(table, "8 attempts", "Monte Carlo") == ""
+    assert column(table, "8 attempts", "cost-to-go").startswith("50.0 %")
+    # A variant in something else than the target is another comparison.
+    assert table.count("\n| ") == 2 + 3
+    assert all(f"`{method}`" in page for method in targets_page.TARGETS)
+
+
+def test_two_targets_make_no_table(hand_made, tmp_path):
+    rows = [row(0, [1, 0, 0, 0], algo) for algo in (SURVIVAL, OUTCOME)]
+    assert "## sudoku" not in results.pages(hand_made(rows), tmp_path).texts["targets.md"]
