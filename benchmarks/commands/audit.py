@@ -11,10 +11,14 @@ from benchmarks.commands import arguments
 from benchmarks.protocol import records
 from benchmarks.protocol.provenance import provenance
 
+AUDITED = ("upi_trm-exact", "upi_trm-survival")
+"""Rows that are audited with an exact mixture."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("out", type=Path, metavar="FILE", help="a .jsonl file of rows; runs that it has are kept")
+    parser.add_argument("--algo", choices=AUDITED, default=AUDITED[0], help=f"a row (default: {AUDITED[0]})")
     parser.add_argument("--alpha", type=step_sizes, default=["safe", 0.3], help="step sizes (default: safe,0.3)")
     parser.add_argument("--suite", default="sudoku-4x4-easy", help="a suite (default: sudoku-4x4-easy)")
     parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2], help="training seeds (default: 0-2)")
@@ -44,11 +48,18 @@ def run(options: argparse.Namespace) -> int:
     commit = origin.commit + ("+" if origin.dirty else "")
     for alpha in options.alpha:
         for seed in options.seeds:
-            done = {row.key[:5] for row in records.read(options.out, AuditRow)}
-            if (options.suite, str(alpha), options.capacity, seed, options.steps) in done:
+            done = {row.key[:6] for row in records.read(options.out, AuditRow)}
+            if (options.algo, options.suite, str(alpha), options.capacity, seed, options.steps) in done:
                 continue
             plan = Plan(
-                options.suite, alpha, seed, options.steps, options.n_steps, options.capacity, tuple(options.blanks)
+                options.algo,
+                options.suite,
+                alpha,
+                seed,
+                options.steps,
+                options.n_steps,
+                options.capacity,
+                tuple(options.blanks),
             )
             for row in audit(plan, commit):
                 records.append(options.out, row)

@@ -109,7 +109,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from benchmarks.studies.certificates import Task
     from trm_agents.theory.improvement_checks import Improvement
 
-    unroll, horizon = getattr(model, "unroll", 1), getattr(getattr(model, "target", None), "horizon", 1)
+    unroll, horizon = getattr(model, "unroll", 1), getattr(getattr(model, "target", None), "horizon", None)
     origin = provenance()
     return Task(
         model,
@@ -118,7 +118,7 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
         env_id,
         origin.commit + ("+" if origin.dirty else ""),
         options.depth or 2 * unroll,
-        options.horizon or horizon,
+        options.horizon or horizon or 1,
         Improvement(options.beta, options.alpha, CHECKED),
         options.max_states,
         options.blanks,

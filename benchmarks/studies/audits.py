@@ -51,17 +51,19 @@ class AuditRow:
     expiry_bound: float
     """What the mixture says that the distance is at most, in any state; after the last step, else nan."""
     commit: str
-    schema: str = "audit/2"
+    algo: str = "upi_trm-exact"
+    schema: str = "audit/3"
 
     @property
-    def key(self) -> tuple[str, str, int, int, int, int]:
+    def key(self) -> tuple[str, str, str, int, int, int, int]:
         """What the row is the audit of."""
-        return self.suite, self.setting, self.capacity, self.seed, self.steps, self.promotion
+        return self.algo, self.suite, self.setting, self.capacity, self.seed, self.steps, self.promotion
 
 
 class Plan(NamedTuple):
     """One audited run."""
 
+    algo: str
     suite: str
     alpha: float | str
     seed: int
@@ -82,9 +84,10 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
     row = suite(plan.suite)
     validation = pool(row.env_id, row.env_kwargs, "validation")
     instances = _chosen(validation.instances, plan.blanks)
-    settings = {"mixture.alpha": plan.alpha, "mixture.capacity": plan.capacity, "n_steps": plan.n_steps}
+    mixture = {"kind": "exact", "alpha": plan.alpha, "capacity": plan.capacity}
+    settings = {"n_steps": plan.n_steps, **{f"mixture.{key}": value for key, value in mixture.items()}}
     watching = ImprovementAudit(validation.mdp, instances)
-    model: Any = METHODS["upi_trm-exact"].make(row.env_id, row.env_kwargs, plan.seed, settings=settings)
+    model: Any = METHODS[plan.algo].make(row.env_id, row.env_kwargs, plan.seed, settings=settings)
     model.learn(plan.steps, callback=watching)
     distance, loss = watching.expiry_error()
     bound = model.policy.mixture.expiry_bound
@@ -107,6 +110,7 @@ def audit(plan: Plan, commit: str) -> list[AuditRow]:
                 expiry_eta=rounded(loss) if last else math.nan,
                 expiry_bound=rounded(bound) if last else math.nan,
                 commit=commit,
+                algo=plan.algo,
             )
         )
     return rows

@@ -76,7 +76,7 @@ def violated(row: AuditRow) -> bool:
 
 def steps(rows: Sequence[AuditRow]) -> str:
     """One line a setting: shares of the steps whose rise is certain, and what rose."""
-    heads = ["mixture_alpha", "puzzles, states", "seeds", "steps", "violations", "eta rose"]
+    heads = ["method", "mixture_alpha", "puzzles, states", "seeds", "steps", "violations", "eta rose"]
     heads += [f"{name} > 0" for name in BOUNDS]
     lines = _heading([*heads, "estimated > 0", "median alpha"])
     for key, group in _settings(rows):
@@ -84,7 +84,7 @@ def steps(rows: Sequence[AuditRow]) -> str:
         estimated = [row.estimated for row in group if not np.isnan(row.estimated)]
         believed = f"{np.mean(np.array(estimated) > SURELY):.0%}" if estimated else "-"
         closures = f"{group[0].instances}, {group[0].states:,}"
-        cells = [key[1], closures, str(len({row.seed for row in group})), str(len(group))]
+        cells = [key[0], key[2], closures, str(len({row.seed for row in group})), str(len(group))]
         cells.append(str(sum(map(violated, group))))
         lines.append(_line([*cells, *shares, believed, f"{np.median([row.alpha for row in group]):.3g}"]))
     return "\n".join(lines)
@@ -97,14 +97,14 @@ def expiry(rows: Sequence[AuditRow]) -> str:
     for key, group in _settings(rows):
         last = [row for row in group if not np.isnan(row.expiry_tv)]
         most = [max(getattr(row, name) for row in last) for name in ("expiry_tv", "expiry_bound", "expiry_eta")]
-        cells = [key[1], str(key[2]), str(len(last)), str(last[0].promotion), *(f"{value:.1e}" for value in most)]
+        cells = [key[2], str(key[3]), str(len(last)), str(last[0].promotion), *(f"{value:.1e}" for value in most)]
         lines.append(_line([*cells, f"{np.mean([row.eta + row.rise for row in last]):.4g}"]))
     return "\n".join(lines)
 
 
-def _settings(rows: Sequence[AuditRow]) -> Iterator[tuple[tuple[str, str, int, int, int], list[AuditRow]]]:
-    def key(row: AuditRow) -> tuple[str, str, int, int, int]:
-        return row.suite, row.setting, row.capacity, row.steps, row.instances
+def _settings(rows: Sequence[AuditRow]) -> Iterator[tuple[tuple[str, str, str, int, int, int], list[AuditRow]]]:
+    def key(row: AuditRow) -> tuple[str, str, str, int, int, int]:
+        return row.algo, row.suite, row.setting, row.capacity, row.steps, row.instances
 
     for found, group in groupby(sorted(rows, key=key), key=key):
         yield found, list(group)

@@ -10,6 +10,7 @@ from agent_helpers import puzzle
 from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import UPITRM, Distilled, Exact, SafeStep
+from trm_agents.survival import Survival
 from trm_agents.theory.audit import ImprovementAudit
 from trm_agents.upi_trm import conservative
 from trm_agents.upi_trm.safe_step import SampledStep
@@ -27,16 +28,26 @@ def agent(**kwargs):
     return UPITRM("TRMPolicy", env, **{**SMALL, **kwargs})
 
 
-def audited(steps, **kwargs):
-    model = agent(**kwargs)
+def survivor(**kwargs):
+    env = make_vec_env(ID, n_envs=8, seed=0, env_kwargs={"puzzles": PUZZLES, "max_edits": 4})
+    env.seed(0)
+    return UPITRM("EditPolicy", env, target=Survival(), unroll=4, ema_decay=0.8, **{**SMALL, **kwargs})
+
+
+def audited(steps, make=agent, **kwargs):
+    model = make(**kwargs)
     audit = ImprovementAudit(gym.make(ID, max_edits=4).unwrapped.mdp, PUZZLES)
     model.learn(steps, callback=audit)
     return model, audit
 
 
-@pytest.mark.parametrize("alpha", [SafeStep(), 0.3], ids=["safe", "constant"])
-def test_every_bound_holds_at_every_step_of_a_run(alpha):
-    _, audit = audited(7 * 96, mixture=Exact(alpha))
+@pytest.mark.parametrize(
+    ("alpha", "make"),
+    [(SafeStep(), agent), (0.3, agent), (0.3, survivor)],
+    ids=["safe", "constant", "survival"],
+)
+def test_every_bound_holds_at_every_step_of_a_run(alpha, make):
+    _, audit = audited(7 * 96, make, mixture=Exact(alpha))
     assert len(audit.steps) == 7
     for step in audit.steps:
         for name in ("published", "clocked", "one_deviation", "two_deviations", "exact", "exact_one"):

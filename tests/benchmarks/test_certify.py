@@ -14,7 +14,8 @@ from benchmarks.running import models
 from benchmarks.running.models import Label
 from benchmarks.studies import certificates
 from benchmarks.studies.certificates import CertificateRow
-from trm_agents import CertifiedExactCover, Exact, HindsightTRM
+from trm_agents import UPITRM, CertifiedExactCover, Exact, HindsightTRM
+from trm_agents.survival import Survival
 from trm_agents.theory import enumerate_closure, exact
 from trm_agents.theory.reading import Reader
 
@@ -28,6 +29,11 @@ def hindsight(core=CertifiedExactCover(0.7), unroll=3, **kwargs):  # noqa: B008 
     return HindsightTRM("TokenPolicy", sudoku(), unroll=unroll, policy_kwargs=policy, **about, **kwargs)
 
 
+def survivor():
+    about = {"n_steps": 8, "batch_size": 16, "seed": 3, "device": "cpu", "policy_kwargs": {"width": 8}}
+    return UPITRM("EditPolicy", sudoku(), target=Survival(), unroll=3, ema_decay=0.9, **about)
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Saved models by kind, trained for a moment."""
@@ -38,6 +44,7 @@ def saved(tmp_path_factory):
         ("exact", "upi_trm-exact", agent(**EXACT)),
         ("certified", "hindsight_trm-certified", hindsight()),
         ("carried", "hindsight_trm-certified", hindsight(carry_unroll=3)),
+        ("survival", "upi_trm-survival", survivor()),
     ):
         found[name] = folder / f"{name}.zip"
         models.save(model.learn(64), found[name], Label(algo, ENV, {"blanks": (1, 4)}))
@@ -55,7 +62,7 @@ def run(capsys, *words):
     return code, capsys.readouterr()
 
 
-@pytest.mark.parametrize("name", ["distilled", "exact", "certified"])
+@pytest.mark.parametrize("name", ["distilled", "exact", "certified", "survival"])
 def test_json_of_every_kind_of_agent(name, saved, puzzles, capsys, tmp_path):
     words = (saved[name], "--puzzles", puzzles, "--max-edits", "4", "--max-states", "99", "--json")
     code, out = run(capsys, *words, "--csv", tmp_path / "rows.csv", "--name", name)

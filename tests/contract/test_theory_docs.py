@@ -191,7 +191,8 @@ def test_functions_and_commands_that_the_page_names_exist():
 def audit_row(**changes) -> AuditRow:
     values = {name: 0.5 for name in AuditRow.__dataclass_fields__}
     values |= {"suite": "s", "setting": "safe", "capacity": 16, "seed": 0, "steps": 8, "instances": 1, "states": 3}
-    values |= {"promotion": 1, "env_steps": 8, "commit": "c", "schema": "audit/2", "rise": 1.0, "published": -9.0}
+    values |= {"algo": "a", "promotion": 1, "env_steps": 8, "commit": "c", "schema": "audit/3"}
+    values |= {"rise": 1.0, "published": -9.0}
     return AuditRow(**{**values, **changes})
 
 
@@ -199,7 +200,7 @@ def test_steps_in_a_table():
     good, bad = audit_row(), audit_row(seed=1, exact=2.0, expiry_tv=0.25)
     assert not violated(good) and violated(bad) and violated(audit_row(expiry_tv=0.75))
     line = steps([good, bad]).splitlines()[2]
-    assert line.startswith("| safe | 1, 3 | 2 | 2 | 1 | 100% | 0% | 100% |")
+    assert line.startswith("| a | safe | 1, 3 | 2 | 2 | 1 | 100% | 0% | 100% |")
     assert expiry([good, bad]).splitlines()[2] == "| safe | 16 | 2 | 1 | 5.0e-01 | 5.0e-01 | 5.0e-01 | 1.5 |"
 
 

@@ -16,12 +16,14 @@ from trm_agents.theory.closure import Carried, Closure, enumerate_closure
 from trm_agents.theory.improvement_bounds import Step, deviation_bound, penalty, residual_bound, safe_step
 from trm_agents.theory.improvement_checks import errors_of, mixed
 from trm_agents.theory.tabular import Floats
-from trm_agents.upi_trm.improvement import masked_log_softmax
+from trm_agents.upi_trm.edit_policy import EditPolicy
+from trm_agents.upi_trm.policies import UPIPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
 
 CHUNK = 512
+Improving = UPIPolicy | EditPolicy
 
 
 class StepAudit(NamedTuple):
@@ -101,7 +103,8 @@ class ImprovementAudit(BaseCallback):
         if self.model._n_updates == self.audited:
             return
         self.audited = self.model._n_updates
-        policy: Any = self.model.policy
+        policy = self.model.policy
+        assert isinstance(policy, Improving)
         alpha: float = self.model.step_size  # type: ignore[attr-defined]
         found = [self._instance(policy, index, alpha) for index in range(len(self.closures))]
         by_critic, by_truth, numbers = zip(*found, strict=True)
@@ -124,7 +127,7 @@ class ImprovementAudit(BaseCallback):
             )
         )
 
-    def _instance(self, policy: RecursivePolicy, index: int, alpha: float) -> tuple[Step, Step, tuple[float, ...]]:
+    def _instance(self, policy: Improving, index: int, alpha: float) -> tuple[Step, Step, tuple[float, ...]]:
         """Take the step on one instance: by both critics, and eta, rise, (I2) and value error."""
         closure, pi = self.closures[index], self.policies[index]
         better, values = candidate_of(policy, closure), values_of(policy, closure)
@@ -167,12 +170,9 @@ def deployed(policy: RecursivePolicy, closure: Closure) -> Floats:
 
 
 @torch.no_grad()
-def candidate_of(policy: RecursivePolicy, closure: Closure) -> Floats:
+def candidate_of(policy: Improving, closure: Closure) -> Floats:
     """The network's own policy on a closure, (S, A): what the mixture takes in."""
-    rows = []
-    for seen in _batches(policy, closure):
-        log_policy = masked_log_softmax(policy.network(policy.inputs(seen)).logits.double(), policy.action_mask(seen))
-        rows.append(log_policy.exp().cpu().numpy())
+    rows = [policy.candidate_probabilities(seen).cpu().numpy() for seen in _batches(policy, closure)]
     table = np.concatenate(rows)[:, closure.actions]
     out: Floats = table / table.sum(1, keepdims=True)
     return out

@@ -118,6 +118,10 @@ class EditPolicy(DecoderPolicy):
         allowed = torch.from_numpy(self.choices(states)).to(self.device)
         return self._read(latents, self.averaged, observation, states, allowed)
 
+    def candidate_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """The policy of the averaged network itself, which the exact mixture takes in, float64, (B, n_actions)."""
+        return self.policy_of(self.latents(observation), observation).double()
+
     def action_probabilities(self, observation: PyTorchObs) -> Tensor:
         """The deployed pi(a|s), shape (B, n_actions)."""
         if self.mixture is None:

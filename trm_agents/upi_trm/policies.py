@@ -81,6 +81,11 @@ class UPIPolicy(RecursivePolicy):
         logits = self.network.read(latents).logits
         return torch.where(mask, masked_log_softmax(logits, mask).exp(), 0.0)
 
+    def candidate_probabilities(self, observation: PyTorchObs) -> Tensor:
+        """The policy of the network itself, which the exact mixture takes in, float64, (B, n_actions)."""
+        logits = self.network(self.inputs(observation)).logits.double()
+        return masked_log_softmax(logits, self.action_mask(observation)).exp()
+
     def values_of(self, latents: Tensor, observation: PyTorchObs, potential: Tensor) -> Tensor:
         """U(s) read from latents of each state, (k, B, ...) -> (k, B)."""
         heads = torch.stack([self.network.read_value(z) for z in latents])

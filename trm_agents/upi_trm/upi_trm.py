@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -243,6 +244,7 @@ class UPITRM(ResumableAlgorithm):
         if policy.mixture is not None and isinstance(self.mixture, Exact):
             assert isinstance(self.mixture.alpha, float)
             policy.mixture.promote(policy.averaged, self.mixture.alpha)
+            self.step_size, self.step_bound = self.mixture.alpha, nan
 
     def _edit_settings(self, progress: float) -> EditSettings:
         assert isinstance(self.target, EditTarget)
