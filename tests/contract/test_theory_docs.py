@@ -35,7 +35,7 @@ def test_tables_are_derived_from_the_published_rows():
 
 def test_certificates_hold_and_say_what_the_page_says():
     files = sorted(FOLDER.glob("certificates-*.csv"))
-    assert len(files) == 5 and all(len(rows(path)) == 208 for path in files)
+    assert len(files) == 6 and all(len(rows(path)) == 208 for path in files)
     for path in files:
         for row in rows(path):
             assert row.violations == 0 and row.checks > 100 and not row.commit.endswith("+")
@@ -111,6 +111,15 @@ def test_the_audits_of_three_puzzles_say_what_the_page_says():
     assert (
         all(end == pytest.approx(-12.02, abs=0.005) for end in ends[0]) and -13.2 < min(ends[1]) < max(ends[1]) < -12.2
     )
+
+
+def test_the_audits_of_the_survival_value_say_what_the_page_says():
+    for name, puzzles, share in (("audits-survival", 1, 0.95), ("audits-survival-2-3-4", 3, 0.67)):
+        audited = records.read(FOLDER / f"{name}.csv", AuditRow)
+        assert len(audited) == 36 and {(row.algo, row.instances) for row in audited} == {("upi_trm-survival", puzzles)}
+        assert not any(violated(row) or row.commit.endswith("+") for row in audited)
+        assert all(row.two_deviations > share * row.rise > SURELY for row in audited)
+        assert all(row.value_error < 0.035 for row in audited if row.promotion == 12)
 
 
 def test_what_expires_in_long_runs_is_within_its_bound():

@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+set -euo pipefail
+python -m benchmarks audit audits-survival-2-3-4.jsonl --algo upi_trm-survival --seeds 0-2 --steps 4800 --n-steps 8 \
+    --blanks 2,3,4 --alpha 0.3 --csv audits-survival-2-3-4.csv
