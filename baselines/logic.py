@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from baselines.agents import Agent
 from trm_agents.survival.refutations import propagated
-from trm_envs.maze.paths import GOAL, START, distances, find, neighbour
+from trm_envs.maze.paths import GOAL, START, distances, find
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.square import neighbour
 from trm_envs.plan_edit.task import Grids
 from trm_envs.sudoku.solver import singles, solve
 from trm_envs.sudoku.task import SudokuTask

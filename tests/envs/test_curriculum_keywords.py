@@ -106,7 +106,7 @@ def test_retry_wraps_whatever_instances_are_asked_for() -> None:
         (maze_problem, {"curriculum": (5, 9)}, "sequence of ranges"),
         (maze_problem, {"curriculum": [(None, 9)]}, "sequence of ranges"),
         (maze_problem, {"curriculum": []}, "at least one stage"),
-        (maze_problem, {"curriculum": [(2, 4), (5, None)]}, r"stage \(2, 4\).* 5 to 17 cells"),
+        (maze_problem, {"curriculum": [(2, 4), (5, None)]}, r"stage \(2, 4\).* is 5 to 17 here"),
         (maze_problem, {"curriculum": [(30, None)], "generate": True}, r"stage \(30, None\)"),
     ],
 )

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.jit import kernel
-from trm_envs.maze.paths import FREE, GOAL, START, Grid, find, neighbour, path_lengths
+from trm_envs.maze.paths import FREE, GOAL, START, Grid, find, path_lengths
+from trm_envs.plan_edit.square import neighbour
 from trm_envs.plan_edit.task import Grids
 
 Cells = NDArray[np.bool_]

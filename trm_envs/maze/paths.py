@@ -1,4 +1,4 @@
-"""Cells of a maze, their neighbours, shortest paths, and what is wrong with a maze."""
+"""Cells of a maze, shortest paths, and what is wrong with a maze."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.jit import kernel
+from trm_envs.plan_edit.square import neighbour
 from trm_envs.plan_edit.task import Grids
 
 Grid = NDArray[np.int8]
@@ -15,19 +16,6 @@ Grid = NDArray[np.int8]
 
 FREE, WALL, START, GOAL = range(4)
 """The values of an instance cell."""
-
-
-@kernel()
-def neighbour(cell: int, direction: int, size: int) -> int:
-    """The cell above, below, left or right (direction 0..3) of `cell`, or -1 outside the grid."""
-    row, column = cell // size, cell % size
-    if direction == 0:
-        return cell - size if row > 0 else -1
-    if direction == 1:
-        return cell + size if row < size - 1 else -1
-    if direction == 2:
-        return cell - 1 if column > 0 else -1
-    return cell + 1 if column < size - 1 else -1
 
 
 @kernel()

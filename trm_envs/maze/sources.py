@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trm_envs import pools
 from trm_envs.instances.adaptive import Curriculum
+from trm_envs.instances.ranges import Range, members, ranges, within
 from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 from trm_envs.maze.generator import BRAID, check_size, generate
 from trm_envs.maze.paths import path_lengths
@@ -21,11 +19,10 @@ from trm_envs.plan_edit.problem import ProblemOptions
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.source import split_of_key
 
-Lengths = tuple[int, int | None]
-"""Inclusive range of path lengths; None: no upper limit."""
-
 POOL_SIZES = (5, 9, 15, 31)
 """Sides for which pools are shipped."""
+
+_NUMBER = "the length of a shortest path, start and goal included,"
 
 
 class MazeOptions(ProblemOptions, total=False):
@@ -58,7 +55,7 @@ def maze_source(size: int, options: MazeOptions) -> InstanceSource:
             raise ValueError(f"braid={braid} chooses among shipped or generated mazes; leave it out with puzzles=")
         return InstancePool(read_mazes(options["puzzles"], size))
     curriculum = options.get("curriculum")
-    stages = None if curriculum is None else _stages(curriculum)
+    stages = None if curriculum is None else ranges(curriculum, _NUMBER)
     if options.get("generate", False):
         generated = partial(training_mazes, check_size(size), braid)
         if stages is None:
@@ -75,35 +72,10 @@ def maze_source(size: int, options: MazeOptions) -> InstanceSource:
     return Curriculum([InstancePool(chosen) for chosen in _choose(mazes, size, stages)])
 
 
-def _stages(curriculum: Any) -> list[Lengths]:
-    """Well-formed ranges of path lengths; lists will do for tuples, since that is what JSON makes of them."""
-    try:
-        stages = [(operator.index(least), None if most is None else operator.index(most)) for least, most in curriculum]
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"curriculum must be a sequence of ranges of the shortest path's length, (least, most), where most may be "
-            f"None, got {curriculum!r}"
-        ) from None
-    return stages
-
-
-def _choose(mazes: Grids, size: int, stages: Sequence[Lengths]) -> list[Grids]:
+def _choose(mazes: Grids, size: int, stages: Sequence[Range]) -> list[Grids]:
     """The mazes of each stage; ValueError where a stage has none."""
-    lengths = path_lengths(mazes, size)
-    chosen = [mazes[_within(lengths, stage)] for stage in stages]
-    for stage, part in zip(stages, chosen, strict=True):
-        if len(part) == 0:
-            raise ValueError(
-                f"no maze belongs to the stage {stage!r} of curriculum: the shortest paths of these {size}x{size} "
-                f"mazes have {lengths.min()} to {lengths.max()} cells, start and goal included"
-            )
-    return chosen
-
-
-def _within(lengths: NDArray[np.int64], bounds: Lengths) -> NDArray[np.bool_]:
-    """Which lengths are within an inclusive range."""
-    least, most = bounds
-    return (lengths >= least) & (lengths <= (np.inf if most is None else most))
+    rows = members(path_lengths(mazes, size), stages, f"{size}x{size} maze", _NUMBER)
+    return [mazes[chosen] for chosen in rows]
 
 
 @cache
@@ -121,7 +93,7 @@ def _pool(name: str, split: str, size: int) -> Grids:
 
 
 def training_mazes(
-    size: int, braid: bool | None, count: int, rng: np.random.Generator, lengths: Lengths | None = None
+    size: int, braid: bool | None, count: int, rng: np.random.Generator, lengths: Range | None = None
 ) -> Grids:
     """New mazes, int8 of shape (count, N*N), none of them symmetric to a maze of a validation or test pool.
 
@@ -138,7 +110,7 @@ def training_mazes(
         while not is_training:
             loops = bool(rng.integers(2)) if braid is None else braid
             maze = generate(size, 1, rng, BRAID if loops else 0.0)
-            fits = lengths is None or bool(_within(path_lengths(maze, size), lengths)[0])
+            fits = lengths is None or bool(within(path_lengths(maze, size), lengths)[0])
             is_training = fits and split_of_key(orbit_keys(maze)[0]) == "train"
         mazes[index] = maze[0]
     return mazes

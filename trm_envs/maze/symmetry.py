@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from math import isqrt
 
 import numpy as np
 
+from trm_envs.plan_edit.square import least_keys, turns
 from trm_envs.plan_edit.task import Grids
 
 _SWAP_ENDS = np.array([0, 1, 3, 2], np.int8)
@@ -18,10 +18,7 @@ def variants(mazes: Grids) -> Grids:
     Args:
         mazes: shape (B, N*N), int8.
     """
-    size = isqrt(mazes.shape[1])
-    grids = mazes.reshape(-1, size, size)
-    turned = [np.rot90(form, turns, axes=(1, 2)) for form in (grids, grids[:, :, ::-1]) for turns in range(4)]
-    spatial = np.stack(turned).reshape(8, len(mazes), -1)
+    spatial = mazes[:, turns(isqrt(mazes.shape[1]))].swapaxes(0, 1)
     return np.concatenate([spatial, _SWAP_ENDS[spatial]])
 
 
@@ -31,6 +28,4 @@ def orbit_keys(mazes: Grids) -> list[int]:
     Args:
         mazes: shape (B, N*N), int8.
     """
-    forms = variants(mazes)
-    least = (min(forms[k, b].tobytes() for k in range(len(forms))) for b in range(len(mazes)))
-    return [int.from_bytes(hashlib.blake2b(form, digest_size=8).digest(), "big") for form in least]
+    return least_keys(variants(mazes))

@@ -14,6 +14,7 @@ from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.maze.text import notation
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
+from trm_envs.plan_edit.square import turns
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
 from trm_envs.reading import Notation
@@ -76,9 +77,7 @@ class MazeTask(MarkTask):
 
     @cached_property
     def _turns(self) -> NDArray[np.int64]:
-        """The square's eight symmetries as cell permutations, shape (8, n_cells)."""
-        cells = np.arange(self.n_cells).reshape(self.shape)
-        return np.stack([np.rot90(form, k).ravel() for form in (cells, cells.T) for k in range(4)])
+        return turns(self.size)
 
     def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
         """The square's eight: rotations and reflections."""
