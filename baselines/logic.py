@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from baselines.agents import Agent
 from trm_agents.survival.refutations import propagated
+from trm_envs.light_up import solver as light_up
+from trm_envs.light_up.task import LightUpTask
 from trm_envs.maze.paths import GOAL, START, distances, find
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -69,8 +71,19 @@ def rank_digits(plans: Grids, targets: Grids) -> NDArray[np.int8]:
 
 
 def rank_toggles(plans: Grids, targets: Grids) -> NDArray[np.int8]:
-    """Maze: 2 for every cell whose mark is not the target's."""
+    """Maze and Light Up: 2 for every cell whose mark is not the target's."""
     ranks: NDArray[np.int8] = np.where(plans == targets, 0, 2).astype(np.int8)
+    return ranks
+
+
+def rank_forced(plans: Grids, known: Grids) -> NDArray[np.int8]:
+    """Light Up: 2 for a known cell that the plan has not as it must be, 1 for one that it has; known 0 = unknown.
+
+    Where nothing of rank 2 is left, a known cell is toggled and then mended: no toggle changes nothing, and one of an
+    unknown cell would be a guess.
+    """
+    right = (plans == 1) == (known == light_up.BULB)
+    ranks: NDArray[np.int8] = np.where(known == light_up.UNKNOWN, 0, np.where(right, 1, 2)).astype(np.int8)
     return ranks
 
 
@@ -90,14 +103,18 @@ def shortest_paths(instances: Grids) -> Grids:
 
 
 def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
-    """Writes what naked and hidden singles derive from the givens; where they derive no more, it changes nothing.
+    """Writes what single cells derive from the instance; where they derive no more, it comes no further.
+
+    In Sudoku these are naked and hidden singles, in Light Up the forced cells of `trm_envs.light_up.solver.deduce`.
 
     Raises:
-        ValueError: the puzzle is not Sudoku.
+        ValueError: there are no such rules for this puzzle.
     """
-    if not isinstance(mdp.task, SudokuTask):
-        raise ValueError(f"the line 'singles' plays Sudoku only, not {type(mdp.task).__name__}")
-    return PlanFollower(mdp, singles, rank_digits)
+    if isinstance(mdp.task, SudokuTask):
+        return PlanFollower(mdp, singles, rank_digits)
+    if isinstance(mdp.task, LightUpTask):
+        return PlanFollower(mdp, light_up.deduce, rank_forced)
+    raise ValueError(f"the line 'singles' plays Sudoku and Light Up only, not {type(mdp.task).__name__}")
 
 
 def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
@@ -122,4 +139,6 @@ def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
         return PlanFollower(mdp, lambda instances: solve(instances)[0], rank_digits)
     if isinstance(mdp.task, MazeTask):
         return PlanFollower(mdp, shortest_paths, rank_toggles)
-    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku and mazes")
+    if isinstance(mdp.task, LightUpTask):
+        return PlanFollower(mdp, lambda instances: light_up.solve(instances)[0], rank_toggles)
+    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku, mazes and Light Up")

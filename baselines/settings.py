@@ -71,10 +71,11 @@ def _keywords(row: Method, group: str) -> Hints:
         # The recursive network takes the place of what a policy is given.
         return {key: hint for key, hint in known.items() if row.network is None or key != "policy_kwargs"}
     if group == "env":
+        from trm_envs.light_up.sources import LightUpOptions
         from trm_envs.maze.sources import MazeOptions
         from trm_envs.sudoku.sources import SudokuOptions
 
-        return {**get_type_hints(MazeOptions), **get_type_hints(SudokuOptions)}
+        return {**get_type_hints(LightUpOptions), **get_type_hints(MazeOptions), **get_type_hints(SudokuOptions)}
     if group == "network" and row.network is not None:
         from trm_agents.recursion import token_network
 

@@ -47,7 +47,7 @@ def page(puzzle: str, rows: list[Row]) -> str:
         f'Open one with `gym.make("trm_envs:{rows[0].id}")`, and many at once with '
         f'`gym.make_vec("trm_envs:{rows[0].id}", num_envs=B)`.'
     )
-    return "\n\n".join([f"# {puzzle.capitalize()}", NOTE, opening, ids(rows), documentation]) + "\n"
+    return "\n\n".join([f"# {title(puzzle)}", NOTE, opening, ids(rows), documentation]) + "\n"
 
 
 def control_ids(rows: list[ControlRow]) -> str:
@@ -133,18 +133,18 @@ def control_page(system: str, rows: list[ControlRow]) -> str:
 
 def title(name: str) -> str:
     """How a folder or file name is written on a page."""
-    return {"van_der_pol": "Van der Pol"}.get(name, name.replace("_", " ").capitalize())
+    return {"van_der_pol": "Van der Pol", "light_up": "Light Up"}.get(name, name.replace("_", " ").capitalize())
 
 
 def pages() -> dict[str, str]:
     """File name -> text, the index included."""
     puzzles = {name: list(rows) for name, rows in groupby(trm_envs.ENVIRONMENTS, key=lambda row: row.puzzle)}
     words = (
-        "An episode starts on an instance with its first plan: the givens, or start and goal. An action edits one\n"
-        "cell of the plan. The reward is what a cheap checker says about the change.\n"
+        "An episode starts on an instance with its first plan: the givens, start and goal, or nothing. An action\n"
+        "edits one cell of the plan. The reward is what a cheap checker says about the change.\n"
         "[Your own problem](../own_problem.md) shows how to add a puzzle."
     )
-    tables = [f"## [{name.capitalize()}]({name}.md)\n\n{ids(rows)}" for name, rows in puzzles.items()]
+    tables = [f"## [{title(name)}]({name}.md)\n\n{ids(rows)}" for name, rows in puzzles.items()]
     systems = {name: list(rows) for name, rows in groupby(trm_envs.CONTROL_ENVIRONMENTS, key=lambda row: row.system)}
     control = (
         "## Systems to control\n\n"

@@ -34,6 +34,15 @@ _MAZE: Data = {
     "search": {"instances": 8, "calls": 100, "solutions": 4},
     "ema_decay": 0.998,
 }
+# As in mazes, bulbs and cells without one weigh the same, and light has to travel, though not as far.
+_LIGHT_UP: Data = {
+    "learning_rate": [8e-3, 1e-4],
+    "batch_size": 16,
+    "solved_cell_weight": 1.0,
+    "unroll": 16,
+    "train_unroll": [6, 20, 10],
+    "checker_steps": 20_000,
+}
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Data = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
 # Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
@@ -53,6 +62,7 @@ HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
     "SudokuPlanEdit-16x16": {"unroll": 10, "train_unroll": [6, 10, 10], "checker_steps": 20_000},
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
+    "LightUpPlanEdit": _LIGHT_UP,
 }
 
 # A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.

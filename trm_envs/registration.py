@@ -24,6 +24,8 @@ ENVIRONMENTS = (
     Row("MazePlanEdit-9x9-v0", "maze", "Maze", {"size": 9}),
     Row("MazePlanEdit-15x15-v0", "maze", "Maze", {"size": 15}),
     Row("MazePlanEdit-31x31-v0", "maze", "Maze", {"size": 31}),
+    Row("LightUpPlanEdit-7x7-v0", "light_up", "LightUp", {"size": 7}),
+    Row("LightUpPlanEdit-10x10-v0", "light_up", "LightUp", {"size": 10}),
 )
 
 

@@ -61,6 +61,8 @@ SUITES: dict[str, Suite] = {
         _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),
         _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
+        _row("light-up-7x7", "LightUpPlanEdit-7x7", 60_000, retry=0.3),
+        _row("light-up-10x10", "LightUpPlanEdit-10x10", 120_000, retry=0.3),
     )
 }
 

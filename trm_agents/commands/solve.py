@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     text = (
         "a puzzle as one line of text, or a file of puzzles: .txt, .csv, .jsonl, .sdk, .sdm, .ss, .npy, .npz, or one "
-        "of them with .gz. Sudoku: digits, '.' or 0 for a blank; mazes: '#' wall, '.' free, S start, G goal, row after "
-        "row"
+        "of them with .gz. Sudoku: digits, '.' or 0 for a blank; mazes: '#' wall, '.' free, S start, G goal; Light Up: "
+        "'#' wall, '.' open, 0 to 4 a wall with that number; row after row"
     )
     parser.add_argument("puzzle", metavar="PUZZLE_OR_FILE", help=text)
     arguments.add_environment(parser, required=True)

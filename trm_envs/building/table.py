@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trm_envs.control.pool import ControlPool, DescentPool
+from trm_envs.light_up.pool import LightUpPool
 from trm_envs.maze.generator import BRAID
 from trm_envs.maze.pool import MazeOrbitPool, MazePool
 from trm_envs.pools.source import PoolSource
@@ -37,6 +38,8 @@ _ROWS: tuple[PoolSource, ...] = (
     DescentPool("control-powered-descent", train=1_000, validation=64, test=128, seed=2_007),
     DescentPool("control-powered-descent-ood", train=0, validation=64, test=64, seed=2_008, approach="outside"),
     DescentPool("control-powered-descent-shallow", train=500, validation=64, test=128, seed=2_009, approach="shallow"),
+    LightUpPool("light-up-7x7", 7, validation=256, test=512, seed=7_000),
+    LightUpPool("light-up-10x10", 10, validation=256, test=512, seed=10_000),
 )
 
 POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}

@@ -1,0 +1,1 @@
+"""Light Up (Akari) as plan editing."""
