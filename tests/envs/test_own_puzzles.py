@@ -1,4 +1,4 @@
-"""Puzzles of the user's own, in all forms, by one rule for Sudoku and maze: strings, paths and arrays."""
+"""Puzzles of the user's own, in all forms, by one rule for Sudoku, maze and Light Up: strings, paths and arrays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 from own_tasks import Latin
 
 from trm_envs import InstancePool, PlanEditEnv, PlanEditMDP
+from trm_envs.light_up.generator import generate as light_ups
+from trm_envs.light_up.text import format_puzzles
 from trm_envs.maze.generator import generate as mazes
 from trm_envs.maze.text import format_mazes
 from trm_envs.sudoku.generator import generate as sudokus
@@ -35,9 +37,14 @@ def maze(size: int) -> Own:
     return Own(f"MazePlanEdit-{size}x{size}-v0", grids[0], format_mazes(grids)[0])
 
 
+def light_up(size: int) -> Own:
+    grids = light_ups(size, 1, np.random.default_rng(0))
+    return Own(f"LightUpPlanEdit-{size}x{size}-v0", grids[0], format_puzzles(grids)[0])
+
+
 # A line of the largest maze is longer than a file's name may be.
-OWN = [sudoku(4), sudoku(16), maze(5), maze(31)]
-SMALL = [sudoku(4), maze(5)]
+OWN = [sudoku(4), sudoku(16), maze(5), maze(31), light_up(7)]
+SMALL = [sudoku(4), maze(5), light_up(7)]
 
 
 def instance(env_id: str, puzzles: Any) -> Any:
