@@ -151,21 +151,32 @@ class Method:
             count_gradient_steps(model)
         return model
 
-    def load(self, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu") -> BaseAlgorithm:
+    def load(
+        self, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu", trust: bool = False
+    ) -> BaseAlgorithm:
         """A saved model of the row, on its environment, ready to `predict` and to `learn` on.
 
         Where the row says `resumes_exactly`, `learn(..., reset_num_timesteps=False)` goes on where the model was saved;
         others begin new episodes. As everywhere in SB3, loading reseeds the global generators with the model's own
-        seed.
+        seed. The file is read as data; `trust` loads its pickles as SB3 does, which runs whatever they say.
 
         Raises:
-            ValueError: the file is no model of the row, or one for other spaces than the environment has.
+            ValueError: the file is no model of the row, or one for other spaces than the environment has, or it names a
+                class that no model file may.
         """
+        # Loads torch, which the rows are read without.
+        from trm_agents.common.model_files import load_sb3
+        from trm_agents.common.trusted import UntrustedError
+
         try:
             env, _ = self._vec_env(env_id, env_kwargs)
-            model: BaseAlgorithm = resolve_name(self.algorithm).load(
-                path, env=env, device=device, force_reset=not self.resumes_exactly
-            )
+            algorithm = resolve_name(self.algorithm)
+            if ":" in self.policy:
+                # What the file names has to be imported.
+                resolve_name(self.policy)
+            model = load_sb3(algorithm, path, trust=trust, env=env, device=device, force_reset=not self.resumes_exactly)
+        except UntrustedError:
+            raise
         except (AssertionError, AttributeError, ImportError, TypeError, ValueError, *UNREADABLE) as error:
             raise ValueError(f"{path} is no model of {self.name!r} that plays {env_id}: {error}") from error
         if self.family == "baseline":

@@ -16,6 +16,7 @@ from benchmarks.protocol.evaluation import Result, evaluate, solve
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import Pool, pool
 from benchmarks.running import models
+from trm_agents.commands import arguments as shared
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -51,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    shared.add_trust(parser)
     arguments.add_contestants(parser)
 
 
@@ -64,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     puzzles = pool(options.env, {"puzzles": options.puzzles, "legal_actions": level, **budget})
-    model = method.load(str(options.model), options.env, trained_with)
+    model = method.load(str(options.model), options.env, trained_with, trust=options.trust)
     facts = _facts(_result(options, method, model, puzzles))
     facts |= {"attempts": options.attempts, "search": options.search}
     if options.search:

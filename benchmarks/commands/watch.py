@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_choice(parser)
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
     add_output(parser)
+    shared.add_trust(parser)
     arguments.add_contestants(parser)
 
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     # Loads torch: no mistake above should wait for it.
     from trm_agents.replay.episode import PolicyAlone, play
 
-    model: Any = method.load(str(options.model), env_id, trained_with)
+    model: Any = method.load(str(options.model), env_id, trained_with, trust=options.trust)
     with facing(model, puzzles.mdp):
         episode = play(PolicyAlone(model), puzzles.instances[index])
     present(episode, options.model.stem, {"env": env_id, "index": index}, options)

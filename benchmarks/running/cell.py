@@ -73,7 +73,7 @@ def _trained(
     label = models.label_of(path)
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.
-    model = _at_home(row, method, method.load(str(path), label.env_id, label.env_kwargs))
+    model = _at_home(row, method, method.load(str(path), label.env_id, label.env_kwargs, trust=True))
     name = named(cell.algo)
     if name.solver is not None:
         solver = method.solver(model, test.mdp, row.env_id, name.solver, name.budget)

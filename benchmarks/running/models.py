@@ -13,11 +13,13 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
+import gymnasium as gym
+
 from baselines import Method, gradient_steps, model_queries, parameters
 from baselines.method import ROW_NAME
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
-from trm_agents.common.files import read_members, refuse_damaged
+from trm_agents.common.files import module_told, read_members, refuse_damaged
 from trm_envs.plan_edit.task import LegalActions
 
 if TYPE_CHECKING:
@@ -147,6 +149,12 @@ def label_of(path: Path) -> Label | None:
         raise ValueError(
             f"{path} has a label that is none of ours, member {MEMBER!r}: its {wrong[0]} is of a wrong type"
         )
+    # `module:ID` would import a module that a file names.
+    if label.env_id not in gym.registry:
+        raise ValueError(
+            f"{path} has a label that is none of ours, member {MEMBER!r}: its env_id is {label.env_id!r}, and no such "
+            "environment is registered"
+        )
     return label
 
 
@@ -230,11 +238,10 @@ def _of_foreign(path: Path, row: Method) -> Method:
     algorithm: Any = resolve_name(row.algorithm)
     known = signature(algorithm.__init__).parameters
     modules = {policy.__module__ for policy in algorithm.policy_aliases.values()}
-    if data["policy_class"].get("__module__") not in modules or any(
-        (mark in data) != (mark in known) for mark in MARKS
-    ):
+    if module_told(data["policy_class"]) not in modules or any((mark in data) != (mark in known) for mark in MARKS):
         raise ValueError(f"{path} is not a model of {algorithm.__name__}, which --algo {row.name} stands for")
-    return replace(row, observation="dict" if "Dict" in str(data["observation_space"].get(":type:")) else "one_hot")
+    space = data["observation_space"]
+    return replace(row, observation="dict" if "Dict" in f"{space.get(':type:')}{space.get(':object:')}" else "one_hot")
 
 
 def _members(path: Path, *names: str) -> dict[str, Any]:

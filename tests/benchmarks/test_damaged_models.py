@@ -212,9 +212,9 @@ def hand_made() -> dict[str, bytes]:
         "deep-json": zipped({**members, "data": b"[" * 100_000}),
         "deep-label": zipped({**members, "benchmark.json": b'{"a":' * 100_000}),
     }
-    for name in ("data", "policy.pth", "policy.optimizer.pth"):
+    for name in ("data", "states", "tensors.safetensors"):
         made[f"no-{name}"] = zipped({key: value for key, value in members.items() if key != name})
-    for name in ("data", "policy.pth", "policy.optimizer.pth", "benchmark.json"):
+    for name in ("data", "states", "tensors.safetensors", "benchmark.json"):
         made[f"empty-{name}"] = zipped({**members, name: b""})
         made[f"junk-{name}"] = zipped({**members, name: b"\x80\x04junk"})
     for key in ("policy_class", "observation_space", "action_space", "policy_kwargs"):

@@ -76,7 +76,7 @@ class FakeMethod(Method):
     def make(self, env_id, env_kwargs, seed, device="cpu", settings=None):
         return FakeModel(self.name, seed, settings)
 
-    def load(self, path, env_id, env_kwargs, device="cpu"):
+    def load(self, path, env_id, env_kwargs, device="cpu", trust=False):
         model = FakeModel(self.name, 0)
         with zipfile.ZipFile(path) as archive:
             state = json.loads(archive.read("data"))

@@ -14,7 +14,7 @@ ATTEMPTS = 127
 """Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
 ZOO = "zoo:"
 """What a name starts with where it stands for an agent that comes with the package."""
-HELP = f"the file of a saved UPITRM or HindsightTRM that you trust (loading one runs code in it), or {ZOO}NAME"
+HELP = f"the file of a saved UPITRM or HindsightTRM, or {ZOO}NAME"
 
 
 class About(NamedTuple):
@@ -68,8 +68,13 @@ def default(env_id: str) -> About:
     raise ValueError(f"the zoo has no agent for {env_id}: name a model with --model FILE, or take one of {known}")
 
 
-def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
+def load(agent: About, env: PlanEditEnv, trust: bool = False) -> UPITRM | HindsightTRM:
     """The agent, ready to act in this environment.
+
+    Args:
+        agent: which.
+        env: where it is to act.
+        trust: run what the pickles of its file say.
 
     Raises:
         ValueError: the file holds no agent of this package, or one of other spaces.
@@ -80,7 +85,7 @@ def load(agent: About, env: PlanEditEnv) -> UPITRM | HindsightTRM:
     if agent.reference.startswith(ZOO):
         return zoo.load(agent.reference.removeprefix(ZOO), env=env)
     try:
-        model: UPITRM | HindsightTRM = algorithm_of(Path(agent.reference)).load(agent.reference, env=env)
+        model: UPITRM | HindsightTRM = algorithm_of(Path(agent.reference)).load(agent.reference, env=env, trust=trust)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
     except (AssertionError, TypeError, ValueError) as error:

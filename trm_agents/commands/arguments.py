@@ -76,6 +76,12 @@ def add_solver(parser: argparse.ArgumentParser, default: str) -> None:
     chosen.add_argument("--search", type=positive, metavar="N", help=text)
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """`--trust`."""
+    text = "run what the pickles in MODEL say, as Stable-Baselines3 does (default: refuse all but known classes)"
+    parser.add_argument("--trust", action="store_true", help=text)
+
+
 def add_json(parser: argparse.ArgumentParser, text: str) -> None:
     """`--json`."""
     parser.add_argument("--json", action="store_true", help=text)

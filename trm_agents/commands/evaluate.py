@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_environment(parser, required=False)
     arguments.add_puzzles(parser)
     arguments.add_solver(parser, "0")
+    arguments.add_trust(parser)
     arguments.add_json(parser, "one JSON object and nothing else")
 
 
@@ -25,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
     agent = agents.about(options.model, options.env)
     puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
-    model = agents.load(agent, puzzles.env)
+    model = agents.load(agent, puzzles.env, options.trust)
     found = spending.spend(model, agent, puzzles, options.attempts, options.search)
     facts = spending.summary(found)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_environment(parser, required=True)
     parser.add_argument("--model", metavar="MODEL", help=f"{agents.HELP} (default: the zoo's for this environment)")
     arguments.add_solver(parser, "see below")
+    arguments.add_trust(parser)
     arguments.add_json(parser, "one JSON object a puzzle and nothing else")
 
 
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
     agent = agents.about(options.model, options.env) if options.model else agents.default(options.env)
     puzzles = reading.read(agent.env_id, options.puzzle, agent.keywords, options.env_kwargs)
-    model = agents.load(agent, puzzles.env)
+    model = agents.load(agent, puzzles.env, options.trust)
     if options.attempts is None and options.search is None:
         found = spending.spend_as_needed(model, agent, puzzles)
     else:

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_puzzles(parser)
     arguments.add_choice(parser)
     text = "let it make at most N attempts before the first edit (default: 0, the policy alone)"
+    arguments.add_trust(parser)
     parser.add_argument("--attempts", type=arguments.not_negative, default=0, metavar="N", help=text)
     add_output(parser)
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     # Loads torch: no mistake above should wait for it.
     from trm_agents.replay.episode import PolicyAlone, WithAttempts, play
 
-    model = agents.load(agent, puzzles.env)
+    model = agents.load(agent, puzzles.env, options.trust)
     solver = spending.attempts_of(model, agent, puzzles.mdp, options.attempts) if options.attempts else None
     watched = PolicyAlone(model) if solver is None else WithAttempts(solver)
     episode = play(watched, puzzles.instances[index])

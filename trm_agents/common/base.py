@@ -15,11 +15,12 @@ import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv
-from stable_baselines3.common.utils import safe_mean
+from stable_baselines3.common.utils import get_system_info, safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
-from trm_agents.common.files import readable, refuse_unknown_keywords
+from trm_agents.common.files import readable, refuse_left_out, refuse_unknown_keywords
 from trm_agents.common.hyperparameters import make_plain, refuse
+from trm_agents.common.model_files import as_sb3, content_of, read_model
 from trm_agents.common.saving import write_model
 from trm_agents.common.vec_env import VectorEnvAdapter
 
@@ -101,9 +102,16 @@ class TRMAlgorithm(BaseAlgorithm):
     ) -> None:
         """Save all that training depends on; arguments as for any SB3 algorithm.
 
-        A file of that name is replaced as a whole or not at all, whenever the process is killed.
+        A file of that name is replaced as a whole or not at all, whenever the process is killed. It is JSON and
+        safetensors and holds no pickle: attributes that are no data, as a schedule of your own, are left out with a
+        UserWarning, and `load` asks for them.
         """
-        write_model(path, lambda to: super(TRMAlgorithm, self).save(to, exclude, include))
+        names, variables = self._get_torch_save_params()
+        kept = {*(exclude or ()), *self._excluded_save_params()} - set(include or ())
+        kept |= {name.partition(".")[0] for name in (*names, *variables)}
+        data = {key: value for key, value in vars(self).items() if key not in kept}
+        content = content_of(data, self.get_parameters())
+        write_model(path, lambda to: to.write_bytes(content) if isinstance(to, pathlib.Path) else to.write(content))
 
     @classmethod
     def load(
@@ -114,24 +122,39 @@ class TRMAlgorithm(BaseAlgorithm):
         custom_objects: dict[str, Any] | None = None,
         print_system_info: bool = False,
         force_reset: bool = True,
+        trust: bool = False,
         **kwargs: Any,
     ) -> SelfTRM:
         """Load a model; arguments as for any SB3 algorithm.
+
+        A file is read as data: it runs nothing. `trust=True` loads the pickles of files that SB3 or earlier versions
+        wrote as SB3 does, which runs whatever they say.
 
         Keywords replace hyperparameters of the file, and what they build is built again: `n_steps` the rollout,
         `buffer_size` the memory, which keeps its newest states, `seed` the generator.
 
         Raises:
-            ValueError: the file is damaged, or was saved before UPITRM and HindsightTRM were two classes and has to be
-                converted; or a keyword is no hyperparameter, or needs another network than the file's.
+            ValueError: the file is damaged, or names a class that no model file may, or was saved before UPITRM and
+                HindsightTRM were two classes and has to be converted; or a keyword is no hyperparameter, or needs
+                another network than the file's.
         """
-        own = (base for base in cls.__mro__ if issubclass(base, TRMAlgorithm) and "__init__" in vars(base))
+        own = [base for base in cls.__mro__ if issubclass(base, TRMAlgorithm) and "__init__" in vars(base)]
         refuse_unknown_keywords(own, kwargs)
+        if print_system_info:
+            get_system_info()
         with readable(path, kwargs):
-            model = super().load(path, env, device, custom_objects, print_system_info, force_reset, **kwargs)  # type: ignore[arg-type]
+            file = read_model(path, trust, custom_objects or ()).completed(kwargs)
+            refuse_left_out(path, file.left_out, own, kwargs)
+            stream, objects = as_sb3(file)
+            objects |= custom_objects or {}
+            model = super().load(stream, env, device, objects, False, force_reset, **kwargs)  # type: ignore[arg-type]
         if "seed" in kwargs:
             model.rng = np.random.default_rng(model.seed)
         return model
+
+    def _excluded_save_params(self) -> list[str]:
+        # Made of the learning rate whenever a model is set up.
+        return [*super()._excluded_save_params(), "lr_schedule"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []

@@ -8,7 +8,7 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,31 @@ FIXED_AT_LOAD = {"self", "policy", "env", "device", "_init_setup_model"}
 
 UNREADABLE = (EOFError, LookupError, RuntimeError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error)
 """What zipfile and torch raise at files that are damaged, or made by hand, beside a ValueError or an OSError."""
+
+
+def hyperparameters(classes: Iterable[type]) -> set[str]:
+    """Names of what an algorithm and its bases, whose constructors name it, can be loaded with."""
+    parameters = [p for cls in classes for p in inspect.signature(cls.__init__).parameters.values()]  # type: ignore[misc]
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {parameter.name for parameter in parameters if parameter.kind in kinds} - FIXED_AT_LOAD
+
+
+def refuse_left_out(path: Any, left_out: Mapping[str, str], classes: Iterable[type], keywords: Iterable[str]) -> None:
+    """Check that the hyperparameters that a file left out, as they were no data, are given as keywords.
+
+    Raises:
+        ValueError: one is not.
+    """
+    missing = sorted(left_out.keys() & hyperparameters(classes) - set(keywords))
+    if missing:
+        whats = ", ".join(f"{name} was {left_out[name]}" for name in missing)
+        raise ValueError(f"{named(path)} holds data alone, and {whats}: load it with {missing[0]}=...")
+
+
+def module_told(described: Any) -> str:
+    """The module of a class, as the JSON of a model file tells it; empty where it tells none."""
+    told = described if isinstance(described, dict) else {}
+    return str(told.get("__module__") or told.get(":class:") or "").partition(":")[0]
 
 
 def refuse_unknown_keywords(classes: Iterable[type], keywords: Iterable[str]) -> None:
@@ -30,9 +55,7 @@ def refuse_unknown_keywords(classes: Iterable[type], keywords: Iterable[str]) ->
     Raises:
         ValueError: one is none.
     """
-    parameters = [p for cls in classes for p in inspect.signature(cls.__init__).parameters.values()]  # type: ignore[misc]
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    known = {parameter.name for parameter in parameters if parameter.kind in named} - FIXED_AT_LOAD
+    known = hyperparameters(classes)
     unknown = sorted(set(keywords) - known)
     if unknown:
         raise ValueError(
@@ -63,7 +86,7 @@ def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         if "state_dict" not in str(error):
-            raise ValueError(f"{_named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
+            raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
         if not keywords:
             raise
         raise ValueError(
@@ -81,16 +104,16 @@ def refuse_damaged(path: Any) -> None:
     Raises:
         ValueError: the file is no zip, or was cut off or changed since it was written.
     """
-    file = _located(path)
+    file = located(path)
     if isinstance(file, Path) and not file.exists():
         return
-    with _opened(file) as archive:
+    with opened_zip(file) as archive:
         broken = archive.testzip()
         if broken is not None:
-            raise ValueError(f"{_named(file)} is damaged: its member {broken!r} has another checksum")
+            raise ValueError(f"{named(file)} is damaged: its member {broken!r} has another checksum")
         # One that was cut off may show the zip of a network that it held.
         if "data" not in archive.namelist():
-            raise ValueError(f"{_named(file)} is damaged, or no saved model: it has no member 'data'")
+            raise ValueError(f"{named(file)} is damaged, or no saved model: it has no member 'data'")
 
 
 def read_members(path: Path, *names: str) -> dict[str, bytes]:
@@ -99,7 +122,7 @@ def read_members(path: Path, *names: str) -> dict[str, bytes]:
     Raises:
         ValueError: the file is no zip, or a member cannot be read.
     """
-    with _opened(path) as archive:
+    with opened_zip(path) as archive:
         return {name: archive.read(name) for name in names if name in archive.namelist()}
 
 
@@ -110,7 +133,7 @@ def refuse_old_files(path: Any) -> None:
         ValueError: it is, and cannot be loaded before it is converted.
     """
     try:
-        with _opened(_located(path)) as archive:
+        with opened_zip(located(path)) as archive:
             data = json.loads(archive.read("data"))
     except (OSError, ValueError):
         return  # Whoever loads it says what is wrong.
@@ -121,7 +144,7 @@ def refuse_old_files(path: Any) -> None:
         )
 
 
-def _located(path: Any) -> Any:
+def located(path: Any) -> Any:
     """The file that a name means, which may lack its suffix; an open file as it is."""
     file = Path(path) if isinstance(path, str) else path
     if isinstance(file, Path) and not file.exists():
@@ -129,24 +152,25 @@ def _located(path: Any) -> Any:
     return file
 
 
-def _named(file: Any) -> str:
+def named(file: Any) -> str:
+    """What messages call a file."""
     return str(file) if isinstance(file, (str, Path)) else str(getattr(file, "name", "the file"))
 
 
 @contextmanager
-def _opened(file: Any) -> Iterator[zipfile.ZipFile]:
+def opened_zip(file: Any) -> Iterator[zipfile.ZipFile]:
     """A zip that says of itself when it cannot be read; an open file is at its begin again afterwards."""
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except UNREADABLE as error:
         raise ValueError(
-            f"{_named(file)} is not a zip file, or a damaged one, so it is not a saved model: {error}"
+            f"{named(file)} is not a zip file, or a damaged one, so it is not a saved model: {error}"
         ) from error
     except OSError as error:
         if error.filename is not None:
             raise
-        raise ValueError(f"{_named(file)} is damaged: {error}") from error
+        raise ValueError(f"{named(file)} is damaged: {error}") from error
     finally:
         if not isinstance(file, Path):
             file.seek(0)

@@ -60,7 +60,7 @@ def write_model(path: Any, write: Callable[[Any], object]) -> None:
     if file.is_file() or not file.exists():
         replace_atomically(file.resolve(), write)
     else:
-        write(path)
+        write(file)
 
 
 def sweep(folder: Path) -> None:

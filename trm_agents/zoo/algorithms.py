@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trm_agents.common.files import read_members
+from trm_agents.common.files import module_told, read_members
 from trm_agents.hindsight import HindsightTRM
 from trm_agents.upi_trm import UPITRM
 
@@ -17,9 +17,11 @@ def algorithm_of(file: Path) -> type[UPITRM] | type[HindsightTRM]:
         ValueError: the file is no saved model, or one of another algorithm.
     """
     try:
-        module = str(json.loads(read_members(file, "data")["data"])["policy_class"]["__module__"])
+        module = module_told(json.loads(read_members(file, "data")["data"])["policy_class"])
     except (KeyError, TypeError, ValueError, RecursionError):
-        raise ValueError(f"{file} is not a saved model: name a file that model.save has written") from None
+        module = ""
+    if not module:
+        raise ValueError(f"{file} is not a saved model: name a file that model.save has written")
     for algorithm in (UPITRM, HindsightTRM):
         if module.split(".")[:2] == algorithm.__module__.split(".")[:2]:
             return algorithm

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stable_baselines3.common.save_util import json_to_data, load_from_zip_file
-
 from trm_agents.common.files import is_old, read_members, refuse_damaged
+from trm_agents.common.model_files import read_model
 from trm_agents.common.saving import write_atomically
 from trm_agents.hindsight import TokenPolicy
 from trm_agents.presets import built
@@ -62,9 +61,7 @@ def converted(source: Path) -> Converted:
         raise ValueError(f"{source.name} is not of version 0.1: there is nothing to convert")
     policy_class = _class_name(raw["policy_class"])
     # Everything else may name classes that have moved.
-    wanted = {key: value for key, value in raw.items() if key in _KEYS}
-    old: dict[str, Any] = json_to_data(json.dumps(wanted))
-    _, parameters, _ = load_from_zip_file(source, device="cpu", load_data=False)
+    old, parameters, _ = read_model(source, replaced=raw.keys() - _KEYS)
     policy_kwargs = dict(old.get("policy_kwargs") or {})
     attempts = _attempts(policy_kwargs)
     if attempts and old.get("latent") != "persistent":

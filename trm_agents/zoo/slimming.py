@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import io
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import stable_baselines3
-import torch
-from stable_baselines3.common.save_util import data_to_json, load_from_zip_file
-
 from trm_agents.common.files import readable
+from trm_agents.common.model_files import NOTHING, content_of, read_model
 from trm_agents.hindsight import HindsightTRM, TokenPolicy
 from trm_agents.upi_trm import UPITRM
 
@@ -34,44 +30,29 @@ def slim(source: Path) -> bytes:
     """
     try:
         with readable(source):
-            data, parameters, _ = load_from_zip_file(source, device="cpu")
+            data, parameters, left_out = read_model(source)
     except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         # A name stands in messages of this package.
         raise ValueError(str(error) if source.name in str(error) else f"{source.name}: {error}") from error
     whole = {"policy", "policy.optimizer"} <= parameters.keys()
-    if data is None or not whole or not ("mixture" in data or "train_ratio" in data):
+    if not whole or not ("mixture" in data or "train_ratio" in data):
         raise ValueError(f"{source.name} is not a saved HindsightTRM or UPITRM: the zoo holds no other agents")
     if not isinstance(data.get("policy_class"), type):
         raise ValueError(f"{source.name} is not a saved model: it does not say which policy it is of")
     algorithm = HindsightTRM if issubclass(data["policy_class"], TokenPolicy) else UPITRM
     names = [name for name in inspect.signature(algorithm).parameters if name not in _OF_THE_USER]
-    return packed({name: data[name] for name in (*NEEDED, *names) if name in data}, parameters)
+    missing = {name: what for name, what in left_out.items() if name in names}
+    return packed({name: data[name] for name in (*NEEDED, *names) if name in data}, parameters, missing)
 
 
-def packed(data: dict[str, Any], parameters: dict[str, Any]) -> bytes:
+def packed(data: dict[str, Any], parameters: dict[str, Any], left_out: Mapping[str, str] = NOTHING) -> bytes:
     """The content of a slim file.
 
     Args:
         data: attributes of the model.
-        parameters: state dicts as SB3 saves them; the optimiser's is emptied.
+        parameters: state dicts by name; the optimiser's is emptied.
+        left_out: hyperparameters that the file lacks, as they are no data, and what they were.
     """
     states = dict(parameters)
     states["policy.optimizer"] = {**states["policy.optimizer"], "state": {}}
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        _write(archive, "data", data_to_json({**data, "verbose": 0}).encode())
-        for name, state in states.items():
-            _write(archive, f"{name}.pth", _as_bytes(state))
-        _write(archive, "_stable_baselines3_version", stable_baselines3.__version__.encode())
-    return content.getvalue()
-
-
-def _write(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # A ZipInfo made by hand has no time of writing.
-    archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-
-
-def _as_bytes(state: dict[str, Any]) -> bytes:
-    out = io.BytesIO()
-    torch.save(state, out)
-    return out.getvalue()
+    return content_of({**data, "verbose": 0}, states, left_out)
