@@ -15,7 +15,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecFrameStack, VecNormalize
 
 import trm_envs
-from trm_agents import UPITRM, Exact
+from trm_agents import UPITRM, Exact, Survival
 
 MAKERS = {"upi_trm": upi_trm, "hindsight_trm": hindsight_trm}
 BOTH = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -318,3 +318,14 @@ def test_an_episode_that_outlasts_its_edits_is_named(lives):
 
     with pytest.raises(ValueError, match=r"environment \d has 9 edits left after 9 steps .* max_edits=9: .* wrapper"):
         hindsight_trm(env=DummyVecEnv([one, one]), beta=0.01).learn(400)
+
+
+@BOTH
+@pytest.mark.parametrize("value", ["False", "no", 0, 1.0, None])
+def test_a_word_or_a_number_is_no_truth_value(make, value):
+    with pytest.raises(ValueError, match="deep_supervision must be True or False, got "):
+        make(deep_supervision=value)
+    for name in ("own_plans", "bounds"):
+        with pytest.raises(ValueError, match=f"{name} must be True or False"):
+            Survival(**{name: value})
+    assert make(deep_supervision=np.False_).deep_supervision is False

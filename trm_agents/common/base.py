@@ -19,7 +19,7 @@ from stable_baselines3.common.utils import get_system_info, safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from trm_agents.common.files import readable, refuse_left_out, refuse_unknown_keywords
-from trm_agents.common.hyperparameters import make_plain, refuse
+from trm_agents.common.hyperparameters import make_plain, not_true_or_false, refuse
 from trm_agents.common.model_files import as_sb3, content_of, read_model
 from trm_agents.common.saving import write_model
 from trm_agents.common.vec_env import VectorEnvAdapter
@@ -50,7 +50,7 @@ class TRMAlgorithm(BaseAlgorithm):
         self.set_random_seed(self.seed)
         if not hasattr(self, "rng"):
             self.rng = np.random.default_rng(self.seed)
-        refuse(list(self._all_problems()))
+        refuse([*not_true_or_false(self), *self._all_problems()])
         make_plain(self)
         self._setup_lr_schedule()
         self.policy = self.policy_class(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from math import inf
@@ -55,8 +56,16 @@ def not_a_share(owner: Any, *names: str) -> Iterator[str]:
             yield f"{name} must be within [0, 1], got {value}"
 
 
+def not_true_or_false(owner: Any) -> Iterator[str]:
+    """Attributes that are something else, where the constructor's annotation says bool; NumPy's are welcome."""
+    for name, parameter in inspect.signature(type(owner).__init__).parameters.items():
+        value = getattr(owner, name, None)
+        if parameter.annotation == "bool" and hasattr(owner, name) and not isinstance(value, bool | np.bool_):
+            yield f"{name} must be True or False, got {value!r}"
+
+
 def make_plain(owner: Any) -> None:
-    """Replace NumPy's integers among the attributes by Python's, which all of PyTorch takes."""
+    """Replace NumPy's integers and truth values among the attributes by Python's, which all of PyTorch takes."""
     for name, value in vars(owner).items():
-        if isinstance(value, np.integer):
-            setattr(owner, name, int(value))
+        if isinstance(value, np.integer | np.bool_):
+            setattr(owner, name, value.item())

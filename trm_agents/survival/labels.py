@@ -63,6 +63,9 @@ class Survival(EditTarget):
             if value != int(value) or value < 0:
                 raise ValueError(f"Survival: {name} must be a whole number of at least 0, got {value}")
         self._check_shares("warm_up")
+        for name in ("bounds", "own_plans"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"Survival: {name} must be True or False, got {getattr(self, name)!r}")
         if not 0.0 < self.room < inf:
             raise ValueError(f"Survival: room must be positive, got {self.room}")
         if len(self.ramp) != 2 or not 0.0 <= self.ramp[0] < self.ramp[1] <= 1.0:

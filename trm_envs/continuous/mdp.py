@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trm_envs.continuous.checks import ControlChecks
 from trm_envs.continuous.task import ControlTask, Numbers
-from trm_envs.instances.numbers import share, whole
+from trm_envs.instances.numbers import share, truth, whole
 
 Accept = Literal["always", "improving"]
 
@@ -77,7 +77,7 @@ class ControlEditMDP:
         self.max_edits = whole("max_edits", max_edits, 1)
         self.accept: Accept = accept
         self.gamma = share("gamma", gamma)
-        self.shaping = bool(shaping)
+        self.shaping = truth("shaping", shaping)
 
     def initial(self, instances: Numbers) -> ControlStates:
         """First states of episodes on these instances, shape (B, n)."""

@@ -12,6 +12,7 @@ from trm_envs.control.quadratic_steps import QuadraticStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import DOUBLE_INTEGRATOR, DOUBLE_INTEGRATOR_TIGHT
+from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
 POOL = "control-double-integrator"
@@ -26,6 +27,7 @@ def double_integrator_problem(tight: bool = False, **options: Unpack[EditOptions
         ValueError: a value outside its range, keywords that contradict each other, or a bad instance.
     """
     check_keywords(options, EditOptions)
+    truth("tight", tight)
     task = QuadraticTask(DOUBLE_INTEGRATOR_TIGHT if tight else DOUBLE_INTEGRATOR, options.get("edit", "feedback"))
     source = control_source(task, quadratic_origin(POOL), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
@@ -39,6 +41,7 @@ def double_integrator_steps(tight: bool = False, **options: Unpack[SystemOptions
         ValueError: as `double_integrator_problem`.
     """
     check_keywords(options, SystemOptions)
+    truth("tight", tight)
     task = QuadraticTask(DOUBLE_INTEGRATOR_TIGHT if tight else DOUBLE_INTEGRATOR)
     return StepProblem(QuadraticStepRules(task), control_source(task, quadratic_origin(POOL), options))
 

@@ -12,6 +12,7 @@ from trm_envs.control.descent_sources import descent_origin
 from trm_envs.control.descent_steps import DescentStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
+from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
 
@@ -23,6 +24,7 @@ def powered_descent_problem(shallow: bool = False, **options: Unpack[EditOptions
         ValueError: a value outside its range, keywords that contradict each other, or a bad instance.
     """
     check_keywords(options, EditOptions)
+    truth("shallow", shallow)
     task = DescentTask(options.get("edit", "plan"))
     source = control_source(task, descent_origin(shallow), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
@@ -36,6 +38,7 @@ def powered_descent_steps(shallow: bool = False, **options: Unpack[SystemOptions
         ValueError: as `powered_descent_problem`.
     """
     check_keywords(options, SystemOptions)
+    truth("shallow", shallow)
     rules = DescentStepRules()
     return StepProblem(rules, control_source(rules.task, descent_origin(shallow), options))
 

@@ -7,6 +7,8 @@ from math import nan
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 
 def whole(name: str, value: Any, least: int) -> int:
     """A whole number of at least `least`, as an int; numpy's integers are welcome, truth values are not.
@@ -35,3 +37,14 @@ def share(name: str, value: Any) -> float:
     if not 0.0 <= number <= 1.0:
         raise ValueError(f"{name} must be within [0, 1], got {value!r}")
     return number
+
+
+def truth(name: str, value: Any) -> bool:
+    """True or False, as a bool; NumPy's are welcome, numbers and words are not.
+
+    Raises:
+        ValueError: it is something else; the message names it.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)

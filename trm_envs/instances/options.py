@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from trm_envs.instances.adaptive import Retry
+from trm_envs.instances.numbers import truth
 from trm_envs.instances.sources import InstanceSource, Number
 
 Split = Literal["train", "validation", "test"]
@@ -29,11 +30,19 @@ TRAINING_OPTIONS = ("curriculum", "retry")
 
 
 def check_keywords(options: Mapping[str, object], allowed: type) -> None:
-    """Raise TypeError for a keyword that `allowed`, a subclass of `SourceOptions`, does not have."""
+    """Refuse a keyword that `allowed`, a subclass of `SourceOptions`, does not have, or that is True or False there.
+
+    Raises:
+        TypeError: a keyword is unknown.
+        ValueError: one that is True or False is given something else, a word for one.
+    """
     known = get_type_hints(allowed)
     unknown = [key for key in options if key not in known]
     if unknown:
         raise TypeError(f"unknown keyword {', '.join(map(repr, unknown))}; the keywords are {', '.join(sorted(known))}")
+    for key, value in options.items():
+        if known[key] is bool or (known[key] == bool | None and value is not None):
+            truth(key, value)
 
 
 def check_source_options(options: Mapping[str, Any], own: str = "puzzles") -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.instances.numbers import whole
+from trm_envs.instances.numbers import truth, whole
 from trm_envs.maze import chains, pruning, render
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
 from trm_envs.maze.text import notation
@@ -66,7 +66,7 @@ class MazeTask(MarkTask):
         super().__init__((size, size), instance_high=GOAL, open_values=(FREE,), marked_values=(START, GOAL))
         self.n_token_types = 5
         self.size = size
-        self.shortest = bool(shortest)
+        self.shortest = truth("shortest", shortest)
         self.violation_weight = float(violation_weight)
         self.dead_end_weight = float(dead_end_weight)
 

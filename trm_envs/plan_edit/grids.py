@@ -22,6 +22,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.instances.numbers import truth
 from trm_envs.plan_edit.drawing import MARK
 from trm_envs.plan_edit.task import Grids, LegalActions, PlanTask
 from trm_envs.plan_edit.view import PlanView
@@ -130,7 +131,7 @@ class SymbolTask(GridTask):
             raise ValueError(f"n_symbols must be within 1..127, the positive values of int8, got {n_symbols}")
         self.shape = _checked_shape(shape)
         self.n_symbols = self.instance_high = self.plan_high = int(n_symbols)
-        self.can_erase = bool(can_erase)
+        self.can_erase = truth("can_erase", can_erase)
 
     def open_cells(self, instances: Grids) -> Cells:
         """The cells that are not given."""

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.instances.numbers import share, whole
+from trm_envs.instances.numbers import share, truth, whole
 from trm_envs.jit import kernel
 from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
@@ -93,7 +93,7 @@ class PlanEditMDP:
         self.task = task
         self.max_edits = task.n_cells if max_edits is None else whole("max_edits", max_edits, 1)
         self.gamma = share("gamma", gamma)
-        self.shaping = bool(shaping)
+        self.shaping = truth("shaping", shaping)
         self.legal_actions: LegalActions = legal_actions
         self.stop_action: StopAction | None = stop_action
         self.n_actions = task.n_actions + int(stop_action is not None)
