@@ -7,6 +7,7 @@ from math import isqrt
 
 import numpy as np
 
+from trm_envs.maze.paths import FREE, WALL
 from trm_envs.plan_edit.task import Grids
 
 _SWAP_ENDS = np.array([0, 1, 3, 2], np.int8)
@@ -34,3 +35,12 @@ def orbit_keys(mazes: Grids) -> list[int]:
     forms = variants(mazes)
     least = (min(forms[k, b].tobytes() for k in range(len(forms))) for b in range(len(mazes)))
     return [int.from_bytes(hashlib.blake2b(form, digest_size=8).digest(), "big") for form in least]
+
+
+def wall_keys(mazes: Grids) -> list[int]:
+    """`orbit_keys` of the walls alone: equal also for mazes that differ in start and goal.
+
+    Args:
+        mazes: shape (B, N*N), int8.
+    """
+    return orbit_keys(np.where(mazes == WALL, WALL, FREE).astype(np.int8))
