@@ -161,7 +161,7 @@ LINES: dict[str, Line] = {
             "solver",
             "baselines.logic:solver_line",
             6,
-            ("SudokuPlanEdit", "MazePlanEdit", "MazeWalk", "OpenMazeWalk"),
+            ("SudokuPlanEdit", "SudokuPlace", "MazePlanEdit", "MazeWalk", "OpenMazeWalk"),
             drawn_once=True,
             knows=("puzzle",),
         ),

@@ -26,6 +26,7 @@ CONTROL_HEADS = ("id", "numbers of an action", "controls of a plan", "edits or s
 REFERENCE_HEADS = ("pool", "split", "instances", "solved", "mean J*", "largest projected gradient")
 PAGES = {
     "SudokuPlanEdit": "sudoku",
+    "SudokuPlace": "sudoku_place",
     "MazePlanEdit": "maze",
     "MazeWalk": "maze_walk",
     "OpenMazeWalk": "open_maze_walk",
