@@ -16,6 +16,7 @@ from trm_envs.light_up import solver as light_up
 from trm_envs.light_up.task import LightUpTask
 from trm_envs.maze.paths import GOAL, START, distances, find
 from trm_envs.maze.task import MazeTask
+from trm_envs.maze.walk import WalkTask
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.square import neighbour
 from trm_envs.plan_edit.task import Grids
@@ -87,6 +88,28 @@ def rank_forced(plans: Grids, known: Grids) -> NDArray[np.int8]:
     return ranks
 
 
+class ShortestPath(Agent):
+    """Walks a shortest path to the goal, the first of several; an agent that is walled off takes the first legal move.
+
+    Args:
+        mdp: the MDP that states belong to, one of walking.
+    """
+
+    def __init__(self, mdp: PlanEditMDP) -> None:
+        self.mdp = mdp
+
+    def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
+        """One move a state, shape (B,), int64."""
+        legal = self.mdp.action_mask(states)
+        size = self.mdp.task.shape[0]
+        left = np.full(legal.shape, np.inf)
+        for row, (instance, plan) in enumerate(zip(states.instances, states.plans, strict=True)):
+            steps = distances(instance, find(instance, GOAL), size)
+            around = [neighbour(find(plan, 1), direction, size) for direction in range(4)]
+            left[row, :4] = [steps[cell] for cell in around]
+        return np.asarray(np.where(legal & (left >= 0), left, np.inf).argmin(axis=1), np.int64)
+
+
 def shortest_paths(instances: Grids) -> Grids:
     """One shortest path of each maze, start and goal included, 1 = marked; the start alone where there is no path."""
     marks = np.zeros_like(instances)
@@ -129,8 +152,8 @@ def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower
     return PlanFollower(mdp, lambda instances: propagated(instances, cover), rank_digits)
 
 
-def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
-    """Writes a solution; an instance without one is left as it is.
+def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
+    """Writes a solution, or walks a shortest path; an instance without one is left as it is.
 
     Raises:
         ValueError: there is no solver for this puzzle.
@@ -141,4 +164,6 @@ def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
         return PlanFollower(mdp, shortest_paths, rank_toggles)
     if isinstance(mdp.task, LightUpTask):
         return PlanFollower(mdp, lambda instances: light_up.solve(instances)[0], rank_toggles)
+    if isinstance(mdp.task, WalkTask):
+        return ShortestPath(mdp)
     raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku, mazes and Light Up")

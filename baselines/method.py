@@ -27,6 +27,8 @@ ObservationKind = Literal["dict", "one_hot"]
 Role = Literal["contestant", "reference"]
 Family = Literal["hindsight", "upi", "baseline"]
 Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle"]
+WALKS = ("MazeWalk", "OpenMazeWalk")
+"""Prefixes of the environment ids whose edits are moves."""
 ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
 
@@ -75,6 +77,8 @@ class Method:
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
     puzzles: tuple[str, ...] = ()
     """Prefixes of the environment ids that it can play; empty means all."""
+    reads_cells: bool = False
+    """Whether it reads an edit from the cell that it writes, and so cannot walk."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of the training environment alone: models are scored without them."""
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -242,7 +246,7 @@ class Method:
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""
-        return plays(self.puzzles, env_id)
+        return plays(self.puzzles, env_id) and not (self.reads_cells and plays(WALKS, env_id))
 
     @property
     def has_solvers(self) -> bool:

@@ -21,7 +21,7 @@ _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 def _ours(name: str, colour: str, **more: Any) -> Method:
     """A row of HindsightTRM or of UPITRM, with its preset."""
     settings = presets.PRESETS[name]
-    about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, **more}
+    about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, "reads_cells": True, **more}
     if name.startswith("hindsight_trm"):
         about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
@@ -68,7 +68,7 @@ def _recursive(
         "dict",
         n_envs,
         hyperparameters,
-        **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, **more},
+        **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, "reads_cells": True, **more},
     )
 
 
@@ -168,7 +168,7 @@ LINES: dict[str, Line] = {
             "solver",
             "baselines.logic:solver_line",
             6,
-            ("SudokuPlanEdit", "MazePlanEdit", "LightUpPlanEdit"),
+            ("SudokuPlanEdit", "SudokuPlace", "MazePlanEdit", "MazeWalk", "OpenMazeWalk", "LightUpPlanEdit"),
             drawn_once=True,
             knows=("puzzle",),
         ),

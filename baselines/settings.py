@@ -73,9 +73,11 @@ def _keywords(row: Method, group: str) -> Hints:
     if group == "env":
         from trm_envs.light_up.sources import LightUpOptions
         from trm_envs.maze.sources import MazeOptions
+        from trm_envs.maze.walk_env import OpenWalkOptions, WalkOptions
         from trm_envs.sudoku.sources import SudokuOptions
 
-        return {**get_type_hints(LightUpOptions), **get_type_hints(MazeOptions), **get_type_hints(SudokuOptions)}
+        families = (LightUpOptions, MazeOptions, WalkOptions, OpenWalkOptions, SudokuOptions)
+        return {key: hint for family in families for key, hint in get_type_hints(family).items()}
     if group == "network" and row.network is not None:
         from trm_agents.recursion import token_network
 

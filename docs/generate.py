@@ -24,6 +24,15 @@ FOLDER = Path(__file__).parent / "environments"
 HEADS = ("id", "actions", "cells", "symbols", "edits", "entry point")
 CONTROL_HEADS = ("id", "numbers of an action", "controls of a plan", "edits or steps", "entry point")
 REFERENCE_HEADS = ("pool", "split", "instances", "solved", "mean J*", "largest projected gradient")
+PAGES = {
+    "SudokuPlanEdit": "sudoku",
+    "SudokuPlace": "sudoku_place",
+    "MazePlanEdit": "maze",
+    "MazeWalk": "maze_walk",
+    "OpenMazeWalk": "open_maze_walk",
+    "LightUpPlanEdit": "light_up",
+}
+"""The page of each class."""
 NOTE = "<!-- Made by `python docs/generate.py` from registration and docstrings. -->"
 
 
@@ -40,14 +49,14 @@ def ids(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def page(puzzle: str, rows: list[Row]) -> str:
-    """The Markdown page of one puzzle: its ids, and the documentation of its class."""
+def page(name: str, rows: list[Row]) -> str:
+    """The Markdown page of one class: its ids, and its documentation."""
     documentation = inspect.getdoc(type(gym.make(rows[0].id).unwrapped)) or ""
     opening = (
         f'Open one with `gym.make("trm_envs:{rows[0].id}")`, and many at once with '
         f'`gym.make_vec("trm_envs:{rows[0].id}", num_envs=B)`.'
     )
-    return "\n\n".join([f"# {title(puzzle)}", NOTE, opening, ids(rows), documentation]) + "\n"
+    return "\n\n".join([f"# {title(name)}", NOTE, opening, ids(rows), documentation]) + "\n"
 
 
 def control_ids(rows: list[ControlRow]) -> str:
@@ -138,10 +147,10 @@ def title(name: str) -> str:
 
 def pages() -> dict[str, str]:
     """File name -> text, the index included."""
-    puzzles = {name: list(rows) for name, rows in groupby(trm_envs.ENVIRONMENTS, key=lambda row: row.puzzle)}
+    puzzles = {PAGES[stem]: list(rows) for stem, rows in groupby(trm_envs.ENVIRONMENTS, key=lambda row: row.stem)}
     words = (
         "An episode starts on an instance with its first plan: the givens, start and goal, or nothing. An action\n"
-        "edits one cell of the plan. The reward is what a cheap checker says about the change.\n"
+        "edits one cell of the plan, or moves an agent. The reward is what a cheap checker says about the change.\n"
         "[Your own problem](../own_problem.md) shows how to add a puzzle."
     )
     tables = [f"## [{title(name)}]({name}.md)\n\n{ids(rows)}" for name, rows in puzzles.items()]

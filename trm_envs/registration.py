@@ -8,24 +8,33 @@ import gymnasium as gym
 
 
 class Row(NamedTuple):
-    """One id: its puzzle's folder, class prefix and keyword defaults."""
+    """One id: its puzzle's folder, the file there, the stem of its classes and keyword defaults."""
 
     id: str
     puzzle: str
-    prefix: str
+    file: str
+    stem: str
     kwargs: dict[str, Any]
 
 
 ENVIRONMENTS = (
-    Row("SudokuPlanEdit-4x4-v0", "sudoku", "Sudoku", {"size": 4}),
-    Row("SudokuPlanEdit-9x9-v0", "sudoku", "Sudoku", {"size": 9}),
-    Row("SudokuPlanEdit-16x16-v0", "sudoku", "Sudoku", {"size": 16}),
-    Row("MazePlanEdit-5x5-v0", "maze", "Maze", {"size": 5}),
-    Row("MazePlanEdit-9x9-v0", "maze", "Maze", {"size": 9}),
-    Row("MazePlanEdit-15x15-v0", "maze", "Maze", {"size": 15}),
-    Row("MazePlanEdit-31x31-v0", "maze", "Maze", {"size": 31}),
-    Row("LightUpPlanEdit-7x7-v0", "light_up", "LightUp", {"size": 7}),
-    Row("LightUpPlanEdit-10x10-v0", "light_up", "LightUp", {"size": 10}),
+    Row("SudokuPlanEdit-4x4-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 4}),
+    Row("SudokuPlanEdit-9x9-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 9}),
+    Row("SudokuPlanEdit-16x16-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 16}),
+    Row("SudokuPlace-4x4-v0", "sudoku", "place_env", "SudokuPlace", {"size": 4}),
+    Row("SudokuPlace-9x9-v0", "sudoku", "place_env", "SudokuPlace", {"size": 9}),
+    Row("MazePlanEdit-5x5-v0", "maze", "env", "MazePlanEdit", {"size": 5}),
+    Row("MazePlanEdit-9x9-v0", "maze", "env", "MazePlanEdit", {"size": 9}),
+    Row("MazePlanEdit-15x15-v0", "maze", "env", "MazePlanEdit", {"size": 15}),
+    Row("MazePlanEdit-31x31-v0", "maze", "env", "MazePlanEdit", {"size": 31}),
+    Row("MazeWalk-5x5-v0", "maze", "walk_env", "MazeWalk", {"size": 5}),
+    Row("MazeWalk-7x7-v0", "maze", "walk_env", "MazeWalk", {"size": 7}),
+    Row("MazeWalk-9x9-v0", "maze", "walk_env", "MazeWalk", {"size": 9}),
+    Row("MazeWalk-11x11-v0", "maze", "walk_env", "MazeWalk", {"size": 11}),
+    Row("MazeWalk-15x15-v0", "maze", "walk_env", "MazeWalk", {"size": 15}),
+    Row("OpenMazeWalk-5x5-v0", "maze", "walk_env", "OpenMazeWalk", {"size": 5}),
+    Row("LightUpPlanEdit-7x7-v0", "light_up", "env", "LightUpPlanEdit", {"size": 7}),
+    Row("LightUpPlanEdit-10x10-v0", "light_up", "env", "LightUpPlanEdit", {"size": 10}),
 )
 
 
@@ -65,7 +74,7 @@ def register_all() -> None:
             max_episode_steps=None,
         )
     for puzzle in ENVIRONMENTS:
-        module = f"trm_envs.{puzzle.puzzle}.env:{puzzle.prefix}PlanEdit"
+        module = f"trm_envs.{puzzle.puzzle}.{puzzle.file}:{puzzle.stem}"
         gym.register(
             id=puzzle.id,
             entry_point=f"{module}Env",

@@ -35,6 +35,11 @@ def _graded(name: str, env: str, steps: int, *stages: Any, **kwargs: Any) -> Sui
     return _row(name, env, steps, blanks=stages[-1], curriculum=[*stages], retry=0.3, **kwargs)
 
 
+def _walk(name: str, env: str, steps: int) -> Suite:
+    """A suite of walking, with small costs; training draws start and goal anew."""
+    return _row(name, env, steps, ends="any", step_cost=0.01, bump_cost=0.02)
+
+
 _9X9 = "SudokuPlanEdit-9x9"
 _TO_56 = ((20, 30), (31, 48), (49, 56))
 _16X16 = "SudokuPlanEdit-16x16"
@@ -63,6 +68,13 @@ SUITES: dict[str, Suite] = {
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
         _row("light-up-7x7", "LightUpPlanEdit-7x7", 60_000, retry=0.3),
         _row("light-up-10x10", "LightUpPlanEdit-10x10", 120_000, retry=0.3),
+        _row("sudoku-place-4x4-minimal", "SudokuPlace-4x4", 50_000, blanks="minimal"),
+        _graded("sudoku-place-9x9", "SudokuPlace-9x9", 200_000, *_TO_56),
+        _row("open-walk-5x5", "OpenMazeWalk-5x5", 10_000, dense_rewards=True),
+        _walk("walk-7x7", "MazeWalk-7x7", 200_000),
+        _walk("walk-9x9", "MazeWalk-9x9", 300_000),
+        _walk("walk-11x11", "MazeWalk-11x11", 300_000),
+        _walk("walk-15x15-from-9x9", "MazeWalk-15x15", 300_000)._replace(trained_on="walk-9x9"),
     )
 }
 

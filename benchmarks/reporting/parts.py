@@ -53,7 +53,7 @@ def parts(name: str, instances: Grids) -> dict[str, NDArray[np.bool_]]:
     """Which puzzles of a suite are of which part, shape (n,) each; the parts are those of the suite's puzzle."""
     if LINES["singles"].supports(suite(name).env_id):
         return {"beyond singles": beyond_singles(instances)}
-    if suite(name).env_id.startswith("MazePlanEdit"):
+    if suite(name).env_id.startswith(("MazePlanEdit", "MazeWalk")):
         looped = has_loops(instances)
         return {"perfect": ~looped, "braided": looped}
     return {}

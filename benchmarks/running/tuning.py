@@ -134,7 +134,7 @@ class Tuning:
             n=greedy.n,
             solved=greedy.n_solved,
             success=greedy.success,
-            score=float(greedy.scores.mean()) / validation.mdp.task.max_score,
+            score=float(greedy.scores.mean()) / (validation.mdp.task.max_score or 1.0),
             success_sampled=sampled.success,
             env_steps=cost.env_steps,
             model_queries=cost.model_queries,

@@ -59,6 +59,16 @@ def test_cells_of_a_maze_are_toggled(capsys, monkeypatch) -> None:
     assert "type ROW COLUMN, or quit; got" in shown
 
 
+def test_an_agent_is_walked_by_words_and_first_letters(capsys, monkeypatch) -> None:
+    typed(monkeypatch, "2 1", "sideways", "up", "down", "r", "R")
+    words = "play", "--env", "MazeWalk-5x5-v0", "--puzzles", "S.#..G###", "--index", "0"
+    code, shown, _ = run(capsys, *words, "--env-kwargs", '{"size": 3}')
+    assert code == 0
+    assert shown.count("type up, down, left or right, or the first letter, or quit; got") == 2
+    assert shown.count("that edit is illegal") == 1
+    assert "edits left 5" in shown and shown.endswith("solved\n")
+
+
 def test_erasing_and_stopping_have_words(capsys, monkeypatch, file_of_two) -> None:
     typed(monkeypatch, "1 4 1", "1 4 erase", "stop")
     keywords = '{"allow_erase": true, "stop_action": "terminal"}'

@@ -186,7 +186,7 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
 def test_every_recursive_row_plays_the_suites_that_begin_elsewhere(name: str, there: Suite) -> None:
     here = SUITES[there.trained_on or there.begun_on[0]]  # type: ignore[index]
     if not METHODS[name].supports(here.env_id):
-        pytest.skip("the constraints of a path are no exact cover")
+        pytest.skip("it does not play there")
     model = METHODS[name].make(here.env_id, here.env_kwargs, 0)
     weights = METHODS[name].carry_over(model, there.env_id, there.env_kwargs).get_parameters()["policy"]
     assert all(torch.equal(weight, weights[key]) for key, weight in model.get_parameters()["policy"].items())

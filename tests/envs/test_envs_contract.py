@@ -37,9 +37,9 @@ def walk(env: gym.Env[Any, Any], seed: int, steps: int = 40, legal: float = 0.8)
 
 def test_every_row_of_the_table_can_be_made() -> None:
     for row in trm_envs.ENVIRONMENTS:
-        module = importlib.import_module(f"trm_envs.{row.puzzle}.env")
-        assert issubclass(getattr(module, f"{row.prefix}PlanEditEnv"), trm_envs.PlanEditEnv)
-        assert issubclass(getattr(module, f"{row.prefix}PlanEditVectorEnv"), trm_envs.PlanEditVectorEnv)
+        module = importlib.import_module(f"trm_envs.{row.puzzle}.{row.file}")
+        assert issubclass(getattr(module, f"{row.stem}Env"), trm_envs.PlanEditEnv)
+        assert issubclass(getattr(module, f"{row.stem}VectorEnv"), trm_envs.PlanEditVectorEnv)
     assert [row.id for row in trm_envs.ENVIRONMENTS] == IDS
 
 
@@ -126,6 +126,8 @@ def test_register_envs_in_a_fresh_process() -> None:
 @pytest.mark.parametrize("env_id", IDS)
 def test_same_seed_same_episodes(env_id: str) -> None:
     same(walk(gym.make(env_id), 5), walk(gym.make(env_id), 5))
+    if env_id.startswith("Open"):
+        return  # It has one maze.
     first, other = (gym.make(env_id).reset(seed=seed)[0]["instance"] for seed in (5, 6))
     assert (first != other).any()
 
@@ -224,7 +226,7 @@ def test_steps_outside_an_episode() -> None:
         env.step(0)
 
 
-@pytest.mark.parametrize("env_id", SMALL)
+@pytest.mark.parametrize("env_id", [env_id for env_id in SMALL if "PlanEdit" in env_id])
 @pytest.mark.parametrize("keyword", ["violation_weight", "dead_end_weight"])
 @pytest.mark.parametrize("weight", [float("nan"), float("inf"), float("-inf"), np.float32("nan"), -1e-9])
 def test_checker_weights_are_finite_and_not_negative(env_id: str, keyword: str, weight: float) -> None:

@@ -17,7 +17,7 @@ from trm_envs.maze.task import MazeTask
 from trm_envs.maze.text import format_mazes, parse_mazes, read_mazes
 from trm_envs.pools.source import split_of_key
 
-IDS = [row.id for row in trm_envs.ENVIRONMENTS if row.puzzle == "maze"]
+IDS = [row.id for row in trm_envs.ENVIRONMENTS if row.stem == "MazePlanEdit"]
 MAZE = "S...#...G"
 
 
@@ -154,7 +154,7 @@ def test_bad_files_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("size", "options", "error", "cause"),
     [
-        (7, {}, ValueError, "not 7"),
+        (13, {}, ValueError, "not 13"),
         (8, {"generate": True}, ValueError, "odd side of at least 5, got 8"),
         (9, {"split": "exam"}, ValueError, "exam"),
         (9, {"generate": True, "split": "test"}, ValueError, "one source"),

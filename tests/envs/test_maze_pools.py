@@ -30,7 +30,7 @@ def mazes_of(name, split):
 
 
 def test_the_table_holds_both_kinds_of_every_size():
-    assert set(MAZES) == {f"maze-{n}x{n}-{kind}" for n in (5, 9, 15, 31) for kind in ("perfect", "braided")}
+    assert set(MAZES) == {f"maze-{n}x{n}-{kind}" for n in (5, 7, 9, 11, 15, 31) for kind in ("perfect", "braided")}
 
 
 @pytest.mark.parametrize(("name", "split"), FILES)
@@ -49,7 +49,10 @@ def test_every_maze_is_solvable_and_of_its_kind(name, split):
 @pytest.mark.parametrize("name", LARGE)
 def test_large_pools_have_the_promised_counts_and_one_maze_an_orbit(name):
     counts = {split: len(pools.load(name, split)) for split in SPLITS}
-    assert counts == {"train": 1_000 if "31x31" in name else 4_000, "validation": 512, "test": 512}
+    train, held_out = {"7x7": (2_000, 256), "11x11": (2_000, 256), "31x31": (1_000, 512)}.get(
+        name.split("-")[1], (4_000, 512)
+    )
+    assert counts == {"train": train, "validation": held_out, "test": held_out}
     keys = [key for split in SPLITS for key in orbit_keys(mazes_of(name, split))]
     assert len(set(keys)) == len(keys)
 
@@ -59,7 +62,7 @@ def test_5x5_pools_hold_all_mazes_there_are_but_the_spare_test_ones():
     assert counts == {"maze-5x5-perfect": (3_848, 512, 512), "maze-5x5-braided": (2_184, 472, 416)}
 
 
-@pytest.mark.parametrize("size", [5, 9, 15, 31])
+@pytest.mark.parametrize("size", [5, 7, 9, 11, 15, 31])
 def test_no_two_splits_share_a_maze_under_symmetry(size):
     names = [name for name, source in MAZES.items() if source.size == size]
     keys = {split: {key for name in names for key in orbit_keys(mazes_of(name, split))} for split in SPLITS}

@@ -26,9 +26,9 @@ def pair(env_id: str, num_envs: int, mode: AutoresetMode, **options: Any) -> tup
 
 
 def random_actions(rng: np.random.Generator, env: Any, legal: float) -> np.ndarray[Any, Any]:
-    """One action a sub-environment, legal with probability `legal`."""
+    """One action a sub-environment, legal with probability `legal`; where an episode has ended perhaps none is."""
     masks = env.unwrapped.action_masks()
-    drawn = np.array([rng.choice(np.flatnonzero(mask)) for mask in masks])
+    drawn = np.array([rng.choice(np.flatnonzero(mask)) if mask.any() else 0 for mask in masks])
     return np.where(rng.random(len(drawn)) < legal, drawn, rng.integers(env.single_action_space.n, size=len(drawn)))
 
 

@@ -25,7 +25,7 @@ def play(env: PlanEditEnv, instance: NDArray[np.int8], title: str) -> bool:
             break
         observation, _, ended, _, info = env.step(action)
         if info["invalid_action"]:
-            print("that edit is illegal: the cell is locked, or a rule forbids it; nothing changed, and it is spent")
+            print("that edit is illegal: a cell is locked, or a rule forbids it; nothing changed, and it is spent")
     if ended:
         _show(console, env, observation, info)
     print("solved" if info["is_success"] else "not solved")
@@ -44,6 +44,8 @@ def _show(console: Console, env: PlanEditEnv, observation: dict[str, Any], info:
 def prompt(env: PlanEditEnv) -> str:
     """What an edit looks like."""
     symbols = _symbols(env)
+    if not env.mdp.task.edits_cells:
+        return f"type {', '.join(symbols[:-1])} or {symbols[-1]}, or the first letter"
     return "type ROW COLUMN" if len(symbols) == 1 else f"type ROW COLUMN SYMBOL, SYMBOL one of {' '.join(symbols)}"
 
 
@@ -73,7 +75,8 @@ def action_of(env: PlanEditEnv, words: list[str]) -> int:
 
     Args:
         env: whose action.
-        words: row and column, counted from 1, and a symbol; or `stop` where there is a stop action.
+        words: row and column, counted from 1, and a symbol, or the name of an edit where edits are none of cells; or
+            `stop` where there is a stop action.
 
     Raises:
         ValueError: they name none; says what is wrong and what is right.
@@ -81,6 +84,11 @@ def action_of(env: PlanEditEnv, words: list[str]) -> int:
     task, symbols = env.mdp.task, _symbols(env)
     if words == ["stop"] and env.mdp.stop_action is not None:
         return task.n_actions
+    if not task.edits_cells:
+        meant = [edit for edit, name in enumerate(symbols) if words and name.startswith(words[0].lower())]
+        if len(words) != 1 or len(meant) != 1:
+            raise ValueError(f"{prompt(env)}, or quit; got {' '.join(words)!r}")
+        return meant[0]
     if len(symbols) == 1 and len(words) == 2:
         words = [*words, symbols[0]]
     elif len(symbols) == 1 or len(words) != 3:

@@ -8,7 +8,8 @@ from trm_agents.commands import arguments
 
 EPILOG = (
     "An edit is `ROW COLUMN SYMBOL`, and `ROW COLUMN` where a cell has one edit only, as in mazes; rows and columns "
-    "count from 1. `quit` leaves. Exit code: 0 solved, 1 not solved, 2 bad input."
+    "count from 1. Where an agent walks, it is `up`, `down`, `left` or `right`. `quit` leaves. Exit code: 0 solved, "
+    "1 not solved, 2 bad input."
 )
 
 

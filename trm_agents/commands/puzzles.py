@@ -80,8 +80,9 @@ def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:
 
 def _known() -> str:
     """Ids of the environments that come along: importing `trm_envs.plan_edit` has registered them."""
-    puzzles = (name for name in gym.registry if "PlanEdit-" in name and not name.startswith("Control"))
-    return "known ones: " + ", ".join(sorted(puzzles))
+    ours = {name: str(spec.entry_point) for name, spec in gym.registry.items()}
+    folders = ("trm_envs.sudoku.", "trm_envs.maze.")
+    return "known ones: " + ", ".join(sorted(name for name, entry in ours.items() if entry.startswith(folders)))
 
 
 def pick(n: int, index: int | None, seed: int) -> int:

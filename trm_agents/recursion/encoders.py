@@ -21,6 +21,15 @@ def token_table(task: PlanTask) -> Tensor:
     return torch.from_numpy(types.reshape(task.instance_high + 1, task.plan_high + 1, task.n_symbols).astype(np.int64))
 
 
+def check_reads_cells(task: PlanTask) -> None:
+    """Raise ValueError where an edit cannot be read from the cell that it writes, since it writes more than one."""
+    if not task.edits_cells:
+        raise ValueError(
+            f"this network reads an edit from the cell that it writes, and edits of {type(task).__name__} are none of "
+            "cells: use UPITRM('MlpPolicy'), or PPO"
+        )
+
+
 Tokens = Literal["candidates", "cells"]
 """What a token is: a (cell, symbol) pair, all symbols alike, or a cell, whose channels tell its symbols apart."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.dense import AnyDense, Dense
 from trm_agents.recursion.cores.exact_cover import ExactCover, TokenCore
-from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder
+from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder, check_reads_cells
 from trm_agents.recursion.heads import (
     ActionHead,
     TokenActionHead,
@@ -163,7 +163,11 @@ def token_network(
         radius: R; None leaves the projection out.
         core: the latent step function.
         advantage_head: read advantages of all actions as well.
+
+    Raises:
+        ValueError: the task's edits are none of cells.
     """
+    check_reads_cells(mdp.task)
     task = mdp.task
     built = core.build(width, task.groups, task.n_cells, task.n_symbols)
     return RecursiveNetwork(

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from trm_agents.recursion.cores.base import spectral_norm
 from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
-from trm_agents.recursion.encoders import CategoryEncoder, Tokens
+from trm_agents.recursion.encoders import CategoryEncoder, Tokens, check_reads_cells
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -95,8 +95,9 @@ def plan_decoder(
             cell, whose channels tell its symbols apart, does not.
 
     Raises:
-        ValueError: there are no such tokens.
+        ValueError: there are no such tokens, or the task's edits are none of cells.
     """
+    check_reads_cells(mdp.task)
     if tokens not in ("candidates", "cells"):
         raise ValueError(f"tokens must be 'candidates' or 'cells', got {tokens!r}")
     task = mdp.task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from math import nan
+from math import inf, nan
 from numbers import Real
 from typing import Any
 
@@ -48,3 +48,15 @@ def truth(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def number(name: str, value: Any, least: float) -> float:
+    """A finite number of at least `least`, as a float.
+
+    Raises:
+        ValueError: it is something else; the message names it.
+    """
+    found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    if not least <= found < inf:
+        raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r}")
+    return found

@@ -25,7 +25,7 @@ class SourceOptions(TypedDict, total=False):
     """Probability that an episode tries a failed instance again; 0 by default."""
 
 
-TRAINING_OPTIONS = ("curriculum", "retry")
+TRAINING_OPTIONS = ("curriculum", "retry", "ends")
 """Keywords that change which training instances are played when, and not what is asked of an agent."""
 
 
@@ -60,8 +60,8 @@ def check_source_options(options: Mapping[str, Any], own: str = "puzzles") -> No
     if options.get("split", "train") not in get_args(Split):
         raise ValueError(f"split must be 'train', 'validation' or 'test', got {options['split']!r}")
     adaptive = {"curriculum": options.get("curriculum") is not None, "retry": options.get("retry", 0.0) != 0.0}
-    for key in TRAINING_OPTIONS:
-        if adaptive[key] and options.get("split", "train") != "train":
+    for key, is_adaptive in adaptive.items():
+        if is_adaptive and options.get("split", "train") != "train":
             raise ValueError(
                 f"{key} adapts instances to how training goes, and split={options['split']!r} is for scoring: "
                 f"leave {key} out, or use split='train'"

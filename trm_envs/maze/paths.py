@@ -55,8 +55,13 @@ def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
     return lengths
 
 
-def flaw(instance: NDArray[np.int8]) -> str | None:
-    """What is wrong with a maze, flat and square, in words; None where nothing is."""
+def flaw(instance: NDArray[np.int8], least: int = 3) -> str | None:
+    """What is wrong with a maze, flat and square, in words; None where nothing is.
+
+    Args:
+        instance: shape (N*N,).
+        least: how many cells a path must have, 2 or 3; between adjacent ends there is nothing to mark.
+    """
     if instance.min() < FREE or instance.max() > GOAL:
         return f"cells must be {FREE} free, {WALL} wall, {START} start or {GOAL} goal"
     for name, value in (("start", START), ("goal", GOAL)):
@@ -65,4 +70,4 @@ def flaw(instance: NDArray[np.int8]) -> str | None:
     length = path_lengths(instance[None], isqrt(len(instance)))[0]
     if length == 0:
         return "no path leads from start to goal"
-    return "start and goal are adjacent, so there is nothing to edit" if length == 2 else None
+    return "start and goal are adjacent, so there is nothing to edit" if length < least else None

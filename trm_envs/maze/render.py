@@ -1,4 +1,4 @@
-"""How a marking of a maze looks: walls, chains, ends, violations and dead ends told apart."""
+"""How a maze looks: with marks, chains, violations and dead ends told apart, or with an agent in it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,21 @@ def text(instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
     """
     size = isqrt(len(plan))
     facts = zip(instance, plan, *diagnose(instance, plan, size), strict=True)
-    cells = [_cell_text(*of_cell) for of_cell in facts]
+    return _in_walls([_cell_text(*of_cell) for of_cell in facts], size)
+
+
+def walk_text(instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
+    """Two columns a cell inside a wall: the agent a blue `@`; S and G bold and green."""
+    unmarked, none = np.int8(0), np.bool_(False)
+    agent = styled("@ ", drawing.BOLD, drawing.BLUE)
+    cells = [
+        agent if here else _cell_text(kind, unmarked, none, none) for kind, here in zip(instance, plan, strict=True)
+    ]
+    return _in_walls(cells, isqrt(len(plan)))
+
+
+def _in_walls(cells: list[str], size: int) -> str:
+    """Rows of cells with a wall around them."""
     wall = styled("██", drawing.GREY)
     rows = [wall + "".join(cells[start : start + size]) + wall for start in range(0, size * size, size)]
     return "\n".join([wall * (size + 2), *rows, wall * (size + 2)])
@@ -50,20 +64,42 @@ def image(instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint
 
     Its sides are even: most video formats ask for that.
     """
-    size = isqrt(len(plan))
+    violating, dead = diagnose(instance, plan, isqrt(len(plan)))
+    floors = np.where(violating, _VIOLATION_FLOOR, np.where(dead, _DEAD_END_FLOOR, _PATH_FLOOR))
+    canvas, margin, pixels = _floors(instance, np.where(plan == 1, floors, _FLOOR))
+    _draw_marks(canvas, plan, violating, margin, pixels)
+    _draw_ends(canvas, instance, margin, pixels)
+    return canvas.pixels()
+
+
+def walk_image(instance: NDArray[np.int8], plan: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """An RGB image: the agent as a blue disc on light blue, a wall around. Its sides are even."""
+    canvas, margin, pixels = _floors(instance, np.where(plan == 1, _PATH_FLOOR, _FLOOR))
+    _draw_ends(canvas, instance, margin, pixels)
+    for cell in map(int, np.flatnonzero(plan)):
+        canvas.disc(_centre(cell, isqrt(len(plan)), margin, pixels), pixels * 0.3, _PATH)
+    return canvas.pixels()
+
+
+def _floors(instance: NDArray[np.int8], floors: NDArray[np.str_]) -> tuple[Canvas, int, int]:
+    """A canvas with walls and floors of these colours, the width of the wall around, and that of a cell."""
+    size = isqrt(len(instance))
     pixels = drawing.even(min(_LARGEST_CELL, _WIDTH // (size + 1)))
     # The wall around is half a cell thick: it is no cell.
     margin = pixels // 2
     canvas = Canvas(2 * margin + size * pixels, _WALL, _OVERSAMPLING)
-    violating, dead = diagnose(instance, plan, size)
     for cell in np.flatnonzero(instance != WALL):
         left, top = margin + int(cell) % size * pixels, margin + int(cell) // size * pixels
-        floor = _VIOLATION_FLOOR if violating[cell] else _DEAD_END_FLOOR if dead[cell] else _PATH_FLOOR
-        canvas.box((left, top, left + pixels, top + pixels), floor if plan[cell] else _FLOOR)
-    _draw_marks(canvas, plan, violating, margin, pixels)
+        canvas.box((left, top, left + pixels, top + pixels), str(floors[cell]))
+    return canvas, margin, pixels
+
+
+def _draw_ends(canvas: Canvas, instance: NDArray[np.int8], margin: int, pixels: int) -> None:
+    """Start and goal."""
     for kind, colour in ((START, _START), (GOAL, _GOAL)):
-        _draw_end(canvas, _centre(int(np.argmax(instance == kind)), size, margin, pixels), pixels, colour)
-    return canvas.pixels()
+        _draw_end(
+            canvas, _centre(int(np.argmax(instance == kind)), isqrt(len(instance)), margin, pixels), pixels, colour
+        )
 
 
 def _centre(cell: int, size: int, margin: int, pixels: int) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 
 import numpy as np
@@ -17,19 +17,24 @@ from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import parse_mazes, read_mazes
 from trm_envs.plan_edit.problem import ProblemOptions
 from trm_envs.plan_edit.task import Grids
-from trm_envs.pools.source import split_of_key
+from trm_envs.pools.source import SPLITS, split_of_key
 
-POOL_SIZES = (5, 9, 15, 31)
+POOL_SIZES = (5, 7, 9, 11, 15, 31)
 """Sides for which pools are shipped."""
 
-_NUMBER = "the length of a shortest path, start and goal included,"
+PATH_LENGTH = "the length of a shortest path, start and goal included,"
 
 
-class MazeOptions(ProblemOptions, total=False):
-    """Keywords of the maze environments."""
+class BraidOptions(ProblemOptions, total=False):
+    """Keywords of all environments on mazes."""
 
     braid: bool | None
     """False: perfect mazes, True: mazes with loops, None (default): both, half and half."""
+
+
+class MazeOptions(BraidOptions, total=False):
+    """Keywords of the environments that mark a path."""
+
     shortest: bool
     """Only a shortest path solves the maze; False by default."""
     violation_weight: float
@@ -38,12 +43,16 @@ class MazeOptions(ProblemOptions, total=False):
     """Checker weight w_z, 0 by default."""
 
 
-def maze_source(size: int, options: MazeOptions) -> InstanceSource:
+def maze_source(
+    size: int, options: BraidOptions, *, keys: Callable[[Grids], list[int]] = orbit_keys, least: int = 3
+) -> InstanceSource:
     """The mazes that the keywords of an environment ask for.
 
     Args:
         size: side N.
-        options: those of `MazeOptions`; `braid`, `split`, `puzzles`, `generate` and `curriculum` are looked at.
+        options: `braid`, `split`, `puzzles`, `generate` and `curriculum` are looked at.
+        keys: what makes mazes the same. By other keys than the pools', the mazes of all splits are dealt anew.
+        least: how many cells a path of the user's mazes must have, 2 or 3.
 
     Raises:
         ValueError: no pool has this size, it cannot be generated, a stage of the curriculum makes no sense or has no
@@ -53,11 +62,11 @@ def maze_source(size: int, options: MazeOptions) -> InstanceSource:
     if options.get("puzzles") is not None:
         if braid is not None:
             raise ValueError(f"braid={braid} chooses among shipped or generated mazes; leave it out with puzzles=")
-        return InstancePool(read_mazes(options["puzzles"], size))
+        return InstancePool(read_mazes(options["puzzles"], size, least))
     curriculum = options.get("curriculum")
-    stages = None if curriculum is None else ranges(curriculum, _NUMBER)
+    stages = None if curriculum is None else ranges(curriculum, PATH_LENGTH)
     if options.get("generate", False):
-        generated = partial(training_mazes, check_size(size), braid)
+        generated = partial(training_mazes, check_size(size), braid, keys=keys)
         if stages is None:
             return GeneratedInstances(generated)
         _choose(_usual_mazes(size, braid), size, stages)
@@ -66,7 +75,7 @@ def maze_source(size: int, options: MazeOptions) -> InstanceSource:
         raise ValueError(f"pools of mazes are shipped for the sizes {POOL_SIZES}, not {size}: give generate or puzzles")
     kinds = ("perfect", "braided") if braid is None else ("braided",) if braid else ("perfect",)
     split = options.get("split", "train")
-    mazes = np.concatenate([_pool(f"maze-{size}x{size}-{kind}", split, size) for kind in kinds])
+    mazes = np.concatenate([_dealt(f"maze-{size}x{size}-{kind}", split, size, keys) for kind in kinds])
     if stages is None:
         return InstancePool(mazes)
     return Curriculum([InstancePool(chosen) for chosen in _choose(mazes, size, stages)])
@@ -74,7 +83,7 @@ def maze_source(size: int, options: MazeOptions) -> InstanceSource:
 
 def _choose(mazes: Grids, size: int, stages: Sequence[Range]) -> list[Grids]:
     """The mazes of each stage; ValueError where a stage has none."""
-    rows = members(path_lengths(mazes, size), stages, f"{size}x{size} maze", _NUMBER)
+    rows = members(path_lengths(mazes, size), stages, f"{size}x{size} maze", PATH_LENGTH)
     return [mazes[chosen] for chosen in rows]
 
 
@@ -82,6 +91,18 @@ def _choose(mazes: Grids, size: int, stages: Sequence[Range]) -> list[Grids]:
 def _usual_mazes(size: int, braid: bool | None) -> Grids:
     """A few hundred generated mazes: a stage that has none of them would be generated forever."""
     return training_mazes(size, braid, 400, np.random.default_rng(0))
+
+
+@cache
+def _dealt(name: str, split: str, size: int, keys: Callable[[Grids], list[int]]) -> Grids:
+    """The mazes of a pool that belong to a split by these keys."""
+    if keys is orbit_keys:
+        return _pool(name, split, size)
+    mazes = np.concatenate([_pool(name, each, size) for each in SPLITS])
+    owners = np.array([split_of_key(key) for key in keys(mazes)])
+    dealt: Grids = mazes[owners == split]
+    dealt.setflags(write=False)
+    return dealt
 
 
 @cache
@@ -93,7 +114,12 @@ def _pool(name: str, split: str, size: int) -> Grids:
 
 
 def training_mazes(
-    size: int, braid: bool | None, count: int, rng: np.random.Generator, lengths: Range | None = None
+    size: int,
+    braid: bool | None,
+    count: int,
+    rng: np.random.Generator,
+    lengths: Range | None = None,
+    keys: Callable[[Grids], list[int]] = orbit_keys,
 ) -> Grids:
     """New mazes, int8 of shape (count, N*N), none of them symmetric to a maze of a validation or test pool.
 
@@ -103,6 +129,7 @@ def training_mazes(
         count: number of mazes.
         rng: source of all randomness.
         lengths: inclusive range of the cells of a shortest path, both ends counted; it must be one that occurs.
+        keys: what makes mazes the same.
     """
     mazes = np.empty((count, size * size), np.int8)
     for index in range(count):
@@ -111,6 +138,6 @@ def training_mazes(
             loops = bool(rng.integers(2)) if braid is None else braid
             maze = generate(size, 1, rng, BRAID if loops else 0.0)
             fits = lengths is None or bool(within(path_lengths(maze, size), lengths)[0])
-            is_training = fits and split_of_key(orbit_keys(maze)[0]) == "train"
+            is_training = fits and split_of_key(keys(maze)[0]) == "train"
         mazes[index] = maze[0]
     return mazes

@@ -6,6 +6,7 @@ from math import isqrt
 
 import numpy as np
 
+from trm_envs.maze.paths import FREE, WALL
 from trm_envs.plan_edit.square import least_keys, turns
 from trm_envs.plan_edit.task import Grids
 
@@ -29,3 +30,12 @@ def orbit_keys(mazes: Grids) -> list[int]:
         mazes: shape (B, N*N), int8.
     """
     return least_keys(variants(mazes))
+
+
+def wall_keys(mazes: Grids) -> list[int]:
+    """`orbit_keys` of the walls alone: equal also for mazes that differ in start and goal.
+
+    Args:
+        mazes: shape (B, N*N), int8.
+    """
+    return orbit_keys(np.where(mazes == WALL, WALL, FREE).astype(np.int8))

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
 from trm_envs.instances.numbers import truth, whole
 from trm_envs.maze import chains, pruning, render
+from trm_envs.maze.board import MazeBoard
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
-from trm_envs.maze.text import notation
 from trm_envs.plan_edit.grids import MarkTask
-from trm_envs.plan_edit.rules import neighbours
-from trm_envs.plan_edit.square import turns
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
-from trm_envs.reading import Notation
 
 
-class MazeTask(MarkTask):
+class MazeTask(MazeBoard, MarkTask):
     """Mark the cells of one simple path from the start of a maze to its goal.
 
     An instance is an N x N grid of 0 free, 1 wall, 2 start, 3 goal; the grid's edge is a wall. A plan is a grid of
@@ -70,20 +64,6 @@ class MazeTask(MarkTask):
         self.violation_weight = float(violation_weight)
         self.dead_end_weight = float(dead_end_weight)
 
-    @cached_property
-    def groups(self) -> Mapping[str, NDArray[np.int64]]:
-        """`edge`: pairs of neighbours."""
-        return {"edge": neighbours(self.shape)}
-
-    @cached_property
-    def _turns(self) -> NDArray[np.int64]:
-        return turns(self.size)
-
-    def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
-        """The square's eight: rotations and reflections."""
-        identity = super().symmetries(count, rng)
-        return identity._replace(cells=self._turns[rng.integers(8, size=count)])
-
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
         """0 wall, 1 free and unmarked, 2 free and marked, 3 start, 4 goal; shape (B, n_cells, 1)."""
         types = np.array([1, 0, 3, 4], np.int8)[instances]
@@ -122,11 +102,6 @@ class MazeTask(MarkTask):
     def flaw(self, instance: NDArray[np.int8]) -> str | None:
         """No one start, no one goal, both adjacent, or no path between them."""
         return flaw(instance)
-
-    @property
-    def notation(self) -> Notation:
-        """`#` wall, `.` free, `S` start, `G` goal."""
-        return notation(self.size)
 
     def render_text(self, instance: NDArray[np.int8], plan: NDArray[np.int8]) -> str:
         """See `trm_envs.maze.render.text`."""

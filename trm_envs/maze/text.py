@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from trm_envs.maze.paths import FREE, GOAL, START, WALL, flaw
@@ -50,23 +50,28 @@ def parse_mazes(lines: Iterable[str], size: int, name: str = "lines") -> Grids:
     return read(list(lines), notation(size), lambda mazes: None, name)
 
 
-def read_mazes(source: Any, size: int) -> Grids:
+def read_mazes(source: Any, size: int, least: int = 3) -> Grids:
     """Read a user's mazes of one size, in any form of `trm_envs.reading.read`, and check every one.
+
+    Args:
+        source: the mazes.
+        size: side N.
+        least: how many cells a path must have, as in `flaw`.
 
     Returns:
         int8 array (B, N*N): 0 free, 1 wall, 2 start, 3 goal.
 
     Raises:
-        ValueError: a form, length or character is wrong, or a maze has not one start and one goal that a path of
-            more than one step joins; names the line or the maze, the cause and the remedy.
+        ValueError: a form, length or character is wrong, or a maze has not one start and one goal that a long enough
+            path joins; names the line or the maze, the cause and the remedy.
         FileNotFoundError: there is no such file.
     """
-    return read(source, notation(size), first_flaw)
+    return read(source, notation(size), partial(first_flaw, least=least))
 
 
-def first_flaw(mazes: Grids) -> tuple[int, str] | None:
+def first_flaw(mazes: Grids, least: int = 3) -> tuple[int, str] | None:
     """The index of the first of these mazes, shape (B, N*N), that has a flaw, and the flaw; None: there is none."""
-    return next(((index, found) for index, maze in enumerate(mazes) if (found := flaw(maze))), None)
+    return next(((index, found) for index, maze in enumerate(mazes) if (found := flaw(maze, least))), None)
 
 
 def _doubt(text: str) -> str | None:

@@ -13,7 +13,18 @@ from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
 
 StopAction = Literal["noop", "terminal"]
 
-SUCCESS_REWARD = 1.0
+
+class Rewards(NamedTuple):
+    """What is earned beside the shaping; failing costs `PlanTask.max_score`."""
+
+    success: float = 1.0
+    """The plan becomes solved."""
+    edit: float = 0.0
+    """Every legal action, one that stops included."""
+    illegal: float = 0.0
+    """Every illegal action."""
+    progress: float = 0.0
+    """Times the rise of the checker's score, not discounted."""
 
 
 class PlanStates(NamedTuple):
@@ -62,7 +73,8 @@ class PlanEditMDP:
     State (x, y, edits left), action = one edit. With the checker's score as potential Phi, the reward is
     `r0 + gamma * Phi(s') - Phi(s)`; on a terminal step the absorbing boundary (Phi = 0) is folded in once,
     so it is `r0 - Phi(s)`. r0 = +1 when the plan becomes solved, `-max_score` when the episode ends unsolved
-    (budget used up, or a terminal stop), else 0. An illegal action changes nothing and still spends one edit.
+    (budget used up, a terminal stop, or a plan that the task calls `lost`), else 0. An illegal action changes nothing
+    and still spends one edit. `rewards` sets what success is worth, and may add what each action earns.
 
     Args:
         task: the puzzle.
@@ -71,10 +83,14 @@ class PlanEditMDP:
         shaping: False leaves r0 alone (the sparse variant).
         legal_actions: `givens` (only givens are locked) or `consistent` (the edit must also break no rule).
         stop_action: append one action that edits nothing: `noop` only spends an edit, `terminal` ends the episode.
+        rewards: what is earned beside the shaping.
 
     Raises:
         ValueError: a value is outside its range.
     """
+
+    rewards = Rewards()
+    """Of MDPs that were pickled before rewards could be chosen."""
 
     def __init__(
         self,
@@ -85,6 +101,7 @@ class PlanEditMDP:
         shaping: bool = True,
         legal_actions: LegalActions = "givens",
         stop_action: StopAction | None = None,
+        rewards: Rewards = Rewards(),  # noqa: B008  # immutable
     ) -> None:
         if legal_actions not in get_args(LegalActions):
             raise ValueError(f"legal_actions must be one of {get_args(LegalActions)}, got {legal_actions!r}")
@@ -96,6 +113,7 @@ class PlanEditMDP:
         self.shaping = truth("shaping", shaping)
         self.legal_actions: LegalActions = legal_actions
         self.stop_action: StopAction | None = stop_action
+        self.rewards = rewards
         self.n_actions = task.n_actions + int(stop_action is not None)
         """Edits plus, when there is one, the stop action (the last)."""
 
@@ -125,30 +143,48 @@ class PlanEditMDP:
         """
         stopped, invalid, plans = self._edited(states, actions)
         checks_after = self.task.check(states.instances, plans)
-        potential = (self.check(states) if checks is None else checks).score if self.shaping else None
+        before = self._scores_before(states, checks)
         remaining = np.empty_like(states.remaining_edits)
         rewards, terminated = np.empty(len(plans)), np.empty(len(plans), np.bool_)
         _outcome(
             states.remaining_edits,
-            stopped if self.stop_action == "terminal" else None,
+            self._cut(stopped, checks_after),
             checks_after.solved,
             checks_after.score,
-            potential,
+            before if self.shaping else None,
             self.gamma,
+            self.rewards.success,
             -self.task.max_score,
             remaining,
             rewards,
             terminated,
         )
+        if self.rewards.edit or self.rewards.illegal:
+            rewards += np.where(invalid, self.rewards.illegal, self.rewards.edit)
+        if self.rewards.progress and before is not None:
+            rewards += self.rewards.progress * (checks_after.score - before)
         return Transition(PlanStates(states.instances, plans, remaining), rewards, terminated, invalid, checks_after)
 
     def successors(self, states: PlanStates, checks: Checks | None = None) -> Successors:
         """Apply every legal action in every state, in one batch."""
         rows, actions = np.nonzero(self.action_mask(states))
-        if self.shaping:
+        if self.shaping or self.rewards.progress:
             known = self.check(states) if checks is None else checks
             checks = known.at(rows)
         return Successors(rows, actions, self.transition(states.at(rows), actions, checks))
+
+    def _scores_before(self, states: PlanStates, checks: Checks | None) -> NDArray[np.float64] | None:
+        """The checker's scores of these states, where a reward depends on them."""
+        if not self.shaping and not self.rewards.progress:
+            return None
+        return (self.check(states) if checks is None else checks).score
+
+    def _cut(self, stopped: NDArray[np.bool_] | None, checks: Checks) -> NDArray[np.bool_] | None:
+        """Which episodes end before their edits are used up, solved ones apart; None: none can."""
+        lost = self.task.lost(checks)
+        if stopped is None or self.stop_action != "terminal":
+            return lost
+        return stopped if lost is None else stopped | lost
 
     def _edited(
         self, states: PlanStates, actions: NDArray[np.int64]
@@ -166,11 +202,12 @@ class PlanEditMDP:
 @kernel()
 def _outcome(
     remaining_before: NDArray[np.int32],
-    stopped: NDArray[np.bool_] | None,
+    cut: NDArray[np.bool_] | None,
     solved: NDArray[np.bool_],
     score: NDArray[np.float64],
     potential: NDArray[np.float64] | None,
     gamma: float,
+    success_reward: float,
     failure_reward: float,
     remaining: NDArray[np.int32],
     rewards: NDArray[np.float64],
@@ -180,9 +217,9 @@ def _outcome(
     for b in range(len(remaining)):
         remaining[b] = remaining_before[b] - 1
         ended = remaining[b] <= 0
-        if stopped is not None:
-            ended = ended or stopped[b]
+        if cut is not None:
+            ended = ended or cut[b]
         terminated[b] = solved[b] or ended
-        rewards[b] = SUCCESS_REWARD if solved[b] else failure_reward if ended else 0.0
+        rewards[b] = success_reward if solved[b] else failure_reward if ended else 0.0
         if potential is not None:
             rewards[b] += (0.0 if terminated[b] else gamma * score[b]) - potential[b]

@@ -108,6 +108,7 @@ class PlanTask(ABC):
     A subclass holds constants only, so a task can be pickled and shared.
     Edits are laid out as `cell * n_symbols + symbol`, followed, when `can_erase`, by one erase action a cell
     (`n_cells * n_symbols + cell`), which writes 0. The stop action belongs to `PlanEditMDP`, which knows no puzzle.
+    A task whose edits are something else, such as moves, sets `edits_cells` to False and says `n_actions` itself.
 
     A subclass says the *rules*, and which cells bear on each other (`groups`). `trm_envs.plan_edit.grids` has bases
     that leave only `groups` and `check` to say. `trm_envs.testing.check_task` tries whether a subclass keeps its word.
@@ -126,6 +127,8 @@ class PlanTask(ABC):
     n_token_types: int
     """How many values `token_types` takes."""
     can_erase: bool = False
+    edits_cells: bool = True
+    """Whether an edit writes one value into one cell. What reads plans cell by cell refuses tasks where it does not."""
 
     # ---- Rules
 
@@ -148,6 +151,10 @@ class PlanTask(ABC):
     def check(self, instances: Grids, plans: Grids) -> Checks:
         """The cheap checker."""
 
+    def lost(self, checks: Checks) -> NDArray[np.bool_] | None:
+        """Which checked plans no edits can complete, shape (B,): their episodes end. None, as by default: none."""
+        return None
+
     @abstractmethod
     def initial_plans(self, instances: Grids) -> Grids:
         """The plan that an episode starts with, shape (B, n_cells)."""
@@ -169,8 +176,9 @@ class PlanTask(ABC):
     def writes(self, plans: Grids) -> NDArray[np.int8]:
         """What each edit would write into its own cell, legal or not, shape (B, n_cells, n_symbols), int8.
 
-        An edit changes no other cell, so a plan can be repaired towards a known solved plan cell by cell, one edit
-        each: the cells in which the two plans differ say how far it is, and this says which edits bring it closer.
+        Only where `edits_cells`. An edit changes no other cell, so a plan can be repaired towards a known solved plan
+        cell by cell, one edit each: the cells in which the two plans differ say how far it is, and this says which
+        edits bring it closer.
         """
 
     @abstractmethod

@@ -28,11 +28,16 @@ DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
 """Range of blank cells for each size, where none is asked for."""
 
 
-class SudokuOptions(ProblemOptions, total=False):
-    """Keywords of the Sudoku environments."""
+class BlanksOptions(ProblemOptions, total=False):
+    """Keywords of all Sudoku environments."""
 
     blanks: Blanks
     """Blank cells of an instance, an inclusive range, or `minimal` or `hard`."""
+
+
+class SudokuOptions(BlanksOptions, total=False):
+    """Keywords of the environments in which digits may be overwritten."""
+
     violation_weight: float
     """Checker weight w_v, 2 by default."""
     dead_end_weight: float
@@ -41,7 +46,7 @@ class SudokuOptions(ProblemOptions, total=False):
     """Append one erase action a cell; False by default."""
 
 
-def puzzle_source(size: int, options: SudokuOptions) -> InstanceSource:
+def puzzle_source(size: int, options: BlanksOptions) -> InstanceSource:
     """The source that the keywords `puzzles`, `generate`, `split`, `blanks` and `curriculum` describe.
 
     Raises:
@@ -58,7 +63,7 @@ def puzzle_source(size: int, options: SudokuOptions) -> InstanceSource:
     return Curriculum([_source(size, stage, options) for stage in _stages(options["curriculum"], blanks, size)])
 
 
-def _source(size: int, blanks: Blanks, options: SudokuOptions) -> InstanceSource:
+def _source(size: int, blanks: Blanks, options: BlanksOptions) -> InstanceSource:
     """Puzzles with as many blanks, generated or shipped."""
     if options.get("generate"):
         return GeneratedInstances(_generator(size, blanks))

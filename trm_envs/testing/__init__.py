@@ -24,7 +24,8 @@ def check_task(task: PlanTask, instances: Grids, solutions: Grids | None = None,
     - *Form*: shapes and dtypes of what every method returns.
     - *Pure functions*: inputs stay as they are, outputs share no memory with them, the same call gives the same answer,
       and a batch gives what its rows give alone.
-    - *Edits*: `edit` agrees with `action_mask` at both levels and with `writes`, and changes no cell but its own.
+    - *Edits*: `edit` agrees with `action_mask` at both levels and with `writes`, and changes no cell but its own, if
+      the task `edits_cells`.
     - *Checker*: solved plans have no violation, scores do not exceed `max_score`, first plans are not solved.
     - *Hints*: `groups` name cells, legality and checks go along with `symmetries`, and `hopeless` is sound and
       monotone.

@@ -42,10 +42,11 @@ def calls_of(task: PlanTask) -> list[Call]:
     calls = [
         Call("initial_plans", lambda x, y, a, d: task.initial_plans(x), [Form("plans", cells, np.int8)]),
         Call("check", lambda x, y, a, d: tuple(task.check(x, y)), checks),
-        Call("writes", lambda x, y, a, d: task.writes(y), [Form("values", pairs, np.int8)], False),
         Call("token_types", lambda x, y, a, d: task.token_types(x, y), [Form("types", pairs, np.int8)], False),
         Call("hopeless", lambda x, y, a, d: task.hopeless(x, y, d), [Form("hopeless", (), np.bool_)]),
     ]
+    if task.edits_cells:
+        calls.append(Call("writes", lambda x, y, a, d: task.writes(y), [Form("values", pairs, np.int8)], False))
     for level in LEVELS:
         mask = Form("mask", (task.n_actions,), np.bool_)
         edited = [Form("plans", cells, np.int8), Form("legal", (), np.bool_)]

@@ -10,7 +10,7 @@ from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Grids, LegalActions, PlanTask, Symmetries
-from trm_envs.testing.states import LEVELS, Cells, States, fail, legal_writes, open_cells
+from trm_envs.testing.states import LEVELS, Cells, States, fail, legal_writes, next_plans, open_cells
 
 TRIES = 256
 """Partly decided plans that `hopeless` is asked about."""
@@ -48,8 +48,22 @@ def check_symmetries(task: PlanTask, states: States, solved: States, rng: np.ran
     for name, left, right in zip(before._fields, before, after, strict=True):
         _compare(f"check ({name})", np.isclose(left.astype(float), right.astype(float)), states)
     for level in LEVELS:
+        if not task.edits_cells:
+            _compare(f"edit at {level!r}", _successors_go_along(task, drawn, states, level), states)
+            continue
         tables = _tables(task, states.instances, states.plans, level), _tables(task, instances, plans, level)
         _compare(f"action_mask at {level!r}", _go_along(drawn, *tables), states)
+
+
+def _successors_go_along(task: PlanTask, drawn: Symmetries, states: States, level: LegalActions) -> NDArray[np.bool_]:
+    """Whether the plans that legal edits lead to are, after the symmetry, what they were before; shape (B,)."""
+    same = np.empty(len(states.plans), np.bool_)
+    for row, (instance, plan) in enumerate(zip(states.instances, states.plans, strict=True)):
+        of_row = Symmetries(drawn.cells[row : row + 1], drawn.symbols[row : row + 1])
+        moved = {of_row.apply(after[None]).tobytes() for after in next_plans(task, instance, plan, level)}
+        image = of_row.apply(instance[None])[0], of_row.apply(plan[None])[0]
+        same[row] = moved == {after.tobytes() for after in next_plans(task, *image, level)}
+    return same
 
 
 def _tables(task: PlanTask, instances: Grids, plans: Grids, level: LegalActions) -> Cells:
@@ -129,8 +143,10 @@ def check_drawing(task: PlanTask, states: States) -> None:
     for name, part in parts.items():
         if len(part) != task.n_cells:
             fail(f"view ({name})", f"got {len(part)} entries", f"give one a cell, {task.n_cells}")
-    if len(view.edits) != task.n_symbols + int(task.can_erase):
-        fail("view (edits)", f"got {len(view.edits)} names", "name every symbol, then erasing where there is erasing")
+    named = task.n_symbols + int(task.can_erase) if task.edits_cells else task.n_actions
+    if len(view.edits) != named:
+        remedy = "name every symbol, then erasing where there is erasing; every edit where edits are none of cells"
+        fail("view (edits)", f"got {len(view.edits)} names", remedy)
     text = task.render_text(instance.copy(), plan.copy())
     if not isinstance(text, str) or not text:
         fail("render_text", f"got {text!r}", "return text")

@@ -54,6 +54,10 @@ def _check_written(
     changed = edited != plan
     if (wrong := np.flatnonzero(changed.any(axis=1) & ~legal)).size:
         fail("edit", f"the illegal edit {wrong[0]} changed the plan", "return the plan as it was", number)
+    if ((edited < 0) | (edited > task.plan_high)).any():
+        fail("edit", "a value outside 0..plan_high was written", f"stay in 0..{task.plan_high}", number)
+    if not task.edits_cells:
+        return
     cells = np.concatenate([np.repeat(np.arange(task.n_cells), task.n_symbols), np.arange(task.n_cells)])
     cells = cells[: task.n_actions]
     own = np.zeros_like(changed)
@@ -69,8 +73,6 @@ def _check_written(
         edit = wrong[0]
         found = f"edit {edit} wrote {values[edit]} into cell {cells[edit]}, and `writes` says {written[edit]}"
         fail("edit and writes", found, "let both say the same", number)
-    if (legal & ((values < 0) | (values > task.plan_high))).any():
-        fail("edit", "a value outside 0..plan_high was written", f"stay in 0..{task.plan_high}", number)
 
 
 def check_checker(task: PlanTask, states: States, solved: States) -> None:

@@ -120,6 +120,8 @@ def _given(task: PlanTask, instances: Grids, solutions: Grids) -> States:
     for number, (instance, solution) in enumerate(zip(instances, solutions, strict=True), start=1):
         if not solved[number - 1]:
             fail("check", "the given solution is not solved", "correct `check` or solutions=", number)
+        if not task.edits_cells:
+            continue
         within = reachable_values(task, instance)[np.arange(task.n_cells), solution]
         if not within.all():
             cell = int(np.argmin(within))
@@ -155,8 +157,19 @@ def legal_writes(task: PlanTask, instance: NDArray[np.int8], plan: NDArray[np.in
     return table
 
 
+def next_plans(
+    task: PlanTask, instance: NDArray[np.int8], plan: NDArray[np.int8], level: LegalActions = "givens"
+) -> Grids:
+    """The plans that legal edits lead to, one an edit, shape (n, n_cells)."""
+    actions = np.flatnonzero(task.action_mask(instance[None].copy(), plan[None].copy(), level)[0])
+    instances, plans = (np.repeat(grid[None], len(actions), axis=0) for grid in (instance, plan))
+    return task.edit(instances, plans, actions, level)[0]
+
+
 def open_cells(task: PlanTask, instances: Grids, plans: Grids) -> Cells:
-    """The cells that some edit is legal in at level `givens`, shape (B, n_cells)."""
+    """The cells that some edit is legal in at level `givens`, shape (B, n_cells); all where edits are none of cells."""
+    if not task.edits_cells:
+        return np.ones(plans.shape, np.bool_)
     mask = task.action_mask(instances, plans, "givens")[:, : task.n_cells * task.n_symbols]
     cells: Cells = np.logical_or.reduce(mask.reshape(len(plans), task.n_cells, task.n_symbols), axis=2)
     return cells
@@ -164,7 +177,23 @@ def open_cells(task: PlanTask, instances: Grids, plans: Grids) -> Cells:
 
 def all_plans(task: PlanTask, instance: NDArray[np.int8]) -> Grids | None:
     """Every plan that edits can reach, shape (n, n_cells); None where there are more than MOST_PLANS."""
+    if not task.edits_cells:
+        return _reachable_plans(task, instance)
     values = [np.flatnonzero(row) for row in reachable_values(task, instance)]
     if np.prod([float(len(row)) for row in values]) > MOST_PLANS:
         return None
     return np.array(list(product(*values)), np.int8)
+
+
+def _reachable_plans(task: PlanTask, instance: NDArray[np.int8]) -> Grids | None:
+    """As `all_plans`, by going from plan to plan."""
+    found = [task.initial_plans(instance[None])[0]]
+    seen = {found[0].tobytes()}
+    for plan in found:
+        for after in next_plans(task, instance, plan):
+            if after.tobytes() not in seen:
+                seen.add(after.tobytes())
+                found.append(after)
+        if len(found) > MOST_PLANS:
+            return None
+    return np.array(found, np.int8)
