@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import baselines
 from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.suites import SUITES, pool
 from trm_envs import PlanEditMDP
 from trm_envs.instances.adaptive import Curriculum
 from trm_envs.maze.ends import AnyEnds
@@ -97,8 +98,22 @@ def test_splits_share_no_walls(size: int) -> None:
     assert not walls["test"] & (walls["train"] | walls["validation"]) and not walls["validation"] & walls["train"]
     assert len(splits["test"].instances) >= 512
     if size == 5:
-        assert [len(found) for found in walls.values()] == [16, 3, 2], "the documentation says so"
-        assert all(str(count) in (MazeWalkEnv.__doc__ or "") for count in (16, 3, 2))
+        # A toy, as the documentation says.
+        assert [len(found) for found in walls.values()] == [16, 3, 2]
+        words = " ".join((MazeWalkEnv.__doc__ or "").split())
+        assert "only 16 different walls in train, 3 in validation and 2 in test" in words
+
+
+@pytest.mark.parametrize("name", [name for name in SUITES if name.startswith("walk")])
+def test_suites_train_with_any_ends_and_score_every_held_out_maze_with_its_own(name: str) -> None:
+    row = SUITES[name]
+    assert isinstance(gym.make(row.env_id, **row.env_kwargs).unwrapped.source, AnyEnds)
+    scored = pool(row.env_id, row.env_kwargs, "test").instances
+    size = round(scored.shape[1] ** 0.5)
+    assert (scored == walk_problem(size, split="test").source.instances).all() and len(scored) >= 512
+    trained = walk_problem(size, split="train").source.instances
+    assert not set(wall_keys(scored)) & set(wall_keys(trained))
+    assert shortest_path_length(scored).min() >= size
 
 
 def test_walls_are_the_same_whatever_the_ends() -> None:
