@@ -67,6 +67,54 @@ def test_the_task_keeps_its_word() -> None:
         WalkTask(5).writes(open_maze(5))
 
 
+class Slips(WalkTask):
+    """The agent leaves its cell whatever bars the way."""
+
+    def edit(self, instances, plans, actions, level):
+        edited, legal = super().edit(instances, plans, actions, level)
+        edited[~legal] = 0
+        return edited, legal
+
+
+class Lopsided(WalkTask):
+    """Moves of cells that are no symmetry: rows go round."""
+
+    def symmetries(self, count, rng):
+        return (
+            super()
+            .symmetries(count, rng)
+            ._replace(cells=np.tile(np.roll(np.arange(self.n_cells), self.size), (count, 1)))
+        )
+
+
+class Nameless(WalkTask):
+    """A move without a name."""
+
+    def view(self, instance, plan):
+        return super().view(instance, plan)._replace(edits=("up", "down", "left"))
+
+
+class GivesUp(WalkTask):
+    """It calls every plan hopeless."""
+
+    def hopeless(self, instances, plans, decided):
+        return np.ones(len(plans), np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("task", "fault"),
+    [
+        (Slips, r"edit.*the illegal edit \d changed the plan"),
+        (Lopsided, "symmetries.* does not go along"),
+        (Nameless, r"view \(edits\): got 3 names"),
+        (GivesUp, "hopeless.*it gives up a plan"),
+    ],
+)
+def test_faults_of_tasks_that_move_are_named(task: type[WalkTask], fault: str) -> None:
+    with pytest.raises(AssertionError, match=fault):
+        check_task(task(5), walk_problem(5, split="test").source.instances[:2])
+
+
 def test_rewards_by_hand() -> None:
     env = MazeWalkEnv(3, puzzles=["S.#..G###"], step_cost=0.1, bump_cost=0.3)
     env.reset(seed=0)
