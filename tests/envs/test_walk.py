@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import baselines
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, pool
+from trm_agents import UPITRM
 from trm_envs import PlanEditMDP
 from trm_envs.instances.adaptive import Curriculum
 from trm_envs.maze.ends import AnyEnds
@@ -25,6 +26,7 @@ from trm_envs.maze.text import parse_mazes
 from trm_envs.maze.walk import WalkTask, open_maze
 from trm_envs.maze.walk_env import MazeWalkEnv, MazeWalkVectorEnv, OpenMazeWalkEnv, open_walk_problem, walk_problem
 from trm_envs.testing import check_task
+from trm_envs.wrappers import OneHotObservation
 
 STEPS = [(-1, 0), (1, 0), (0, -1), (0, 1)]
 
@@ -321,3 +323,7 @@ def test_what_reads_cells_says_that_it_cannot_walk() -> None:
             baselines.METHODS[name].make("MazeWalk-7x7-v0", {}, 0)
     for name in ("ppo", "dqn", "maskable_ppo"):
         assert baselines.METHODS[name].supports("MazeWalk-7x7-v0")
+    # What the message says.
+    env = OneHotObservation(gym.make("MazeWalk-5x5-v0"))
+    small = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, "device": "cpu", "seed": 0}
+    assert UPITRM("MlpPolicy", env, **small).learn(16).num_timesteps == 16
