@@ -22,7 +22,7 @@ gym.register_envs(trm_envs)
 def main() -> None:
     """Train, save, load and play held-out puzzles."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--env", default="SudokuPlanEdit-4x4-v0", help="any id of trm_envs.ENVIRONMENTS")
+    parser.add_argument("--env", default="SudokuPlanEdit-4x4-v0", help="an id of trm_envs.ENVIRONMENTS but MazeWalk")
     parser.add_argument("--steps", type=int, default=6_000, help="environment steps")
     parser.add_argument("--puzzles", type=int, default=100, help="held-out puzzles to play")
     parser.add_argument("--seed", type=int, default=0)

@@ -62,12 +62,20 @@ def test_equals_dummy_vec_env(env_id: str, monitor: bool) -> None:
         assert compare(left, right, steps=20) > 0
         return
     left, right = VecMonitor(left), VecMonitor(right)
+    left.seed(0), right.seed(0)
     left.reset(), right.reset()
+    lengths = []
     for _ in range(6):
         infos, expected = (env.step(np.zeros(3, np.int64))[3] for env in (left, right))
-    for info, other in zip(infos, expected, strict=True):
-        assert info["episode"]["l"] == other["episode"]["l"] == 6
-        assert "terminal_observation" in info
+        for info, other in zip(infos, expected, strict=True):
+            ended = "episode" in info
+            assert ended == ("episode" in other) == ("terminal_observation" in info)
+            if ended:
+                assert info["episode"]["l"] == other["episode"]["l"]
+                lengths.append(info["episode"]["l"])
+    # Where an episode can be lost or won by one and the same action, some are shorter.
+    assert max(lengths) <= 6 and len(lengths) >= 3
+    assert "PlanEdit" not in env_id or lengths == [6, 6, 6]
 
 
 def test_one_hot_equals_dummy_vec_env() -> None:

@@ -75,6 +75,13 @@ def test_a_puzzle_of_two_blanks_by_hand() -> None:
     assert env.step(0)[1:3] == (1 / 16 - 1, True), "used up"
 
 
+def test_stopping_earns_nothing() -> None:
+    for kind, reward, ends in (("noop", 0.0, False), ("terminal", -1.0, True)):
+        env = SudokuPlaceEnv(4, stop_action=kind)
+        env.reset(seed=0)
+        assert env.step(64)[1:3] == (reward, ends)
+
+
 def test_any_full_grid_counts() -> None:
     """A puzzle that has several solutions is solved by each of them."""
     puzzle = np.array(FULL, np.int8)

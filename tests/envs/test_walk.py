@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 import baselines
 from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.suites import SUITES, pool
+from trm_agents import UPITRM
 from trm_envs import PlanEditMDP
 from trm_envs.instances.adaptive import Curriculum
 from trm_envs.maze.ends import AnyEnds
@@ -24,6 +26,7 @@ from trm_envs.maze.text import parse_mazes
 from trm_envs.maze.walk import WalkTask, open_maze
 from trm_envs.maze.walk_env import MazeWalkEnv, MazeWalkVectorEnv, OpenMazeWalkEnv, open_walk_problem, walk_problem
 from trm_envs.testing import check_task
+from trm_envs.wrappers import OneHotObservation
 
 STEPS = [(-1, 0), (1, 0), (0, -1), (0, 1)]
 
@@ -66,6 +69,54 @@ def test_the_task_keeps_its_word() -> None:
         WalkTask(5).writes(open_maze(5))
 
 
+class Slips(WalkTask):
+    """The agent leaves its cell whatever bars the way."""
+
+    def edit(self, instances, plans, actions, level):
+        edited, legal = super().edit(instances, plans, actions, level)
+        edited[~legal] = 0
+        return edited, legal
+
+
+class Lopsided(WalkTask):
+    """Moves of cells that are no symmetry: rows go round."""
+
+    def symmetries(self, count, rng):
+        return (
+            super()
+            .symmetries(count, rng)
+            ._replace(cells=np.tile(np.roll(np.arange(self.n_cells), self.size), (count, 1)))
+        )
+
+
+class Nameless(WalkTask):
+    """A move without a name."""
+
+    def view(self, instance, plan):
+        return super().view(instance, plan)._replace(edits=("up", "down", "left"))
+
+
+class GivesUp(WalkTask):
+    """It calls every plan hopeless."""
+
+    def hopeless(self, instances, plans, decided):
+        return np.ones(len(plans), np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("task", "fault"),
+    [
+        (Slips, r"edit.*the illegal edit \d changed the plan"),
+        (Lopsided, "symmetries.* does not go along"),
+        (Nameless, r"view \(edits\): got 3 names"),
+        (GivesUp, "hopeless.*it gives up a plan"),
+    ],
+)
+def test_faults_of_tasks_that_move_are_named(task: type[WalkTask], fault: str) -> None:
+    with pytest.raises(AssertionError, match=fault):
+        check_task(task(5), walk_problem(5, split="test").source.instances[:2])
+
+
 def test_rewards_by_hand() -> None:
     env = MazeWalkEnv(3, puzzles=["S.#..G###"], step_cost=0.1, bump_cost=0.3)
     env.reset(seed=0)
@@ -97,8 +148,22 @@ def test_splits_share_no_walls(size: int) -> None:
     assert not walls["test"] & (walls["train"] | walls["validation"]) and not walls["validation"] & walls["train"]
     assert len(splits["test"].instances) >= 512
     if size == 5:
-        assert [len(found) for found in walls.values()] == [16, 3, 2], "the documentation says so"
-        assert all(str(count) in (MazeWalkEnv.__doc__ or "") for count in (16, 3, 2))
+        # A toy, as the documentation says.
+        assert [len(found) for found in walls.values()] == [16, 3, 2]
+        words = " ".join((MazeWalkEnv.__doc__ or "").split())
+        assert "only 16 different walls in train, 3 in validation and 2 in test" in words
+
+
+@pytest.mark.parametrize("name", [name for name in SUITES if name.startswith("walk")])
+def test_suites_train_with_any_ends_and_score_every_held_out_maze_with_its_own(name: str) -> None:
+    row = SUITES[name]
+    assert isinstance(gym.make(row.env_id, **row.env_kwargs).unwrapped.source, AnyEnds)
+    scored = pool(row.env_id, row.env_kwargs, "test").instances
+    size = round(scored.shape[1] ** 0.5)
+    assert (scored == walk_problem(size, split="test").source.instances).all() and len(scored) >= 512
+    trained = walk_problem(size, split="train").source.instances
+    assert not set(wall_keys(scored)) & set(wall_keys(trained))
+    assert shortest_path_length(scored).min() >= size
 
 
 def test_walls_are_the_same_whatever_the_ends() -> None:
@@ -258,3 +323,7 @@ def test_what_reads_cells_says_that_it_cannot_walk() -> None:
             baselines.METHODS[name].make("MazeWalk-7x7-v0", {}, 0)
     for name in ("ppo", "dqn", "maskable_ppo"):
         assert baselines.METHODS[name].supports("MazeWalk-7x7-v0")
+    # What the message says.
+    env = OneHotObservation(gym.make("MazeWalk-5x5-v0"))
+    small = {"n_steps": 8, "batch_size": 8, "n_epochs": 1, "device": "cpu", "seed": 0}
+    assert UPITRM("MlpPolicy", env, **small).learn(16).num_timesteps == 16

@@ -26,7 +26,7 @@ def check_reads_cells(task: PlanTask) -> None:
     if not task.edits_cells:
         raise ValueError(
             f"this network reads an edit from the cell that it writes, and edits of {type(task).__name__} are none of "
-            "cells: use UPITRM('MlpPolicy'), or PPO"
+            "cells: use 'MlpPolicy' on the environment in `trm_envs.wrappers.OneHotObservation`"
         )
 
 

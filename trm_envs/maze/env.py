@@ -85,7 +85,7 @@ class MazePlanEditEnv(PlanEditEnv):
     | `size` | 9 | side N |
     | `braid` | None | False: perfect mazes, True: mazes with loops, None: both, half and half |
     | `shortest` | False | only a shortest path solves the maze |
-    | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 9, 15, 31) |
+    | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 7, 9, 11, 15, 31) |
     | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
     | `puzzles` | None | your own mazes: an array, text, or a file ([puzzles of your own](../puzzles.md)) |
     | `curriculum` | None | stages of training mazes, easy to hard: ranges of the length of a shortest path |

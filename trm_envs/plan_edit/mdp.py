@@ -20,7 +20,7 @@ class Rewards(NamedTuple):
     success: float = 1.0
     """The plan becomes solved."""
     edit: float = 0.0
-    """Every legal action, one that stops included."""
+    """Every legal edit; a stop action is none."""
     illegal: float = 0.0
     """Every illegal action."""
     progress: float = 0.0
@@ -74,7 +74,7 @@ class PlanEditMDP:
     `r0 + gamma * Phi(s') - Phi(s)`; on a terminal step the absorbing boundary (Phi = 0) is folded in once,
     so it is `r0 - Phi(s)`. r0 = +1 when the plan becomes solved, `-max_score` when the episode ends unsolved
     (budget used up, a terminal stop, or a plan that the task calls `lost`), else 0. An illegal action changes nothing
-    and still spends one edit. `rewards` sets what success is worth, and may add what each action earns.
+    and still spends one edit. `rewards` sets what success is worth, and may add what each edit earns.
 
     Args:
         task: the puzzle.
@@ -160,7 +160,8 @@ class PlanEditMDP:
             terminated,
         )
         if self.rewards.edit or self.rewards.illegal:
-            rewards += np.where(invalid, self.rewards.illegal, self.rewards.edit)
+            earned = np.where(invalid, self.rewards.illegal, self.rewards.edit)
+            rewards += earned if stopped is None else np.where(stopped, 0.0, earned)
         if self.rewards.progress and before is not None:
             rewards += self.rewards.progress * (checks_after.score - before)
         return Transition(PlanStates(states.instances, plans, remaining), rewards, terminated, invalid, checks_after)

@@ -64,7 +64,7 @@ class SudokuPlanEditEnv(PlanEditEnv):
     | `plan`            | `Box(0, N, (N^2,), int8)`          | the grid as edited so far  |
     | `remaining_edits` | `Box(0, max_edits, (1,), int32)`   | edits left                 |
 
-    `trm_envs.wrappers` has flat and one-hot forms of the same facts.
+    `trm_envs.wrappers` has flat, one-hot, plane and image forms of the same facts.
 
     ## Rewards
     The checker scores a plan `c = filled - 2 * violations - 5 * dead_ends`: filled cells; digits minus distinct digits,
