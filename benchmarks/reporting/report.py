@@ -25,7 +25,7 @@ def write_report(folder: Folder) -> Path:
         ValueError: the folder is not that of a run, or its rows do not go together.
     """
     rows, curves, failures = folder.results(), folder.curves(), folder.failures()
-    records.write_atomically(folder.root / "rows.csv", records.to_csv(rows, ResultRow))
+    records.write_atomically(folder.root / "rows.csv", records.to_csv(rows, records.class_of(rows)))
     records.write_atomically(folder.root / "curves.csv", records.to_csv(curves, CurveRow))
     planned = {cell.suite: None for cell in folder.plan()}
     sections = [_section(folder, name, rows, curves, failures) for name in planned]
