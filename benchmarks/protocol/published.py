@@ -46,7 +46,13 @@ def _files(folder: Path, kind: type[Any]) -> list[Path]:
     for path, schema in found.items():
         if schema not in SCHEMAS:
             raise ValueError(f"published file {path.name} has unknown schema {schema!r}; known: {sorted(SCHEMAS)}")
-    return [path for path, schema in found.items() if variant(kind, schema).schema == schema]
+    return [path for path in found if is_of(path, kind)]
+
+
+def is_of(path: Path, kind: type[Any]) -> bool:
+    """Whether a file's records are of a class, or of one that says more."""
+    schema = records.schema_of(path)
+    return bool(variant(kind, schema).schema == schema)
 
 
 def plain(name: str) -> str:

@@ -15,6 +15,9 @@ from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.published import publish, published
 from benchmarks.protocol.rows import ControlRow, ResultRow
 from benchmarks.protocol.suites import SUITES, scored_pool, suite
+from benchmarks.reporting.control_tables import share
+from benchmarks.reporting.results import pages
+from benchmarks.reporting.summary import summarise
 from benchmarks.running import models, training
 from benchmarks.running.runner import Runner, plan
 
@@ -228,3 +231,35 @@ def test_lines_do_not_depend_on_the_batch():
     assert isinstance(planner, LinePlanner)
     whole, one = evaluate_plans(planner, pool), evaluate_plans(planner, pool.chosen(np.array([3])))
     assert one.gaps[0].tolist() == whole.gaps[3].tolist() and (whole.simulations == -1).all()
+
+
+def test_pages_say_what_rows_say_and_draw_gaps_against_edits(run, tmp_path):
+    publish(run, "control", tmp_path)
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / f"{SYSTEM}.md").write_text(
+        'After 5 edits {{ gap("control-di-tight", "trc", 480, 5) }}; '
+        '{{ cost("control-di-tight", "trc", 480, "at target") }} end at the target.'
+    )
+    found = pages(tmp_path, tmp_path / "words")
+    page, row = found.texts[f"{SYSTEM}.md"], row_of(run, "trc")
+    after = {one.edits: one for one in unpacked(row.by_edits)}
+    assert f"After 5 edits {share(after[5].mean)}; {100 * row.reached / row.n:.1f} % end at the target." in page
+    cells = [f"{share(one.mean)} ({100 * one.within / row.n:.1f} %)" for one in after.values()]
+    assert f"| trc | {' | '.join(cells)} |" in page
+    assert "200 test first states" in page and "puzzles" not in page
+    assert "Methods train on the first states of [control-di-tight]" in found.texts[f"{SYSTEM}-ood.md"]
+    assert f"[{SYSTEM}-ood]({SYSTEM}-ood.md)" in found.texts["index.md"]
+    assert found.figures[f"../images/results/{SYSTEM}-gaps.png"]().startswith(b"\x89PNG")
+
+
+def test_summaries_average_seeds_and_rank_equal_shares_by_their_gap(run):
+    row = row_of(run, "trc")
+    worse = dataclasses.replace(row, seed=1, gap_mean=row.gap_mean + 1.0)
+    dearer = dataclasses.replace(row, algo="ppo-edit", gap_mean=row.gap_mean + 2.0)
+    none = dataclasses.replace(row, algo="ppo-step", gap_mean=None)
+    trc, *others = summarise([none, dearer, worse, row])
+    assert [trc.algo, *(one.algo for one in others)] == ["trc", "ppo-edit", "ppo-step"]
+    assert trc.gap_mean == pytest.approx(row.gap_mean + 0.5) and trc.gap_interval.n == 2
+    assert others[1].gap_mean is None and share(None) == "none"
+    assert json.loads(json.dumps(trc.as_json()))["by_edits"][1]["edits"] == 2
+    assert [share(gap) for gap in (1e-7, 0.000841, 0.0123, 146.78)] == ["0.000 %", "0.0841 %", "1.23 %", "14,678 %"]
