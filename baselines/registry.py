@@ -168,20 +168,20 @@ METHODS = Methods(
         _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
-        _trc("trc", "#0b6e4f", presets.PRESETS["trc"], knows=("model", "gradient")),
-        _trc("trc-antithetic", "#2f9e6e", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
+        _trc("trc", "#0a7d5c", presets.PRESETS["trc"], knows=("model", "gradient")),
+        _trc("trc-antithetic", "#58a07c", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
         _trc(
             "mlp_control",
-            "#e07a5f",
+            "#d98324",
             (tuned.MLP_CONTROL, {}),
             policy="baselines.whole_plan:WholePlanPolicy",
             family="baseline",
             knows=("model", "gradient"),
             edits=1,
         ),
-        ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#d1495b"),
-        _steps("ppo-step", "PPO", 16, "#8f2d56", tuned.PPO_STEP),
-        _steps("sac-step", "SAC", 1, "#30638e", tuned.SAC_STEP),
+        ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#c8374d"),
+        _steps("ppo-step", "PPO", 16, "#7d2248", tuned.PPO_STEP),
+        _steps("sac-step", "SAC", 1, "#2b5a83", tuned.SAC_STEP),
     )
 )
 

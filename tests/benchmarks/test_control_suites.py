@@ -9,6 +9,7 @@ from bench_fakes import HereLauncher, quiet, without_clock
 
 import baselines
 from baselines.control_agents import EditPlanner, LinePlanner, Plans, StepPlanner
+from benchmarks import cli
 from benchmarks.protocol import checks, records
 from benchmarks.protocol.control import WITHIN, After, ControlPool, evaluate_plans, packed, unpacked
 from benchmarks.protocol.folder import Cell, Folder
@@ -20,6 +21,8 @@ from benchmarks.reporting.results import pages
 from benchmarks.reporting.summary import summarise
 from benchmarks.running import models, training
 from benchmarks.running.runner import Runner, plan
+from trm_agents import TRC, zoo
+from trm_agents.zoo.cards import ControlCard, read_card
 
 SYSTEM = "control-di-tight"
 CLOCKS = ("wall_s", "command", "ms_1", "ms_256")
@@ -40,7 +43,8 @@ def run(tmp_path_factory) -> Folder:
     folder = Folder(tmp_path_factory.mktemp("runs") / "run")
     cells = plan(baselines, [SYSTEM, f"{SYSTEM}-ood"], ["trc", "mlp_control"], [0], 480)
     arguments = ["--threads", "1", "--points", "1"]
-    assert Runner(folder, HereLauncher(), arguments, quiet()).run(cells, 1, {"command": "run"}) == 0
+    about = {"command": "run", "commit": "beef", "dirty": False}
+    assert Runner(folder, HereLauncher(), arguments, quiet()).run(cells, 1, about) == 0
     return folder
 
 
@@ -263,3 +267,26 @@ def test_summaries_average_seeds_and_rank_equal_shares_by_their_gap(run):
     assert others[1].gap_mean is None and share(None) == "none"
     assert json.loads(json.dumps(trc.as_json()))["by_edits"][1]["edits"] == 2
     assert [share(gap) for gap in (1e-7, 0.000841, 0.0123, 146.78)] == ["0.000 %", "0.0841 %", "1.23 %", "14,678 %"]
+
+
+def test_a_controller_of_a_run_becomes_an_agent_of_the_zoo(run, tmp_path, monkeypatch, capsys):
+    row = row_of(run, "trc")
+    file = run.of_cell(Cell(*row.key)) / "model.zip"
+    assert cli.main(["zoo", "add", str(file), "mine", "--to", str(tmp_path), "--allow-dirty", "--json"]) == 0
+    capsys.readouterr()
+    card = read_card(tmp_path / "mine.json")
+    assert isinstance(card, ControlCard)
+    assert (card.n, card.policy.solved, card.feasible, card.reached) == (row.n, row.solved, row.feasible, row.reached)
+    assert (card.by_edits, card.gap_mean, card.pool_sha256) == (row.by_edits, row.gap_mean, row.pool_sha256)
+    assert (card.parameters, card.env_steps, card.seed) == (row.parameters, row.env_steps, row.seed)
+    monkeypatch.setattr(zoo, "AGENTS", tmp_path)
+    whole, slim = TRC.load(file), zoo.load("mine")
+    assert isinstance(slim, TRC) and (tmp_path / "mine.zip").stat().st_size < file.stat().st_size
+    observation = slim.get_env().reset()
+    for one, two in zip(whole.predict(observation), slim.predict(observation), strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+    assert cli.main(["zoo", "add", str(file), "more", "--to", str(tmp_path), "--allow-dirty", "--attempts", "3"]) == 2
+    assert "have no solvers" in capsys.readouterr().err
+    (tmp_path / "mine.json").write_text(dataclasses.replace(card, reached=row.n + 1).as_json())
+    with pytest.raises(ValueError, match="201 at the target"):
+        read_card(tmp_path / "mine.json")
