@@ -4,6 +4,8 @@ Importing this package, and listing what it has, needs neither torch nor Stable-
 """
 
 from baselines.agents import Agent, Cost, Unroll
+from baselines.control_agents import Planner
+from baselines.control_method import ControlLine, ControlMethod
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.method import Line, Method
 from baselines.registry import LINES, METHODS, line, method, row_of
@@ -15,9 +17,12 @@ __all__ = [
     "METHODS",
     "SPACES",
     "Agent",
+    "ControlLine",
+    "ControlMethod",
     "Cost",
     "Line",
     "Method",
+    "Planner",
     "Solver",
     "SolverKind",
     "Space",

@@ -7,24 +7,38 @@ method are is its gap; a plan of another length of the horizon or another system
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from trm_envs.continuous.task import Numbers
+from trm_envs.continuous.task import ControlTask, Numbers
 from trm_envs.control import linear
+from trm_envs.control.descent import DescentTask
+from trm_envs.control.descent_sources import POOLS as DESCENT_POOLS
+from trm_envs.control.descent_sources import descent_instances
 from trm_envs.control.generator import MU_RANGE
+from trm_envs.control.guidance import hover_grid, reduced_gradient
 from trm_envs.control.quadratic import QuadraticTask
-from trm_envs.control.reference import POOLS, reference, reference_name
+from trm_envs.control.reference import (
+    POOLS,
+    descent_reference,
+    descent_reference_name,
+    reference,
+    reference_name,
+)
 from trm_envs.control.sources import Mu, pool_instances
 from trm_envs.pools.reference import Reference, reference_manifest
 
-PlansOf = Callable[[QuadraticTask, Numbers], Numbers]
+FLIGHT_TIMES = np.linspace(16.0, 78.0, 32)
+"""Flight times in s that the guidance grid tries."""
+
+PlansOf = Callable[[Any, Numbers], Numbers]
 
 
-def zero(task: QuadraticTask, instances: Numbers) -> Numbers:
-    """No control at all, shape (B, N): the floor, and the plan that every episode begins with."""
+def zero(task: ControlTask, instances: Numbers) -> Numbers:
+    """The plan that every episode begins with, shape (B, plan_size): no control at all, or hover."""
     return task.initial_plans(instances)
 
 
@@ -43,27 +57,35 @@ def ilqr_from_zero(task: QuadraticTask, instances: Numbers, iterations: int) -> 
     return linear.ilqr(task, instances, zero(task, instances), iterations)[0]
 
 
-def stored_reference(task: QuadraticTask, instances: Numbers) -> Numbers:
-    """The stored reference plans of validation and test instances, shape (B, N): the ceiling.
+def guidance_grid(task: DescentTask, instances: Numbers) -> Numbers:
+    """The best of hovering restored to a landing at each of 32 flight times, shape (B, plan_size)."""
+    return hover_grid(task, instances, FLIGHT_TIMES)
+
+
+def reduced_gradient_from_grid(task: DescentTask, instances: Numbers, iterations: int) -> Numbers:
+    """Steps along the reduced gradient from the plans of the guidance grid, shape (B, plan_size)."""
+    return reduced_gradient(task, instances, guidance_grid(task, instances), iterations)[0]
+
+
+def stored_reference(task: ControlTask, instances: Numbers) -> Numbers:
+    """The stored reference plans of validation and test instances, shape (B, plan_size): the ceiling.
 
     Raises:
         ValueError: an instance is in none of the pools that have reference optima.
     """
-    rows, stored = _places(task, instances)
-    return np.stack([stored[pool].plans[row] for pool, row in rows])
+    return np.stack([found.plans[row] for found, row in _places(task, instances)])
 
 
-def reference_costs(task: QuadraticTask, instances: Numbers) -> Numbers:
+def reference_costs(task: ControlTask, instances: Numbers) -> Numbers:
     """J* of validation and test instances, shape (B,).
 
     Raises:
         ValueError: an instance is in none of the pools that have reference optima.
     """
-    rows, stored = _places(task, instances)
-    return np.array([stored[pool].costs[row] for pool, row in rows])
+    return np.array([found.costs[row] for found, row in _places(task, instances)])
 
 
-def gaps(task: QuadraticTask, instances: Numbers, plans: Numbers) -> Numbers:
+def gaps(task: ControlTask, instances: Numbers, plans: Numbers) -> Numbers:
     """J / J* - 1 of plans for validation and test instances, shape (B,)."""
     return task.check(instances, plans).cost / reference_costs(task, instances) - 1.0
 
@@ -74,13 +96,16 @@ LINES: dict[str, PlansOf] = {
     "ilqr_1": partial(ilqr_from_lqr, iterations=1),
     "ilqr_3": partial(ilqr_from_lqr, iterations=3),
     "ilqr_20": partial(ilqr_from_zero, iterations=20),
+    "guidance_grid": guidance_grid,
+    "reduced_gradient_20": partial(reduced_gradient_from_grid, iterations=20),
+    "reduced_gradient_50": partial(reduced_gradient_from_grid, iterations=50),
     "stored_reference": stored_reference,
 }
 """Name -> line. `ilqr_20` begins with no control, the shorter ones with clipped LQR."""
 
 
-def plans_of(name: str, task: QuadraticTask, instances: Numbers) -> Numbers:
-    """The plans of the line of this name, shape (B, N).
+def plans_of(name: str, task: ControlTask, instances: Numbers) -> Numbers:
+    """The plans of the line of this name, shape (B, plan_size).
 
     Raises:
         ValueError: there is none of this name.
@@ -90,35 +115,41 @@ def plans_of(name: str, task: QuadraticTask, instances: Numbers) -> Numbers:
     return LINES[name](task, instances)
 
 
-Pool = tuple[str, bool, Mu | None]
-"""Split, whether out of distribution, and range of mu."""
+Place = tuple[Reference, int]
+"""Reference optima of a pool, and the row in it."""
 
 
-def _places(task: QuadraticTask, instances: Numbers) -> tuple[list[tuple[Pool, int]], dict[Pool, Reference]]:
-    """Where each instance stands, and the reference optima of the pools that were asked."""
-    known: dict[bytes, tuple[Pool, int]] = {}
-    for pool in _pools(task, instances):
-        for row, instance in enumerate(pool_instances(POOLS[task.system.name], *pool)):
-            known.setdefault(instance.tobytes(), (pool, row))
-    rows = []
+def _places(task: ControlTask, instances: Numbers) -> list[Place]:
+    """Where the reference optimum of each instance stands."""
+    known: dict[bytes, Place] = {}
+    for pool, found in _descent_pools() if isinstance(task, DescentTask) else _quadratic_pools(task, instances):
+        for row, instance in enumerate(pool):
+            known.setdefault(instance.tobytes(), (found, row))
+    places = []
     for number, instance in enumerate(np.ascontiguousarray(instances, np.float64)):
         if instance.tobytes() not in known:
             raise ValueError(
-                f"instance {number}, {instance.tolist()}, is in no pool of {task.system.name} that has reference "
-                "optima: take validation or test instances, of a mu that trm_envs/pools/reference.json lists"
+                f"instance {number}, {instance.tolist()}, is in no pool that has reference optima: take validation or "
+                "test instances, of a mu that trm_envs/pools/reference.json lists"
             )
-        rows.append(known[instance.tobytes()])
-    return rows, {pool: reference(task.system, *pool) for pool in {pool for pool, _ in rows}}
+        places.append(known[instance.tobytes()])
+    return places
 
 
-def _pools(task: QuadraticTask, instances: Numbers) -> list[Pool]:
-    """The pools that have reference optima of a system, of those that instances may be from by their mu."""
+def _descent_pools() -> Iterator[tuple[Numbers, Reference]]:
+    """Instances and optima of all pools of powered descent that have optima."""
+    for approach in DESCENT_POOLS:
+        for split in reference_manifest()[descent_reference_name(approach)]["splits"]:
+            yield descent_instances(split, approach), descent_reference(split, approach)
+
+
+def _quadratic_pools(task: ControlTask, instances: Numbers) -> Iterator[tuple[Numbers, Reference]]:
+    """Instances and optima of the pools of a quadratic system that instances may be from by their mu."""
+    assert isinstance(task, QuadraticTask)
     ranges: list[Mu | None] = [None]
     if task.instance_size > task.n_states:
         ranges = [MU_RANGE, *((mu, mu) for mu in np.unique(instances[:, task.n_states]).tolist())]
-    return [
-        (split, ood, mu)
-        for mu in ranges
-        for ood in (False, True)
-        for split in reference_manifest().get(reference_name(task.system, ood, mu), {"splits": ()})["splits"]
-    ]
+    for mu in ranges:
+        for ood in (False, True):
+            for split in reference_manifest().get(reference_name(task.system, ood, mu), {"splits": ()})["splits"]:
+                yield pool_instances(POOLS[task.system.name], split, ood, mu), reference(task.system, split, ood, mu)

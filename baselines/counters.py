@@ -15,7 +15,8 @@ def count_gradient_steps(model: BaseAlgorithm) -> None:
     """Count every optimiser step of an SB3 model from now on, in `model.gradient_steps_done`; ours count themselves.
 
     The count is an ordinary attribute, so that SB3's `save` keeps it; the hook is not, so call this again after
-    `load` (`Method.load` does). SB3's own `_n_updates` counts epochs for PPO.
+    `load` (`Method.load` does). SB3's own `_n_updates` counts epochs for PPO. An actor and its critic step
+    together, and count once.
     """
     counted: Any = model
     counted.gradient_steps_done = getattr(model, "gradient_steps_done", 0)
@@ -23,7 +24,14 @@ def count_gradient_steps(model: BaseAlgorithm) -> None:
     def count(*_: Any) -> None:
         counted.gradient_steps_done += 1
 
-    counted.policy.optimizer.register_step_post_hook(count)
+    optimizers(model)[0].register_step_post_hook(count)
+
+
+def optimizers(model: BaseAlgorithm) -> list[Any]:
+    """The optimisers of a policy's weights: its only one, or those of its actor and of its critic."""
+    policy: Any = model.policy
+    only = getattr(policy, "optimizer", None)
+    return [policy.actor.optimizer, policy.critic.optimizer] if only is None else [only]
 
 
 def gradient_steps(model: BaseAlgorithm) -> int:
@@ -46,5 +54,5 @@ def model_queries(model: BaseAlgorithm) -> int:
 
 def parameters(model: BaseAlgorithm) -> int:
     """Parameters that the optimiser trains: target networks and snapshots are not counted."""
-    policy: Any = model.policy
-    return sum(parameter.numel() for group in policy.optimizer.param_groups for parameter in group["params"])
+    groups = (group for optimizer in optimizers(model) for group in optimizer.param_groups)
+    return sum(parameter.numel() for group in groups for parameter in group["params"])

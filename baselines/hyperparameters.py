@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from trm_agents import presets
+
 Keywords = dict[str, Any]
 """Keywords of an algorithm, as JSON; a list of two learning rates stands for a linear fall from one to the other."""
 
@@ -72,3 +74,25 @@ TRM_DQN: Keywords = {
 
 BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""
+
+# TRC's own training on first states alone: the same loss and the same gradients, one edit, and no simulator's answer.
+MLP_CONTROL: Keywords = {
+    **presets.TRC,
+    "unroll": 1,
+    "restart": 1.0,
+    "exploration": 0.0,
+    "policy_kwargs": {"width": 64},
+}
+# Actions begin near 0 and with little noise: edits of size 1 in all numbers at once teach nothing.
+PPO_EDIT: Keywords = {
+    "learning_rate": 3e-4,
+    "n_steps": 60,
+    "batch_size": 240,
+    "n_epochs": 10,
+    "gamma": 0.99,
+    "gae_lambda": 0.95,
+    "policy_kwargs": {"log_std_init": -2.0},
+}
+# Episodes have an end that is observed, so nothing has to be discounted. Otherwise SB3's defaults.
+PPO_STEP: Keywords = {"n_steps": 300, "batch_size": 240, "gamma": 1.0}
+SAC_STEP: Keywords = {"gamma": 1.0, "learning_starts": 1_000, "policy_kwargs": {"net_arch": [64, 64]}}

@@ -7,12 +7,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomness, recursive_networks
-from baselines.counters import COUNTS, count_gradient_steps
+from baselines.counters import COUNTS, count_gradient_steps, optimizers
 from baselines.solvers import ModelSolver, Solver, SolverKind
 from trm_agents import presets
 from trm_agents.common.files import UNREADABLE
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
 ObservationKind = Literal["dict", "one_hot"]
 Role = Literal["contestant", "reference"]
-Family = Literal["hindsight", "upi", "baseline"]
-Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle"]
+Family = Literal["hindsight", "upi", "trc", "baseline"]
+Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
+SYSTEMS = "Control"
+"""What ids of environments of systems start with; those of puzzles do not."""
 ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
 
@@ -57,7 +59,7 @@ class Method:
 
     masks: which actions are legal. groups: the constraint graph. cover: the constraints themselves,
     as an exact cover, and that instances can be solved. model: successors of any state. checker: scores of
-    any plan.
+    any plan. dynamics: equations of a system and its cost. gradient: that of the cost. optimum: the stored one.
     """
     role: Role = "contestant"
     """A reference is trained too, with the seeds and steps of the others, and is no contestant."""
@@ -76,7 +78,7 @@ class Method:
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
     puzzles: tuple[str, ...] = ()
-    """Prefixes of the environment ids that it can play; empty means all."""
+    """Prefixes of the environment ids that it can play; empty means all puzzles."""
     reads_cells: bool = False
     """Whether it reads an edit from the cell that it writes, and so cannot walk."""
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -144,7 +146,7 @@ class Method:
         """
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
-        keywords = {"gamma": mdp.gamma, **presets.built(row.hyperparameters_for(env_id))}
+        keywords = row._keywords(env_id, mdp)
         if row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
         policy = resolve_name(row.policy) if ":" in row.policy else row.policy
@@ -154,6 +156,10 @@ class Method:
             _fuse(model)
             count_gradient_steps(model)
         return model
+
+    def _keywords(self, env_id: str, mdp: Any) -> dict[str, Any]:
+        """Keywords of the algorithm: those of the row, and the discount that rewards are shaped with."""
+        return {"gamma": mdp.gamma, **presets.built(self.hyperparameters_for(env_id))}
 
     def load(
         self, path: str, env_id: str, env_kwargs: Mapping[str, Any], device: str = "cpu", trust: bool = False
@@ -276,8 +282,8 @@ class Method:
         made = presets.attempts(env_id) if self.family == "hindsight" else {}
         return ModelSolver(model, mdp, made, kind, budget, unroll)
 
-    def _vec_env(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, PlanEditMDP]:
-        """The row's training environment, n_envs episodes at once, and its MDP."""
+    def _vec_env(self, env_id: str, env_kwargs: Mapping[str, Any]) -> tuple[VecEnv, Any]:
+        """The row's training environment, n_envs episodes at once, and its MDP; None where plans are not edited."""
         import gymnasium as gym
         from gymnasium.vector import AutoresetMode
         from stable_baselines3.common.vec_env import VecMonitor
@@ -291,7 +297,7 @@ class Method:
             autoreset_mode=AutoresetMode.SAME_STEP,
             **{**self.env_kwargs_for(env_kwargs), **self.training},
         )
-        mdp = vector_env.unwrapped.mdp
+        mdp = getattr(vector_env.unwrapped, "mdp", None)
         if self.observation == "one_hot":
             from trm_envs.wrappers import OneHotVectorObservation
 
@@ -309,7 +315,7 @@ class Line:
     order: int
     """Place among the references of a table."""
     puzzles: tuple[str, ...] = ()
-    """Prefixes of the environment ids that it can play; empty means all."""
+    """Prefixes of the environment ids that it can play; empty means all puzzles."""
     drawn_once: bool = False
     """Whether there is no chance in it: one seed says it all."""
     knows: tuple[Knowledge, ...] = ()
@@ -338,11 +344,13 @@ class Line:
 
 
 def plays(puzzles: tuple[str, ...], env_id: str) -> bool:
-    """Whether an environment id starts with one of these; with none of them all do."""
-    return not puzzles or env_id.rpartition(":")[2].startswith(puzzles)
+    """Whether an environment id starts with one of these; with none of them all puzzles do, and no system."""
+    name = env_id.rpartition(":")[2]
+    return name.startswith(puzzles) if puzzles else not name.startswith(SYSTEMS)
 
 
 def _fuse(model: BaseAlgorithm) -> None:
     """Let Adam update a tensor in one pass: the same to rounding, and a fifth less time for an MLP."""
-    for group in cast(Any, model.policy).optimizer.param_groups:
-        group["fused"] = True
+    for optimizer in optimizers(model):
+        for group in optimizer.param_groups:
+            group["fused"] = True

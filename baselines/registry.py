@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from baselines import hyperparameters as tuned
+from baselines.control_method import EDITED, ControlLine, ControlMethod
 from baselines.method import Line, Method
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
@@ -86,6 +87,34 @@ def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> 
     )
 
 
+def _trc(name: str, colour: str, settings: tuple[Any, Any], **more: Any) -> ControlMethod:
+    """A row of TRC, or of another policy that TRC trains."""
+    about: dict[str, Any] = {"family": "trc", "policy": "TRCPolicy", **more}
+    return ControlMethod(
+        name,
+        algorithm="trm_agents:TRC",
+        observation="dict",
+        n_envs=1,
+        hyperparameters=settings[0],
+        overrides=settings[1],
+        colour=colour,
+        resumes_exactly=True,
+        **about,
+    )
+
+
+def _steps(name: str, algorithm: str, n_envs: int, colour: str, settings: Mapping[str, Any]) -> ControlMethod:
+    """A row of SB3's that chooses one control at a time."""
+    path = f"stable_baselines3:{algorithm}"
+    return ControlMethod(name, path, "MlpPolicy", "dict", n_envs, settings, colour=colour, stepwise=True)
+
+
+def _line(name: str, order: int, systems: tuple[str, ...], knows: tuple[Any, ...], **more: Any) -> ControlLine:
+    """A reference line of systems to control."""
+    prefixes = tuple(f"{EDITED}-{system}" for system in systems)
+    return ControlLine(name, "baselines.control_lines:plans_of", order, prefixes, knows=knows, **more)
+
+
 class Methods(dict[str, Method]):
     """Rows by name. `NAME@SETTING=VALUE@...` is the row NAME with other settings, see `Method.with_settings`."""
 
@@ -139,8 +168,25 @@ METHODS = Methods(
         _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
+        _trc("trc", "#0a7d5c", presets.PRESETS["trc"], knows=("model", "gradient")),
+        _trc("trc-antithetic", "#58a07c", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
+        _trc(
+            "mlp_control",
+            "#d98324",
+            (tuned.MLP_CONTROL, {}),
+            policy="baselines.whole_plan:WholePlanPolicy",
+            family="baseline",
+            knows=("model", "gradient"),
+            edits=1,
+        ),
+        ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#c8374d"),
+        _steps("ppo-step", "PPO", 16, "#7d2248", tuned.PPO_STEP),
+        _steps("sac-step", "SAC", 1, "#2b5a83", tuned.SAC_STEP),
     )
 )
+
+_QUADRATIC = ("DoubleIntegrator", "VanDerPol")
+_DESCENT = ("PoweredDescent",)
 
 LINES: dict[str, Line] = {
     row.name: row
@@ -172,6 +218,15 @@ LINES: dict[str, Line] = {
             drawn_once=True,
             knows=("puzzle",),
         ),
+        _line("zero", 0, ("",), (), simulations=1),
+        _line("clipped_lqr", 1, _QUADRATIC, ("dynamics",), compared=True, simulations=1),
+        _line("ilqr_1", 2, _QUADRATIC, ("dynamics",)),
+        _line("ilqr_3", 3, _QUADRATIC, ("dynamics",)),
+        _line("ilqr_20", 4, _QUADRATIC, ("dynamics",), compared=True),
+        _line("guidance_grid", 5, _DESCENT, ("dynamics",), simulations=33),
+        _line("reduced_gradient_20", 6, _DESCENT, ("dynamics", "gradient"), simulations=53),
+        _line("reduced_gradient_50", 7, _DESCENT, ("dynamics", "gradient"), compared=True, simulations=83),
+        _line("stored_reference", 8, ("",), ("optimum",)),
     )
 }
 

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from baselines.control_method import ControlMethod
 from baselines.method import Method
 from trm_agents import presets
 
@@ -70,6 +71,10 @@ def _keywords(row: Method, group: str) -> Hints:
         known = _without_passed(_hints(algorithm.__init__), "unroll", "carry_unroll", "beta")
         # The recursive network takes the place of what a policy is given.
         return {key: hint for key, hint in known.items() if row.network is None or key != "policy_kwargs"}
+    if group == "env" and isinstance(row, ControlMethod):
+        from trm_envs.control.sources import EditOptions
+
+        return dict(get_type_hints(EditOptions))
     if group == "env":
         from trm_envs.light_up.sources import LightUpOptions
         from trm_envs.maze.sources import MazeOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import published
-from benchmarks.protocol.rows import ResultRow
+from benchmarks.protocol.rows import ControlRow, ResultRow
 from benchmarks.protocol.stats import Interval, paired_difference
 from benchmarks.reporting import tables
 
@@ -61,7 +61,8 @@ def _print(a: list[ResultRow], b: list[ResultRow], as_json: bool) -> None:
         raise ValueError(f"{a[0].suite}: {a[0].algo} and {b[0].algo} were not scored on the same test pool")
     paired = paired_difference({r.seed: r.solved_mask for r in a}, {r.seed: r.solved_mask for r in b})
     if not as_json:
-        print(f"{a[0].suite}: {a[0].algo} minus {b[0].algo}: {tables.paired_text(paired)} (n = {paired.n})")
+        said = tables.paired_text(paired, "states" if isinstance(a[0], ControlRow) else "puzzles")
+        print(f"{a[0].suite}: {a[0].algo} minus {b[0].algo}: {said} (n = {paired.n})")
         return
     ends = {"over_seeds": _ends(paired.over_seeds), "over_puzzles": _ends(paired.over_puzzles)}
     difference = {"difference": paired.over_puzzles.mean, **ends, "n": paired.n}

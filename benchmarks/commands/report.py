@@ -15,6 +15,7 @@ from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import publish, published
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting import tables
+from benchmarks.reporting.control_tables import terminal_columns
 from benchmarks.reporting.summary import Summary, summarise
 
 
@@ -81,6 +82,7 @@ def _print(lines: list[Summary], as_json: bool, console: Console) -> None:
             print(json.dumps(line.as_json()))
         return
     for suite, group in groupby(lines, key=lambda line: line.suite):
-        console.print(tables.terminal(suite, list(group)))
+        found = list(group)
+        console.print(tables.terminal(suite, found, terminal_columns(found)))
     if not lines:
         console.print("no results yet")

@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from baselines.method import SYSTEMS
 from benchmarks.protocol import suites
+from benchmarks.protocol.control import unpacked
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import (
     ComputeRow,
+    ControlRow,
     CurveRow,
     FailureRow,
     RefutationRow,
@@ -28,9 +31,11 @@ from benchmarks.protocol.rows import (
 
 _OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, FailureRow)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
-_SIGNED = ("exit_code", "score")
-"""Fields that may be negative."""
+_SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
+"""Fields that may be negative; a plan may cost a little less than the reference, whose solver stops at a tolerance."""
 _LEVELS = ("givens", "consistent")
+ALL_LEGAL = "all"
+"""Level of rows of systems: no edit is illegal, each is brought into the bounds."""
 
 
 def problem_of(record: Any) -> str | None:
@@ -54,7 +59,7 @@ def scored_elsewhere(record: Any) -> str | None:
 
 @cache
 def _shipped_hash(env_id: str, env_kwargs: str) -> str:
-    return pool_hash(suites.pool(env_id, json.loads(env_kwargs), "test").instances)
+    return pool_hash(suites.scored_pool(env_id, json.loads(env_kwargs), "test").instances)
 
 
 def _not_a_number(record: Any) -> str | None:
@@ -79,8 +84,11 @@ def _not_of_its_suite(record: Any) -> str | None:
     if isinstance(record, (ResultRow, ComputeRow)) and record.env_id != suites.SUITES[name].env_id:
         return f"env_id is {record.env_id!r}, which is not that of {name}, {suites.SUITES[name].env_id!r}"
     if isinstance(record, ResultRow):
-        if record.legal_actions not in _LEVELS:
-            return f"legal_actions is {record.legal_actions!r}, not one of {', '.join(_LEVELS)}"
+        levels = (ALL_LEGAL,) if isinstance(record, ControlRow) else _LEVELS
+        if record.legal_actions not in levels:
+            return f"legal_actions is {record.legal_actions!r}, not one of {', '.join(levels)}"
+        if isinstance(record, ControlRow) != record.env_id.startswith(SYSTEMS):
+            return f"a row with schema {record.schema!r} is not one of {record.env_id}"
         if (record.kind == "line") != (record.steps == 0):
             return f"a {record.kind} of {record.steps} steps: lines have 0, methods more"
     if hasattr(record, "pool_sha256") and not re.fullmatch("[0-9a-f]{64}", record.pool_sha256):
@@ -108,7 +116,27 @@ def _not_counted(record: Any) -> str | None:
         return None
     if record.success != record.solved / record.n:
         return f"success is {record.success}, but {record.solved} of {record.n} are {record.solved / record.n}"
+    if isinstance(record, ControlRow) and (problem := _not_its_plans(record)):
+        return problem
     return None if isinstance(record, TuningRow) else _not_its_bits(record)
+
+
+def _not_its_plans(record: ControlRow) -> str | None:
+    """Counts of plans that contradict each other, or what is said of them after the last edit."""
+    try:
+        last = unpacked(record.by_edits)[-1]
+    except ValueError as error:
+        return str(error)
+    told = (record.edits, record.solved, record.gap_mean, record.gap_median, record.gap_p95)
+    if tuple(last) != told:
+        return f"by_edits ends with {list(last)}, but the row says {list(told)}"
+    if not max(record.solved, record.reached) <= record.feasible <= record.n:
+        return (
+            f"{record.feasible} plans of {record.n} are feasible, {record.solved} solved, {record.reached} at the end"
+        )
+    if (record.violation == 0.0) != (record.feasible == record.n):
+        return f"violation is {record.violation}, but {record.feasible} of {record.n} plans are feasible"
+    return None
 
 
 def _not_its_bits(record: ResultRow | ComputeRow) -> str | None:

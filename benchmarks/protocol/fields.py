@@ -15,14 +15,14 @@ def record_of(values: dict[str, Any], kind: type[Record], where: str, written: b
 
     Args:
         values: by the names of fields.
-        kind: a dataclass with a schema.
+        kind: a dataclass with a schema; a record of a class derived from it is one of it too.
         where: file and line, for messages.
         written: all values are strings, as in CSV.
 
     Raises:
         ValueError: the values are of another schema, or one is not of its field's type.
     """
-    known: Any = kind
+    known = variant(kind, values.get("schema"))
     if values.get("schema") != known.schema or set(values) != {field.name for field in dataclasses.fields(known)}:
         raise ValueError(
             f"{where} has schema {values.get('schema')!r}, not {known.schema!r}: records of different schemas are "
@@ -32,6 +32,11 @@ def record_of(values: dict[str, Any], kind: type[Record], where: str, written: b
     fields = {name: _value(value, hints[name], written, f"{where}: {name}") for name, value in values.items()}
     record: Record = known(**fields)
     return record
+
+
+def variant(kind: type[Any], schema: Any) -> Any:
+    """The class of records of a schema: `kind`, or a class that says more."""
+    return next((more for more in kind.__subclasses__() if more.schema == schema), kind)
 
 
 def _differing(values: dict[str, Any], kind: Any) -> str:

@@ -10,11 +10,10 @@ import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from trm_envs.plan_edit.task import Grids
+from numpy.typing import NDArray
 
 PACKAGES = ("numpy", "gymnasium", "numba", "torch", "stable-baselines3", "sb3-contrib", "scipy")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -72,10 +71,11 @@ def command_line(arguments: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "benchmarks", *shown])
 
 
-def pool_hash(instances: Grids) -> str:
-    """SHA-256 of a pool: its shape, then its cells in order."""
-    grids = np.ascontiguousarray(instances, np.int8)
-    return hashlib.sha256(repr(grids.shape).encode() + grids.tobytes()).hexdigest()
+def pool_hash(instances: NDArray[Any]) -> str:
+    """SHA-256 of a pool: its shape, then its cells or numbers in order."""
+    kind = "<f8" if instances.dtype.kind == "f" else "i1"
+    array = np.ascontiguousarray(instances, kind)
+    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _git(*arguments: str) -> str:

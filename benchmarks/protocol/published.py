@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.protocol import records, sums
+from benchmarks.protocol.fields import variant
 from benchmarks.protocol.folder import Folder
-from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
+from benchmarks.protocol.rows import ComputeRow, ControlRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, RefutationRow, SpeedRow, TuningRow)}
+SCHEMAS = {kind.schema for kind in (ResultRow, ControlRow, CurveRow, ComputeRow, RefutationRow, SpeedRow, TuningRow)}
 
 Record = TypeVar("Record")
 
@@ -45,7 +46,13 @@ def _files(folder: Path, kind: type[Any]) -> list[Path]:
     for path, schema in found.items():
         if schema not in SCHEMAS:
             raise ValueError(f"published file {path.name} has unknown schema {schema!r}; known: {sorted(SCHEMAS)}")
-    return [path for path, schema in found.items() if schema == kind.schema]
+    return [path for path in found if is_of(path, kind)]
+
+
+def is_of(path: Path, kind: type[Any]) -> bool:
+    """Whether a file's records are of a class, or of one that says more."""
+    schema = records.schema_of(path)
+    return bool(variant(kind, schema).schema == schema)
 
 
 def plain(name: str) -> str:
@@ -73,7 +80,7 @@ def publish(folder: Folder, name: str, to: Path = PUBLISHED) -> list[Path]:
     if unfinished := [cell for cell in folder.plan() if cell.key not in done]:
         raise ValueError(f"{len(unfinished)} cells have no result, {unfinished[0]} for one: finish the run first")
     files = [to / f"{name}.csv", to / f"{name}.curves.csv"]
-    records.write_atomically(files[0], records.to_csv(rows, ResultRow))
+    records.write_atomically(files[0], records.to_csv(rows, records.class_of(rows)))
     if curves:
         records.write_atomically(files[1], records.to_csv(curves, CurveRow))
     written = files if curves else files[:1]

@@ -14,12 +14,13 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from benchmarks.protocol.checks import problem_of
 from benchmarks.protocol.fields import record_of
+from benchmarks.protocol.rows import ResultRow
 from trm_agents.common.saving import replace_atomically, write_atomically
 from trm_agents.common.sealing import KEY, opened, sealed
 
 __all__ = [
-    "Sifted", "append", "latest", "line_of", "read", "replace_atomically", "rewrite", "schema_of", "set_aside", "sift",
-    "to_csv", "write_atomically",
+    "Sifted", "append", "class_of", "latest", "line_of", "read", "replace_atomically", "rewrite", "schema_of",
+    "set_aside", "sift", "to_csv", "write_atomically",
 ]  # fmt: skip
 
 Record = TypeVar("Record")
@@ -146,6 +147,18 @@ def to_csv(records: Sequence[Any], kind: type[Any]) -> str:
     for record in records:
         writer.writerow(["" if getattr(record, name) is None else getattr(record, name) for name in names])
     return out.getvalue()
+
+
+def class_of(rows: Sequence[ResultRow]) -> type[ResultRow]:
+    """The class of results that stand in one table.
+
+    Raises:
+        ValueError: some are of puzzles and some of systems.
+    """
+    kinds = {type(row) for row in rows} or {ResultRow}
+    if len(kinds) > 1:
+        raise ValueError("results of puzzles and of systems cannot stand in one table: give each a folder of its own")
+    return kinds.pop()
 
 
 def latest(records: Iterable[Record]) -> list[Record]:

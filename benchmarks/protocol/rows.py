@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +84,9 @@ class ResultRow(Renamed, Origin):
     """Which test puzzles were solved: base64 of one bit a puzzle, in the pool's order."""
     schema: str = "result/2"
 
+    SOLVED: ClassVar[str] = "solved"
+    """What `solved` counts, in words."""
+
     @property
     def key(self) -> CellKey:
         """What the row is the result of."""
@@ -93,6 +96,41 @@ class ResultRow(Renamed, Origin):
     def solved_mask(self) -> NDArray[np.bool_]:
         """Which test puzzles were solved, shape (n,)."""
         return unpack_bits(self.solved_bits, self.n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlRow(ResultRow):
+    """One cell of a system: plans of a model (or reference line) for the whole test pool.
+
+    `solved` counts states whose plan is feasible and within 1 % of the reference optimum J*. All measures are of the
+    best plan after the last edit, and no state is left out.
+    """
+
+    trained_env: str
+    """Id of the environment that it was trained in; empty for a reference line."""
+    simulated_steps: int
+    """Control steps that training has simulated: those of all edited plans and of all plans judged for learning."""
+    feasible: int
+    """States whose plan keeps every hard constraint."""
+    reached: int
+    """Those of them whose plan ends at the target."""
+    violation: float
+    """The worst of any state, in tolerances."""
+    gap_mean: float | None
+    """Mean of J / J* - 1; None where it is no number, here and in the next two: an infeasible plan counts as inf."""
+    gap_median: float | None
+    gap_p95: float | None
+    by_edits: str
+    """The same after fewer edits, as JSON; see `benchmarks.protocol.control.After`."""
+    simulations: float | None
+    """Mean plans that the simulator has played for a test state; None where nobody counted."""
+    ms_1: float
+    """Processor time of planning for one state alone, all edits together, in ms."""
+    ms_256: float
+    """The same of one state among 256 at once."""
+    schema: str = "control-result/1"
+
+    SOLVED: ClassVar[str] = "within 1 % of the optimum"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
 
 import trm_envs
+from benchmarks.protocol.control import EDITS, ControlPool
 from trm_envs import InstancePool, PlanEditMDP
+from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.plan_edit.problem import TRAINING_OPTIONS, Split
 from trm_envs.plan_edit.task import Grids
 
@@ -21,7 +25,7 @@ class Suite(NamedTuple):
     steps: int
     """Default number of environment steps of a training run."""
     trained_on: str | None = None
-    """Another suite that methods train on, to be scored on this one's puzzles as they are; None: on this one's own."""
+    """Another suite that methods train on, to be scored on this one's instances as they are; None: on its own."""
     begun_on: tuple[str, int] | None = None
     """Another suite that methods train on at first, and for how many of their environment steps."""
 
@@ -40,10 +44,22 @@ def _walk(name: str, env: str, steps: int) -> Suite:
     return _row(name, env, steps, ends="any", step_cost=0.01, bump_cost=0.02)
 
 
+def _system(name: str, env: str, steps: int, **kwargs: Any) -> list[Suite]:
+    """A suite of a system to control, and the one out of distribution that the same models are scored on."""
+    row = Suite(f"control-{name}", f"ControlPlanEdit-{env}-v0", {"max_edits": EDITS[-1], **kwargs}, steps)
+    return [row, _elsewhere(row, "ood", ood=True)]
+
+
+def _elsewhere(row: Suite, ending: str, **kwargs: Any) -> Suite:
+    """Other instances of a suite's system, for scoring alone."""
+    return row._replace(name=f"{row.name}-{ending}", env_kwargs={**row.env_kwargs, **kwargs}, trained_on=row.name)
+
+
 _9X9 = "SudokuPlanEdit-9x9"
 _TO_56 = ((20, 30), (31, 48), (49, 56))
 _16X16 = "SudokuPlanEdit-16x16"
 _TO_120 = ((20, 40), (41, 89), (90, 120))
+_DESCENT = _system("descent", "PoweredDescent", 144_000)
 
 SUITES: dict[str, Suite] = {
     row.name: row
@@ -75,6 +91,11 @@ SUITES: dict[str, Suite] = {
         _walk("walk-9x9", "MazeWalk-9x9", 300_000),
         _walk("walk-11x11", "MazeWalk-11x11", 300_000),
         _walk("walk-15x15-from-9x9", "MazeWalk-15x15", 300_000)._replace(trained_on="walk-9x9"),
+        *_system("di", "DoubleIntegrator", 144_000),
+        *_system("di-tight", "DoubleIntegratorTight", 144_000),
+        *_system("vdp", "VanDerPol", 144_000),
+        *_DESCENT,
+        _elsewhere(_DESCENT[0], "shallow", shallow=True),
     )
 }
 
@@ -97,9 +118,13 @@ class Pool(NamedTuple):
     instances: Grids
     """Shape (n, n_cells), int8."""
 
+    def chosen(self, rows: NDArray[np.int64]) -> Pool:
+        """Some of the instances."""
+        return Pool(self.mdp, self.instances[rows])
+
 
 def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) -> Pool:
-    """The instances that an environment draws from, all of them: a curriculum or a retry queue is for training only.
+    """The puzzles that an environment draws from, all of them: a curriculum or a retry queue is for training only.
 
     Args:
         env_id: a plan-editing environment.
@@ -109,20 +134,52 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
     Raises:
         ValueError: there is no such environment, or it makes its instances as it goes, or refuses a keyword.
     """
+    env = _made(env_id, env_kwargs, split)
+    if not isinstance(getattr(env, "mdp", None), PlanEditMDP):
+        raise ValueError(f"{env_id} is no plan-editing environment; {_NAMED}")
+    return Pool(env.mdp, _fixed(env_id, env, env_kwargs))
+
+
+def scored_pool(env_id: str, env_kwargs: dict[str, Any], split: Split) -> Pool | ControlPool:
+    """A shipped pool of puzzles, or of first states of a system with their reference optima.
+
+    Args:
+        env_id: a plan-editing environment of a suite.
+        env_kwargs: its keywords.
+        split: `validation` or `test`.
+
+    Raises:
+        ValueError: as `pool`.
+    """
+    env = _made(env_id, env_kwargs, split)
+    if not isinstance(env.mdp, ControlEditMDP):
+        return pool(env_id, env_kwargs, split)
+    from baselines.control_lines import reference_costs
+
+    instances = _fixed(env_id, env, env_kwargs)
+    return ControlPool(env.mdp, instances, reference_costs(env.mdp.task, instances))
+
+
+_NAMED = "name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
+
+
+def _made(env_id: str, env_kwargs: dict[str, Any], split: Split | None) -> Any:
+    """The environment; ValueError where there is none, or it refuses a keyword."""
     gym.register_envs(trm_envs)
     asked = {key: value for key, value in env_kwargs.items() if key not in TRAINING_OPTIONS}
     chosen = asked if split is None else {**asked, "split": split}
-    named = "name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
     try:
         gym.spec(env_id)
     except (gym.error.Error, ImportError, ValueError) as error:
-        raise ValueError(f"there is no environment {env_id!r}: {error}; {named}") from None
+        raise ValueError(f"there is no environment {env_id!r}: {error}; {_NAMED}") from None
     try:
-        env: Any = gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
+        return gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
     except (gym.error.Error, ImportError, AttributeError, TypeError) as error:
-        raise ValueError(f"{env_id} does not take what a plan-editing environment does: {error}; {named}") from error
-    if not isinstance(getattr(env, "mdp", None), PlanEditMDP):
-        raise ValueError(f"{env_id} is no plan-editing environment; {named}")
+        raise ValueError(f"{env_id} does not take what a plan-editing environment does: {error}; {_NAMED}") from error
+
+
+def _fixed(env_id: str, env: Any, env_kwargs: dict[str, Any]) -> Any:
+    """The instances of an environment; ValueError where it generates them."""
     if not isinstance(env.source, InstancePool):
-        raise ValueError(f"{env_id} with {chosen} generates its instances: there is no fixed set to score")
-    return Pool(env.mdp, env.source.instances)
+        raise ValueError(f"{env_id} with {env_kwargs} generates its instances: there is no fixed set to score")
+    return env.source.instances

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from numpy.typing import NDArray
+
 from benchmarks.protocol import records
-from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, published
+from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, is_of, published
 from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
-from trm_envs.plan_edit.task import Grids
 
 
 class Evidence(NamedTuple):
@@ -26,8 +27,8 @@ class Evidence(NamedTuple):
     refutations: list[RefutationRow]
     ablations: dict[str, list[ResultRow]]
     """Results by the run's name."""
-    pools: dict[str, Grids]
-    """Test instances by suite, shape (n, n_cells), int8; suites with rows only."""
+    pools: dict[str, NDArray[Any]]
+    """Test instances by suite, see `shipped_pool`; suites with rows only."""
     files: dict[str, list[ResultRow]]
     """Results by the name of the file that holds them, which is that of the script that makes it too."""
 
@@ -63,7 +64,7 @@ def read(folder: Path = PUBLISHED) -> Evidence:
 
 
 def _files(folder: Path) -> dict[str, list[ResultRow]]:
-    found = [path for path in sorted(folder.glob("*.csv")) if records.schema_of(path) == ResultRow.schema]
+    found = [path for path in sorted(folder.glob("*.csv")) if is_of(path, ResultRow)]
     return {path.stem: records.read(path, ResultRow) for path in found if not path.name.startswith(ABLATION)}
 
 

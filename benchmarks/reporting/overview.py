@@ -9,7 +9,8 @@ from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting import tables
-from benchmarks.reporting.summary import Summary, summarise
+from benchmarks.reporting.control_tables import CONTROL_COLUMNS
+from benchmarks.reporting.summary import ControlSummary, Summary, summarise
 
 HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9")
 """Suites of the README."""
@@ -17,6 +18,10 @@ HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
 """Heads of the columns that describe a line, see `tables.COLUMNS`."""
 FEW_HEADS = HEADS[:4]
 """Those of a short table: seeds and puzzles are the same for most lines, and stand on the suites' pages."""
+
+
+CONTROL_HEADS = ("within 1 %", "mean gap", "gap interval", "p95 gap", "at target", "edits", "ms alone", "seeds")
+"""Heads of the columns that describe a line of a system, see `control_tables.CONTROL_COLUMNS`."""
 
 
 class Glance(NamedTuple):
@@ -41,10 +46,31 @@ def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES
         suites: those to show.
         heads: of the columns that describe a line.
     """
-    lines = summarise(rows)
+    lines = [line for line in summarise(rows) if not isinstance(line, ControlSummary)]
     found = [glance(name, [line for line in lines if line.suite == name]) for name in suites]
     shown = [row for one in found if one is not None for row in _lines(one, page, heads)]
     return tables.markdown([*_heads(heads), "best other method"], shown) if shown else ""
+
+
+def systems(rows: Iterable[ResultRow], page: str) -> str:
+    """Systems to control at a glance: our best method, the best other one and the lines; empty without rows.
+
+    Args:
+        rows: published results.
+        page: folder of the suites' pages, seen from the page that shows the table.
+    """
+    lines = [line for line in summarise(rows) if isinstance(line, ControlSummary)]
+    columns = {column.head: column for column in CONTROL_COLUMNS}
+    shown = []
+    for suite in (name for name in SUITES if any(line.suite == name for line in lines)):
+        here = [line for line in lines if line.suite == suite]
+        found = glance(suite, list(here))
+        policies = [] if found is None else [found.policy, *found.others[:1]]
+        chosen = [line for line in (*policies, *here) if line is not None and (line in policies or line.is_compared)]
+        for line in dict.fromkeys(chosen):
+            shown.append([f"[{suite}]({page}{suite}.md)", tables.count(line.steps), line.algo])
+            shown[-1] += [columns[head].cell(line) for head in CONTROL_HEADS]
+    return tables.markdown(["suite", "env steps", "method", *CONTROL_HEADS], shown) if shown else ""
 
 
 def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +11,13 @@ from numpy.typing import NDArray
 from baselines import LINES
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import ComputeRow, ResultRow
-from benchmarks.protocol.suites import pool, suite
+from benchmarks.protocol.suites import scored_pool, suite
 from trm_envs.maze.generator import has_loops
-from trm_envs.plan_edit.task import Grids
 from trm_envs.sudoku.solver import beyond_singles
 
 
-def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> Grids:
-    """The instances of a suite's shipped test pool, shape (n, n_cells), int8.
+def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> NDArray[Any]:
+    """The instances of a suite's shipped test pool: grids, shape (n, n_cells), int8, or first states, float64.
 
     Args:
         name: the suite.
@@ -27,7 +27,7 @@ def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> Grids:
         ValueError: a row was scored on other instances, so that nothing can be said of them.
     """
     row = suite(name)
-    instances = pool(row.env_id, row.env_kwargs, "test").instances
+    instances = scored_pool(row.env_id, row.env_kwargs, "test").instances
     hashes: dict[int, str] = {}
     for scored in rows:
         n = scored.n if isinstance(scored, ComputeRow) else len(instances)
@@ -49,7 +49,7 @@ PARTS = {
 """What the parts of a suite are called, and what the puzzles in them are."""
 
 
-def parts(name: str, instances: Grids) -> dict[str, NDArray[np.bool_]]:
+def parts(name: str, instances: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
     """Which puzzles of a suite are of which part, shape (n,) each; the parts are those of the suite's puzzle."""
     if LINES["singles"].supports(suite(name).env_id):
         return {"beyond singles": beyond_singles(instances)}

@@ -24,6 +24,7 @@ GREY = "#8a8f98"
 STYLES = ((0, (1, 2)), (0, (4, 2)), (0, (6, 2, 1, 2)), (0, (4, 1, 1, 1, 1, 1)), (0, (10, 4)), (0, (1, 5)))
 NO_ENTRY = "_"
 """A label that matplotlib leaves out of the legend."""
+SOLVED = "puzzles solved, %"
 LEGEND_WIDTH = 34
 """Characters of a line of the legend."""
 MARKERS = ("o", "^", "s", "D")
@@ -65,7 +66,7 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
         label = algo if len(budgets[algo]) == 1 else f"{algo}, {steps:,} steps"
         marker = MARKERS[budgets[algo].index(steps) % len(MARKERS)]
         if any(mean for _, mean, _, _ in found):
-            _draw(axes, _colour(algo, i), _stroke(algo), label, found, marker)
+            _draw(axes, colour(algo, i), _stroke(algo), label, found, marker)
         elif found:
             # One on top of the other, they could not be told apart.
             _draw(axes, GREY, _stroke(algo), NO_ENTRY, found, marker)
@@ -82,7 +83,7 @@ def learning_curves(suite: str, points: Sequence[CurveRow], lines: Sequence[Summ
     return figure
 
 
-def _colour(algo: str, place: int) -> str:
+def colour(algo: str, place: int) -> str:
     """That of the method's row; variants, which share a row, and foreign methods get one by their place."""
     row = row_of(algo)
     plain = row is not None and row.colour and "@" not in algo
@@ -108,19 +109,29 @@ def _finish(axes: Any, suite: str, points: Sequence[CurveRow]) -> None:
     runs = {(p.algo, p.steps, p.seed) for p in points}
     counts = sorted(Counter((algo, steps) for algo, steps, _ in runs).values())
     seeds = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1])))) if counts else "0"
-    puzzles = max((p.n for p in points), default=0)
-    _style(axes, "environment steps", f"{suite}: {puzzles} validation puzzles, {seeds} seeds")
+    n = max((p.n for p in points), default=0)
+    systems = suite.startswith("control-")
+    kind, of = ("states", "states within 1 % of the optimum, %") if systems else ("puzzles", SOLVED)
+    axes.set_ylim(-3, 103)
+    style(axes, "environment steps", f"{suite}: {n} validation {kind}, {seeds} seeds", of)
 
 
-def _style(axes: Any, quantity: str, title: str) -> None:
+def style(axes: Any, quantity: str, title: str, of: str) -> None:
+    """What all figures share.
+
+    Args:
+        axes: the figure's.
+        quantity: of the x axis, which is logarithmic.
+        title: of the figure.
+        of: the y axis.
+    """
     axes.set_xscale("log")
     # 1k, 2k, 5k: a curve may span less than a decade, and labels of every minor tick would overlap.
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(-3, 103)
     axes.set_xlabel(quantity)
-    axes.set_ylabel("puzzles solved, %")
+    axes.set_ylabel(of)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.grid(True, which="major", color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -150,10 +161,12 @@ def compute_curves(rows: Sequence[ComputeRow]) -> Figure:
         label = "no network: uniform" if guide == UNIFORM else guide if unroll is None else f"{guide}, n = {unroll}"
         colour = GREY if guide == UNIFORM else next(colours)
         _draw_compute(axes, colour, "--" if guide == UNIFORM else "-", label, list(group))
-    _style(
+    axes.set_ylim(-3, 103)
+    style(
         axes,
         "network calls a puzzle: at most (search), mean (policy alone, attempts)",
         f"{rows[0].suite}: {rows[0].n} test puzzles, 95 % Wilson intervals",
+        SOLVED,
     )
     axes.set_xticks(budgets, [str(budget) for budget in budgets], minor=False)
     axes.minorticks_off()

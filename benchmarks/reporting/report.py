@@ -12,6 +12,7 @@ from benchmarks.protocol.rows import CurveRow, FailureRow, ResultRow
 from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import plots, tables
+from benchmarks.reporting.control_tables import columns_of
 from benchmarks.reporting.rendering import environment
 from benchmarks.reporting.summary import against, summarise
 
@@ -25,14 +26,14 @@ def write_report(folder: Folder) -> Path:
         ValueError: the folder is not that of a run, or its rows do not go together.
     """
     rows, curves, failures = folder.results(), folder.curves(), folder.failures()
-    records.write_atomically(folder.root / "rows.csv", records.to_csv(rows, ResultRow))
+    records.write_atomically(folder.root / "rows.csv", records.to_csv(rows, records.class_of(rows)))
     records.write_atomically(folder.root / "curves.csv", records.to_csv(curves, CurveRow))
     planned = {cell.suite: None for cell in folder.plan()}
     sections = [_section(folder, name, rows, curves, failures) for name in planned]
     page = _template().render(
         about=folder.about(),
         sections=sections,
-        columns=tables.COLUMNS,
+        columns=list({column.head: column for section in sections for column in section["columns"]}.values()),
         failures=failures,
         missing=_missing(folder, rows, failures),
         left_out=folder.left_out(),
@@ -60,7 +61,8 @@ def _section(
     return {
         "suite": suite(name),
         "svg": svg,
-        "lines": [{"summary": line, "cells": [c.cell(line) for c in tables.COLUMNS]} for line in lines],
+        "columns": columns_of(lines),
+        "lines": [{"summary": line, "cells": [c.cell(line) for c in columns_of(lines)]} for line in lines],
         "failed": {key: len(list(group)) for key, group in groupby(sorted(broken, key=_method), key=_method)},
         "rows": sorted(mine, key=lambda row: (row.kind, row.algo, row.steps, row.seed)),
         "broken": broken,

@@ -75,6 +75,7 @@ def _index(evidence: Evidence, said: dict[str, str]) -> dict[str, Any]:
     return {
         "level": f"{100 * LEVEL:g} %",
         "overview": overview.table(evidence.results, page=""),
+        "systems": overview.systems(evidence.results, page=""),
         "claims": said.get("claims", ""),
         "speed": tables.markdown_columns(tables.SPEED_COLUMNS, evidence.speed) if evidence.speed else "",
         "suites": evidence.suites,

@@ -9,14 +9,19 @@ from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import tables
 from benchmarks.reporting.ablations import Ablation
+from benchmarks.reporting.control_tables import columns_of, share
 from benchmarks.reporting.overview import glance
 from benchmarks.reporting.rendering import environment
-from benchmarks.reporting.summary import Summary, difference, summarise
+from benchmarks.reporting.summary import ControlSummary, Summary, difference, summarise
 
 WORDS = Path(__file__).parent / "words"
 """Hand-written sentences: of a suite (`SUITE.md`), of pages about all (`GENERAL`), of the README (`OF_README`)."""
 OF_README = ("headline", "survival")
 GENERAL = ("claims", "targets", *OF_README)
+
+
+NAMES = ("success", "rate", "minus", "best_other", "ablation", "cost", "gap")
+"""What sentences may ask for: methods of `Numbers`."""
 
 
 class Numbers:
@@ -34,7 +39,7 @@ class Numbers:
 
     def functions(self) -> Mapping[str, object]:
         """Names that a sentence may use."""
-        return {name: getattr(self, name) for name in ("success", "rate", "minus", "best_other", "ablation", "cost")}
+        return {name: getattr(self, name) for name in NAMES}
 
     def success(self, suite: str, algo: str, steps: int = 0) -> str:
         """`99.9 %`: mean success over seeds; steps = 0 for lines that do not train."""
@@ -46,8 +51,18 @@ class Numbers:
 
     def cost(self, suite: str, algo: str, steps: int, head: str) -> str:
         """What the column `head` of the tables says of a line."""
-        column = next(column for column in tables.COLUMNS if column.head == head)
-        return column.cell(self._line(suite, algo, steps))
+        line = self._line(suite, algo, steps)
+        return next(column for column in columns_of([line]) if column.head == head).cell(line)
+
+    def gap(self, suite: str, algo: str, steps: int = 0, edits: int = 0) -> str:
+        """`0.084 %`: mean gap to the reference optimum after so many edits; 0 for plans that are not edited."""
+        line = self._line(suite, algo, steps)
+        for after in line.by_edits if isinstance(line, ControlSummary) else ():
+            if after.edits == edits:
+                return share(after.mean)
+        raise LookupError(
+            f"a sentence asks for the gap of {algo} on {suite} after {edits} edits: there are no such rows"
+        )
 
     def minus(self, suite: str, algo: str, other: str, steps: int, other_steps: int | None = None) -> str:
         """`+1.2 points, 95 % interval ...`: paired difference of two lines on the same puzzles."""

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.protocol.names import named
-from benchmarks.protocol.rows import CurveRow, ResultRow
+from benchmarks.protocol.rows import ControlRow, CurveRow, ResultRow
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import tables
+from benchmarks.reporting.control_tables import by_edits, columns_of
 from benchmarks.reporting.evidence import Evidence, digest
 from benchmarks.reporting.parts import PARTS, parts
-from benchmarks.reporting.summary import Summary, against, lasting, success_on, summarise
+from benchmarks.reporting.summary import ControlSummary, Summary, against, lasting, success_on, summarise
 from benchmarks.reporting.tables import COLUMNS, Column
 
 FIGURES = "../images/results"
@@ -35,6 +36,34 @@ SUCCESS = (
     "n",
 )
 """Heads of the columns of what is solved, and of what that cost at test time."""
+CONTROL_SUCCESS = (
+    "method",
+    "knows",
+    "within 1 %",
+    "95% interval",
+    "mean gap",
+    "gap interval",
+    "median gap",
+    "p95 gap",
+    "feasible",
+    "at target",
+    "violation",
+    "seeds",
+    "n",
+)
+"""The same of systems."""
+CONTROL_TEST = ("method", "edits", "simulations", "network calls", "inner steps", "ms alone", "ms among 256")
+"""Heads of the columns of what planning for a state costs."""
+CONTROL_COST = (
+    "method",
+    "trained in",
+    "env steps",
+    "simulated steps",
+    "model queries",
+    "gradient steps",
+    "parameters",
+    "train time",
+)
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
 """Heads of the columns of what a method may do and what its training cost."""
 
@@ -57,11 +86,18 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
     drawn = f"{FIGURES}/{name}.png" if len(points) > len(runs) else ""
     if drawn:
         figures[drawn] = partial(_learning_curves, name, without_variants(points), lines)
+    controls = any(isinstance(line, ControlSummary) for line in lines)
+    gaps = f"{FIGURES}/{name}-gaps.png" if by_edits(lines) else ""
+    if gaps:
+        figures[gaps] = partial(_gaps, name, lines)
     budgets = sorted({line.steps for line in lines if line.steps}) or [0]
     return {
         "suite": suite(name),
         "keywords": [f"{key}={value!r}" for key, value in suite(name).env_kwargs.items()],
         "n": len(evidence.pools[name]),
+        "instances": "first states" if controls else "puzzles",
+        "gaps": gaps,
+        "rows_digest": digest(mine, ControlRow) if gaps else "",
         "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
         "figure": drawn,
         "digest": digest(points, CurveRow),
@@ -79,8 +115,10 @@ def _budget(
 ) -> dict[str, Any]:
     """The tables of one training budget with all references, and the paired differences."""
     here = [line for line in lines if line.steps in (0, steps)]
-    columns = {column.head: column for column in COLUMNS}
-    success, cost = ([columns[head] for head in heads] for heads in (SUCCESS, COST))
+    columns = {column.head: column for column in columns_of(here)}
+    controls = columns_of(here) is not COLUMNS
+    heads = (CONTROL_SUCCESS, CONTROL_COST, CONTROL_TEST) if controls else (SUCCESS, COST, ())
+    success, cost, test = ([columns[head] for head in names] for names in heads)
     place = 1 + SUCCESS.index("95% interval")
     shown = [(part, mask) for part, mask in masks.items() if mask.any() and not mask.all()]
     success[place:place] = [_part_column(rows, part, mask) for part, mask in shown]
@@ -93,8 +131,10 @@ def _budget(
         "steps": f"{steps:,}",
         "lasting": tables.lasting_line(best, curves) if best and curves and curves.times >= LONG else "",
         "success": tables.markdown_summaries(here, success),
+        "by_edits": by_edits(here),
+        "test": tables.markdown_summaries(here, test) if test else "",
         "cost": tables.markdown_summaries([line for line in here if line.steps and not named(line.algo).solver], cost),
-        "paired": [tables.paired_line(*found) for found in paired],
+        "paired": [tables.paired_line(*found, "states" if controls else "puzzles") for found in paired],
     }
 
 
@@ -132,3 +172,10 @@ def _learning_curves(name: str, points: Sequence[CurveRow], lines: Sequence[Summ
     from benchmarks.reporting import plots
 
     return plots.as_png(plots.learning_curves(name, points, lines))
+
+
+def _gaps(name: str, lines: Sequence[Summary]) -> bytes:
+    # matplotlib takes a second to import.
+    from benchmarks.reporting import gap_plots, plots
+
+    return plots.as_png(gap_plots.gaps_by_edits(name, [line for line in lines if isinstance(line, ControlSummary)]))

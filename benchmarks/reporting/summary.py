@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, takewhile
+from math import inf
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baselines import Method, row_of
-from benchmarks.protocol.rows import CurveRow, Kind, ResultRow
+from benchmarks.protocol.control import After, unpacked
+from benchmarks.protocol.rows import ControlRow, CurveRow, Kind, ResultRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
+
+
+class MeanAfter(NamedTuple):
+    """What plans are worth after so many edits, the mean over seeds."""
+
+    edits: int
+    within: float
+    """Share of states within 1 % of the reference optimum."""
+    mean: float | None
+    """Mean of J / J* - 1 over states; None where a seed has none, here and in the next two."""
+    median: float | None
+    p95: float | None
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,40 @@ class Summary:
         return flat | {"mean_sampled": None if sampled is None else sampled[0]}
 
 
+@dataclass(frozen=True)
+class ControlSummary(Summary):
+    """A method on a system; success is the share of states within 1 % of the reference optimum."""
+
+    trained_env: str
+    simulated_steps: float
+    """Control steps that training has simulated."""
+    feasible: float
+    """Share of states whose plan keeps every hard constraint."""
+    reached: float
+    """Share of states whose plan also ends at the target."""
+    violation: float
+    """The worst of any state and seed, in tolerances."""
+    gap_mean: float | None
+    """Mean of J / J* - 1 over states; None where a seed has none, here and in the next three."""
+    gap_interval: Interval | None
+    """Of that mean over seeds; None where there is one."""
+    gap_median: float | None
+    gap_p95: float | None
+    by_edits: tuple[MeanAfter, ...]
+    """After 1, 2, ... edits."""
+    simulations: float | None
+    ms_1: float
+    """Median over seeds, as the next one."""
+    ms_256: float
+
+    def as_json(self) -> dict[str, Any]:
+        """One flat object, as of puzzles, with what plans are worth after fewer edits."""
+        flat = super().as_json()
+        gap = flat.pop("gap_interval")
+        ends = {"gap_lo": None, "gap_hi": None} if gap is None else {"gap_lo": gap[1], "gap_hi": gap[2]}
+        return flat | ends | {"by_edits": [one._asdict() for one in self.by_edits]}
+
+
 def is_reference(algo: str) -> bool:
     """Whether a trained method is a floor, by its row."""
     row = row_of(algo)
@@ -87,7 +136,8 @@ def is_reference(algo: str) -> bool:
 def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
     """One summary a (suite, algorithm, steps): contestants from best to worst, then reference lines.
 
-    Of contestants that solve as many with greedy actions the one that solves more with sampled ones is better.
+    Of contestants that solve as many with greedy actions the one that solves more with sampled ones is better, and of
+    those on a system the one with the smaller mean gap.
 
     Raises:
         ValueError: rows to be drawn together were scored on different pools or levels.
@@ -97,11 +147,12 @@ def summarise(rows: Iterable[ResultRow]) -> list[Summary]:
     return sorted(lines, key=_place)
 
 
-def _place(line: Summary) -> tuple[str, bool, int, float, float, str, int]:
+def _place(line: Summary) -> tuple[str, bool, int, float, float, float, str, int]:
     row = row_of(line.algo)
     order = row.order if line.is_reference and row is not None else 0
     sampled = line.sampled.mean if line.sampled else 0.0
-    return line.suite, line.is_reference, order, -line.success.mean, -sampled, line.algo, line.steps
+    gap = line.gap_mean if isinstance(line, ControlSummary) and line.gap_mean is not None else inf
+    return line.suite, line.is_reference, order, -line.success.mean, -sampled, gap, line.algo, line.steps
 
 
 def _summary(rows: Sequence[ResultRow]) -> Summary:
@@ -113,7 +164,7 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
                 "different legal-action levels, so they cannot be averaged; run them again"
             )
     sampled = [row.success_sampled for row in rows if row.success_sampled is not None]
-    return Summary(
+    facts: dict[str, Any] = dict(
         suite=first.suite,
         algo=first.algo,
         kind=first.kind,
@@ -132,6 +183,41 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         gradient_steps=_mean([row.gradient_steps for row in rows]),
         parameters=first.parameters,
         wall_s=_mean([row.wall_s for row in rows]),
+    )
+    plans = [row for row in rows if isinstance(row, ControlRow)]
+    return ControlSummary(**facts, **_of_plans(plans)) if plans else Summary(**facts)
+
+
+def _of_plans(rows: Sequence[ControlRow]) -> dict[str, Any]:
+    """What is said of systems alone."""
+    first = rows[0]
+    means = [row.gap_mean for row in rows if row.gap_mean is not None]
+    return {
+        "trained_env": first.trained_env,
+        "simulated_steps": _mean([row.simulated_steps for row in rows]),
+        "feasible": _mean([row.feasible / row.n for row in rows]),
+        "reached": _mean([row.reached / row.n for row in rows]),
+        "violation": max(row.violation for row in rows),
+        "gap_mean": _counted([row.gap_mean for row in rows]),
+        "gap_interval": t_interval(means) if len(means) == len(rows) > 1 else None,
+        "gap_median": _counted([row.gap_median for row in rows]),
+        "gap_p95": _counted([row.gap_p95 for row in rows]),
+        "by_edits": _after([unpacked(row.by_edits) for row in rows], first.n),
+        "simulations": _counted([row.simulations for row in rows]),
+        "ms_1": median(row.ms_1 for row in rows),
+        "ms_256": median(row.ms_256 for row in rows),
+    }
+
+
+def _after(seeds: Sequence[Sequence[After]], n: int) -> tuple[MeanAfter, ...]:
+    """Means over seeds after every number of edits."""
+    return tuple(
+        MeanAfter(
+            column[0].edits,
+            _mean([one.within / n for one in column]),
+            *(_counted(list(values)) for values in zip(*(one[2:] for one in column), strict=True)),
+        )
+        for column in zip(*seeds, strict=True)
     )
 
 

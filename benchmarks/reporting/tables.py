@@ -12,7 +12,7 @@ from rich.text import Text
 from benchmarks.protocol.rows import ComputeRow, RefutationRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
 from benchmarks.protocol.trials import Trial
-from benchmarks.reporting.summary import Lasting, Summary
+from benchmarks.reporting.summary import ControlSummary, Lasting, Summary
 
 if TYPE_CHECKING:
     from trm_agents.zoo import Card, Score
@@ -57,7 +57,7 @@ def count(value: float) -> str:
     return f"{value / 1e3:.1f}k" if value < 1e6 else f"{value / 1e6:.2f}M"
 
 
-def _counted(value: float | None) -> str:
+def counted(value: float | None) -> str:
     """A number of test-time compute; empty where nobody counted."""
     return "" if value is None else f"{value:.1f}" if value < 100 else count(value)
 
@@ -92,13 +92,13 @@ COLUMNS = (
     Column(
         "network calls",
         "Test-time compute: mean network passes on a puzzle; empty where nobody counted, here and in the next two.",
-        lambda s: _counted(s.network_calls),
+        lambda s: counted(s.network_calls),
     ),
-    Column("inner steps", "Mean inner steps of recursive networks on a puzzle.", lambda s: _counted(s.inner_steps)),
+    Column("inner steps", "Mean inner steps of recursive networks on a puzzle.", lambda s: counted(s.inner_steps)),
     Column(
         "checks",
         "Mean plans on a puzzle that the checker or the rules judged before an edit was chosen.",
-        lambda s: _counted(s.checks),
+        lambda s: counted(s.checks),
     ),
     Column(
         "knows",
@@ -138,9 +138,9 @@ CARD_COLUMNS: dict[str, Callable[[Measured], str]] = {
     "success": lambda one: percent(one.score.success),
     "95% interval": lambda one: span(Interval(one.score.success, *one.score.interval, one.card.n, "wilson")),
     "n": lambda one: str(one.card.n),
-    "network calls": lambda one: _counted(one.score.network_calls),
-    "inner steps": lambda one: _counted(one.score.inner_steps),
-    "checks": lambda one: _counted(one.score.checks),
+    "network calls": lambda one: counted(one.score.network_calls),
+    "inner steps": lambda one: counted(one.score.inner_steps),
+    "checks": lambda one: counted(one.score.checks),
     "edits": lambda one: f"{one.score.edits:.1f}",
     "parameters": lambda one: count(one.card.parameters),
     "env steps": lambda one: count(one.card.env_steps),
@@ -156,8 +156,8 @@ COMPUTE_COLUMNS: dict[str, Callable[[ComputeRow], str]] = {
     "95% interval": lambda row: span(wilson_interval(row.solved, row.n)),
     "mean calls": lambda row: f"{row.network_calls:.1f}",
     "median when solved": lambda row: "" if row.network_calls_solved is None else f"{row.network_calls_solved:g}",
-    "inner steps": lambda row: _counted(row.inner_steps),
-    "checks": lambda row: _counted(row.checks),
+    "inner steps": lambda row: counted(row.inner_steps),
+    "checks": lambda row: counted(row.checks),
     "edits": lambda row: f"{row.edits:.1f}",
 }
 """Columns of a table of success against network calls a puzzle: head -> what it says of a row."""
@@ -187,11 +187,11 @@ TERMINAL = ("method", "success", "95% interval", "seeds", "network calls", "chec
 """Heads of the columns that a terminal shows."""
 
 
-def terminal(title: str, lines: Sequence[Summary]) -> Table:
+def terminal(title: str, lines: Sequence[Summary], columns: Sequence[Column]) -> Table:
     """Summaries of one suite as a rich table: the report has all columns."""
-    columns = [column for column in COLUMNS if column.head in TERMINAL]
-    puzzles = " and ".join(str(n) for n in sorted({line.n for line in lines}))
-    table = narrow(f"{title}, {puzzles} test puzzles, {_levels(lines)}", [column.head for column in columns])
+    sizes = " and ".join(str(n) for n in sorted({line.n for line in lines}))
+    about = "states" if isinstance(lines[0], ControlSummary) else f"puzzles, {_levels(lines)}"
+    table = narrow(f"{title}, {sizes} test {about}", [column.head for column in columns])
     for i, line in enumerate(lines):
         last_contestant = not line.is_reference and (i + 1 == len(lines) or lines[i + 1].is_reference)
         table.add_row(*(Text(column.cell(line)) for column in columns), end_section=last_contestant)
@@ -257,15 +257,15 @@ def refutation_table(rows: Sequence[RefutationRow]) -> tuple[list[str], list[lis
     return ["method", "steps", "seeds", *heads], [*lines, ["edits of the kind", "", "", *map("{:,}".format, edits)]]
 
 
-def paired_text(paired: Paired) -> str:
+def paired_text(paired: Paired, instances: str = "puzzles") -> str:
     """`+1.2 points, 95 % interval [0.5, 1.9] over 5 seeds, [0.1, 2.3] over 512 puzzles`."""
-    over = [f"{span(i)} over {i.n} {what}" for i, what in _spans(paired)]
+    over = [f"{span(i)} over {i.n} {what}" for i, what in _spans(paired, instances)]
     return f"{points(paired.over_puzzles.mean)} points, 95 % interval {', '.join(over)}"
 
 
-def paired_line(a: Summary, b: Summary, paired: Paired) -> str:
+def paired_line(a: Summary, b: Summary, paired: Paired, instances: str) -> str:
     """`A minus B: ` and the text of their difference."""
-    return f"{a.algo} minus {b.algo}: {paired_text(paired)}"
+    return f"{a.algo} minus {b.algo}: {paired_text(paired, instances)}"
 
 
 def lasting_line(algo: str, curves: Lasting) -> str:
@@ -282,6 +282,6 @@ def lasting_line(algo: str, curves: Lasting) -> str:
     return f"{reached}, {held}, and score at least {curves.lowest:.1%} {end}."
 
 
-def _spans(paired: Paired) -> list[tuple[Interval, str]]:
+def _spans(paired: Paired, instances: str) -> list[tuple[Interval, str]]:
     seeds = [] if paired.over_seeds is None else [(paired.over_seeds, "seeds")]
-    return [*seeds, (paired.over_puzzles, "puzzles")]
+    return [*seeds, (paired.over_puzzles, instances)]

@@ -5,22 +5,25 @@ from __future__ import annotations
 import io
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from baselines import Method
 from benchmarks.protocol import records, stats
-from benchmarks.protocol.evaluation import Contestants, Result, evaluate, solve
+from benchmarks.protocol.checks import ALL_LEGAL
+from benchmarks.protocol.control import ControlPool
+from benchmarks.protocol.evaluation import Contestants, Result
 from benchmarks.protocol.folder import CURVE_POINTS, Cell, Folder
 from benchmarks.protocol.names import named
 from benchmarks.protocol.provenance import pool_hash, provenance
-from benchmarks.protocol.rows import ResultRow, pack_bits
-from benchmarks.protocol.suites import Pool, Suite, pool, suite
+from benchmarks.protocol.rows import ControlRow, ResultRow, pack_bits
+from benchmarks.protocol.suites import Pool, Suite, scored_pool, suite
 from benchmarks.running import models
 from benchmarks.running.guard import alone
 from benchmarks.running.models import Cost
-from trm_envs.plan_edit.task import Grids
+from benchmarks.running.scoring import Scored, control_facts, measure, score_line, score_model
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -45,26 +48,28 @@ def run_cell(
         command: what the row says it came from.
         points: measurements of the learning curve.
     """
-    row = suite(cell.suite)
+    row, method, cost = suite(cell.suite), None, NOTHING
     if cell.kind == "line":
-        test = pool(row.env_id, row.env_kwargs, "test")
-        agent = contestants.LINES[cell.algo].agent(test.mdp, np.random.default_rng(cell.seed))
-        greedy, sampled, cost = evaluate(agent, *test), None, NOTHING
+        test = scored_pool(row.env_id, row.env_kwargs, "test")
+        scored = score_line(contestants.LINES[cell.algo], test, cell.seed)
     else:
         method = contestants.METHODS[cell.trained.algo]
         row = row._replace(env_kwargs=method.env_kwargs_for(row.env_kwargs))
-        test = pool(row.env_id, row.env_kwargs, "test")
-        greedy, sampled, cost = _trained(cell, row, folder, method, threads, points, test)
-    _save_outcomes(folder.of_cell(cell) / "outcomes.npz", greedy, sampled)
-    result = _row(cell, row, test, greedy, sampled, cost, threads, command)
+        test = scored_pool(row.env_id, row.env_kwargs, "test")
+        scored, cost = _trained(cell, row, folder, method, threads, points, test)
+    _save_outcomes(folder.of_cell(cell) / "outcomes.npz", scored)
+    facts = _facts(cell, row, test, scored, cost, threads, command)
+    if isinstance(test, ControlPool):
+        facts |= control_facts(method, row.env_id, test, scored, cost)
+    result = ControlRow(**facts) if isinstance(test, ControlPool) else ResultRow(**facts)
     records.append(folder.rows_file, result)
     return result
 
 
 def _trained(
-    cell: Cell, row: Suite, folder: Folder, method: Method, threads: int, points: int, test: Pool
-) -> tuple[Result, Result | None, Cost]:
-    """Outcomes of the final checkpoint, greedy and sampled, and what it has cost; a solver has no samples."""
+    cell: Cell, row: Suite, folder: Folder, method: Method, threads: int, points: int, test: Pool | ControlPool
+) -> tuple[Scored, Cost]:
+    """Outcomes of the final checkpoint, and what it has cost."""
     # Reference lines do not need it.
     import torch
 
@@ -74,12 +79,7 @@ def _trained(
     assert label is not None and label.cost is not None
     # What is scored is the file that is kept, not what happens to be in memory.
     model = _at_home(row, method, method.load(str(path), label.env_id, label.env_kwargs, trust=True))
-    name = named(cell.algo)
-    if name.solver is not None:
-        solver = method.solver(model, test.mdp, row.env_id, name.solver, name.budget)
-        return solve(solver, *test), None, label.cost
-    agent = method.agent(model, test.mdp, np.random.default_rng(cell.seed))
-    return evaluate(agent, *test), evaluate(agent, *test, deterministic=False), label.cost
+    return score_model(method, model, test, named(cell.algo), row.env_id, cell.seed), label.cost
 
 
 def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) -> Path:
@@ -107,14 +107,13 @@ def _train(cell: Cell, row: Suite, home: Suite, folder: Folder, method: Method, 
         if cell.steps <= steps:
             raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
         begun = _model(cell._replace(suite=name, steps=steps), _of_method(name, method), folder, method, points)
-    validation = pool(row.env_id, row.env_kwargs, "validation")
-    puzzles = spread(validation.instances, VALIDATION_PUZZLES)
+    validation = scored_pool(row.env_id, row.env_kwargs, "validation")
+    part = validation.chosen(spread(len(validation.instances), VALIDATION_PUZZLES))
 
-    def measure(model: BaseAlgorithm) -> Result:
-        agent = method.agent(_at_home(row, method, model), validation.mdp, np.random.default_rng(cell.seed))
-        return evaluate(agent, validation.mdp, puzzles)
+    def measured(model: BaseAlgorithm) -> Result:
+        return measure(method, _at_home(row, method, model), part, cell.seed)
 
-    train(cell, home, folder.of_cell(cell), method, measure, points, begun)
+    train(cell, home, folder.of_cell(cell), method, measured, points, begun)
     return folder.of_cell(cell) / "model.zip"
 
 
@@ -129,55 +128,49 @@ def _at_home(row: Suite, method: Method, model: BaseAlgorithm) -> BaseAlgorithm:
     return model if row.trained_on is None else method.carry_over(model, row.env_id, row.env_kwargs)
 
 
-def spread(instances: Grids, count: int) -> Grids:
-    """At most `count` instances, evenly over the pool: one pool may hold kinds of instances one after the other."""
-    chosen = np.linspace(0, len(instances), min(count, len(instances)), endpoint=False).astype(np.int64)
-    return instances[chosen]
+def spread(n: int, count: int) -> NDArray[np.int64]:
+    """At most `count` of n places, evenly: one pool may hold kinds of instances one after the other."""
+    return np.linspace(0, n, min(count, n), endpoint=False).astype(np.int64)
 
 
-def _row(
-    cell: Cell,
-    row: Suite,
-    test: Pool,
-    greedy: Result,
-    sampled: Result | None,
-    cost: Cost,
-    threads: int,
-    command: str,
-) -> ResultRow:
-    return ResultRow(
-        suite=cell.suite,
-        env_id=row.env_id,
-        legal_actions=test.mdp.legal_actions,
-        algo=cell.algo,
-        kind=cell.kind,
-        seed=cell.seed,
-        steps=cell.steps,
-        n=greedy.n,
-        solved=greedy.n_solved,
-        success=greedy.success,
-        success_sampled=None if sampled is None else sampled.success,
-        edits=greedy.mean_edits,
+def _facts(
+    cell: Cell, row: Suite, test: Pool | ControlPool, scored: Scored, cost: Cost, threads: int, command: str
+) -> dict[str, Any]:
+    """What every result says."""
+    greedy, sampled = scored.greedy, scored.sampled
+    return {
+        "suite": cell.suite,
+        "env_id": row.env_id,
+        "legal_actions": ALL_LEGAL if isinstance(test, ControlPool) else test.mdp.legal_actions,
+        "algo": cell.algo,
+        "kind": cell.kind,
+        "seed": cell.seed,
+        "steps": cell.steps,
+        "n": greedy.n,
+        "solved": greedy.n_solved,
+        "success": greedy.success,
+        "success_sampled": None if sampled is None else sampled.success,
+        "edits": greedy.mean_edits,
         **greedy.mean_compute._asdict(),
-        env_steps=cost.env_steps,
-        model_queries=cost.model_queries,
-        gradient_steps=cost.gradient_steps,
-        parameters=cost.parameters,
-        wall_s=cost.wall_s,
-        pool_sha256=pool_hash(test.instances),
-        solved_bits=pack_bits(greedy.solved),
-        threads=threads,
-        command=command,
+        "env_steps": cost.env_steps,
+        "model_queries": cost.model_queries,
+        "gradient_steps": cost.gradient_steps,
+        "parameters": cost.parameters,
+        "wall_s": cost.wall_s,
+        "pool_sha256": pool_hash(test.instances),
+        "solved_bits": pack_bits(greedy.solved),
+        "threads": threads,
+        "command": command,
         **provenance()._asdict(),
-    )
+    }
 
 
-def _save_outcomes(path: Path, greedy: Result, sampled: Result | None) -> None:
-    """What became of each test puzzle, for a closer look than the row's bits."""
+def _save_outcomes(path: Path, scored: Scored) -> None:
+    """What became of each test instance, for a closer look than the row's bits."""
     out = io.BytesIO()
-    arrays = {field.name: getattr(greedy, field.name) for field in fields(greedy)}
-    if sampled is not None:
-        arrays |= {"solved_sampled": sampled.solved, "edits_sampled": sampled.edits}
+    arrays = {field.name: getattr(scored.greedy, field.name) for field in fields(scored.greedy)}
+    if scored.sampled is not None:
+        arrays |= {"solved_sampled": scored.sampled.solved, "edits_sampled": scored.sampled.edits}
     np.savez_compressed(out, allow_pickle=False, **arrays)
     records.write_atomically(path, out.getvalue())
 
@@ -186,6 +179,6 @@ def describe(row: ResultRow) -> str:
     """One line about a finished cell."""
     interval = stats.wilson_interval(row.solved, row.n)
     return (
-        f"{row.suite} {row.algo} seed {row.seed}: {row.solved} of {row.n} solved "
+        f"{row.suite} {row.algo} seed {row.seed}: {row.solved} of {row.n} {row.SOLVED} "
         f"({row.success:.1%}, Wilson {interval.lo:.1%} to {interval.hi:.1%}) in {row.wall_s:.0f} s of training"
     )

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from baselines import Method
+from baselines.method import SYSTEMS
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
@@ -69,17 +70,20 @@ def plan(
         stage0: add the trained reference line where it is not asked for.
 
     Raises:
-        ValueError: a name or a setting is unknown, a method has no solvers or can play no suite, or steps is not
-            positive.
+        ValueError: a name or a setting is unknown, suites are of puzzles and of systems, a method has no solvers or can
+            play no suite, or steps is not positive.
     """
     if steps is not None and steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
-    references = [row.name for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
-    trained = dict.fromkeys(name for name in (*algos, *references) if name not in contestants.LINES)
-    _check(contestants, trained, [suite(name) for name in suites])
+    rows = [suite(name) for name in suites]
+    if len({row.env_id.startswith(SYSTEMS) for row in rows}) > 1:
+        raise ValueError("suites of puzzles and of systems have different rows: give each kind a run of its own")
+    references = [row for row in contestants.METHODS.values() if row.role == "reference"] if stage0 else []
+    added = [row.name for row in references if any(row.supports(one.env_id) for one in rows)]
+    trained = dict.fromkeys(name for name in (*algos, *added) if name not in contestants.LINES)
+    _check(contestants, trained, rows)
     cells = []
-    for name in suites:
-        row = suite(name)
+    for name, row in zip(suites, rows, strict=True):
         for line in (line for line in contestants.LINES.values() if line.supports(row.env_id)):
             drawn = sorted(seeds)[:1] if line.drawn_once else seeds
             cells += [Cell(name, line.name, seed, 0, "line") for seed in drawn]

@@ -9,19 +9,18 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from baselines import METHODS, SolverKind
 from benchmarks.protocol import records
-from benchmarks.protocol.evaluation import Contestants, Result, evaluate, solve
+from benchmarks.protocol.control import ControlPool, ControlResult, packed
+from benchmarks.protocol.evaluation import Contestants, Result, solve
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.provenance import Provenance, pool_hash, provenance
 from benchmarks.protocol.stats import wilson_interval
-from benchmarks.protocol.suites import Pool, Suite, pool, suite
-from benchmarks.running import models
+from benchmarks.protocol.suites import Pool, Suite, scored_pool, suite
+from benchmarks.running import models, scoring
 from benchmarks.running.models import Label
 from trm_agents import presets, zoo
-from trm_agents.zoo import Card, Score
+from trm_agents.zoo import Card, ControlCard, Score
 
 LICENCE = "MIT"
 
@@ -99,9 +98,11 @@ def make_entry(
     content = models.labelled(_slim(source, contestants), label)
     if len(content) > zoo.MAX_BYTES:
         raise ValueError(f"{name} takes {len(content):,} bytes, more than the {zoo.MAX_BYTES:,} that an agent may")
-    test = pool(row.env_id, row.env_kwargs, "test")
-    scores = measure(content, source, test, contestants, kind, budget)
-    card = describe(source, name, origin, test, scores, hashlib.sha256(content).hexdigest())
+    test = scored_pool(row.env_id, row.env_kwargs, "test")
+    results = measure(content, source, test, contestants, kind, budget)
+    card = describe(source, name, origin, test, results, hashlib.sha256(content).hexdigest())
+    if budget:
+        card = dataclasses.replace(card, solver=score(f"{kind}={budget}", results[-1]))
     if budget and kind == "attempts":
         hindsight = contestants.METHODS[source.label.algo].family == "hindsight"
         settings = presets.overridden({}, presets.ATTEMPTS, row.env_id) if hindsight else {}
@@ -124,19 +125,24 @@ def _slim(source: Source, contestants: Contestants) -> bytes:
 
 
 def measure(
-    content: bytes, source: Source, test: Pool, contestants: Contestants, kind: SolverKind, budget: int
-) -> tuple[Score, Score | None]:
-    """A slim model on a test pool, without and with a solver: what is measured is what is shipped."""
+    content: bytes, source: Source, test: Pool | ControlPool, contestants: Contestants, kind: SolverKind, budget: int
+) -> list[Result]:
+    """A slim model on a test pool, without and with a solver: what is measured is what is shipped.
+
+    Raises:
+        ValueError: a solver is asked of a model that has none.
+    """
     method, row = contestants.METHODS[source.label.algo], source.suite
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.zip"
         file.write_bytes(content)
         model = method.load(str(file), row.env_id, row.env_kwargs)
-    alone = score("policy", evaluate(method.agent(model, test.mdp, np.random.default_rng(0)), *test))
+    alone = scoring.measure(method, model, test, seed=0)
     if not budget:
-        return alone, None
-    solver = method.solver(model, test.mdp, row.env_id, kind, budget)
-    return alone, score(f"{kind}={budget}", solve(solver, *test))
+        return [alone]
+    if isinstance(test, ControlPool):
+        raise ValueError(f"models of {method.name!r} have no solvers: leave out --attempts and --search")
+    return [alone, solve(method.solver(model, test.mdp, row.env_id, kind, budget), *test)]
 
 
 def score(line: str, result: Result) -> Score:
@@ -153,29 +159,39 @@ def score(line: str, result: Result) -> Score:
 
 
 def describe(
-    source: Source, name: str, origin: Provenance, test: Pool, scores: tuple[Score, Score | None], sha256: str
+    source: Source, name: str, origin: Provenance, test: Pool | ControlPool, results: list[Result], sha256: str
 ) -> Card:
     """The card of a measured agent; what training has cost is read from the full model's own counters."""
     trained: Any = resolve_name(METHODS[source.label.algo].algorithm).load(source.model, device="cpu")
-    return Card(
-        name=name,
-        algo=source.label.algo,
-        suite=source.suite.name,
-        env_id=source.suite.env_id,
-        env_kwargs=source.suite.env_kwargs,
-        trained_with={**source.label.env_kwargs, **METHODS[source.label.algo].training},
-        seed=trained.seed,
-        env_steps=trained.num_timesteps,
-        model_queries=trained.model_queries,
-        gradient_steps=trained.gradient_steps_done,
-        parameters=sum(p.numel() for p in trained.policy.parameters() if p.requires_grad),
-        trained_commit=source.commit,
-        measured_commit=origin.commit + ("+" if origin.dirty else ""),
-        versions=origin.versions,
-        n=len(test.instances),
-        policy=scores[0],
-        solver=scores[1],
-        pool_sha256=pool_hash(test.instances),
-        sha256=sha256,
-        licence=LICENCE,
+    facts: dict[str, Any] = {
+        "name": name,
+        "algo": source.label.algo,
+        "suite": source.suite.name,
+        "env_id": source.suite.env_id,
+        "env_kwargs": source.suite.env_kwargs,
+        "trained_with": {**source.label.env_kwargs, **METHODS[source.label.algo].training},
+        "seed": trained.seed,
+        "env_steps": trained.num_timesteps,
+        "model_queries": trained.model_queries,
+        "gradient_steps": trained.gradient_steps_done,
+        "parameters": sum(p.numel() for p in trained.policy.parameters() if p.requires_grad),
+        "trained_commit": source.commit,
+        "measured_commit": origin.commit + ("+" if origin.dirty else ""),
+        "versions": origin.versions,
+        "n": len(test.instances),
+        "policy": score("policy", results[0]),
+        "pool_sha256": pool_hash(test.instances),
+        "sha256": sha256,
+        "licence": LICENCE,
+    }
+    plans = results[0]
+    if not isinstance(plans, ControlResult):
+        return Card(**facts)
+    return ControlCard(
+        **facts,
+        feasible=int(plans.feasible.sum()),
+        reached=int(plans.reached.sum()),
+        gap_mean=plans.by_edits[-1].mean,
+        gap_p95=plans.by_edits[-1].p95,
+        by_edits=packed(plans.by_edits),
     )

@@ -14,7 +14,7 @@ from benchmarks.reporting import parts
 def hand_made(monkeypatch, tmp_path):
     """A folder of published rows on a test pool of four puzzles; the function publishes rows."""
     grids = [HAND_MADE]
-    monkeypatch.setattr(parts, "pool", lambda *_: Pool(None, grids[0]))
+    monkeypatch.setattr(parts, "scored_pool", lambda *_: Pool(None, grids[0]))
     folder = tmp_path / "published"
 
     def publish(rows, name="run", instances=None):

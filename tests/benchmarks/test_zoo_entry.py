@@ -83,8 +83,10 @@ def test_add_measures_and_describes(trained, tmp_path, clean, capsys):
 def test_add_measures_with_attempts_too_where_they_are_asked_for(tmp_path, clean, monkeypatch, capsys):
     model = HindsightTRM("TokenPolicy", vector_env(), n_steps=16, min_buffer_size=1, seed=7).learn(256)
     path = in_a_run(model, "hindsight_trm", tmp_path)
-    whole = entries.pool
-    monkeypatch.setattr(entries, "pool", lambda *given: whole(*given)._replace(instances=whole(*given).instances[:9]))
+    whole = entries.scored_pool
+    monkeypatch.setattr(
+        entries, "scored_pool", lambda *given: whole(*given)._replace(instances=whole(*given).instances[:9])
+    )
     assert cli.main(["zoo", "add", str(path), "mine", "--to", str(tmp_path / "to"), "--attempts", "3"]) == 0
     card = read_card(tmp_path / "to" / "mine.json")
     test = pool(ENV, suite("sudoku-4x4-hard").env_kwargs, "test")
@@ -100,8 +102,10 @@ def test_add_measures_with_attempts_too_where_they_are_asked_for(tmp_path, clean
 def test_an_agent_of_survival_is_measured_with_a_search_and_loaded_as_what_it_is(tmp_path, clean, monkeypatch):
     model = UPITRM("EditPolicy", vector_env(), n_steps=16, target=Survival(), seed=7).learn(64)
     path = in_a_run(model, "upi_trm-survival", tmp_path)
-    whole = entries.pool
-    monkeypatch.setattr(entries, "pool", lambda *given: whole(*given)._replace(instances=whole(*given).instances[:9]))
+    whole = entries.scored_pool
+    monkeypatch.setattr(
+        entries, "scored_pool", lambda *given: whole(*given)._replace(instances=whole(*given).instances[:9])
+    )
     assert cli.main(["zoo", "add", str(path), "mine", "--to", str(tmp_path / "to"), "--search", "5"]) == 0
     card = read_card(tmp_path / "to" / "mine.json")
     monkeypatch.setattr(zoo, "AGENTS", tmp_path / "to")
@@ -115,7 +119,7 @@ def test_an_agent_of_survival_is_measured_with_a_search_and_loaded_as_what_it_is
 
 
 def test_add_carries_over_to_other_puzzles_and_other_settings(tmp_path, clean, monkeypatch, capsys):
-    monkeypatch.setattr(entries, "evaluate", lambda agent, mdp, instances: evaluate(agent, mdp, instances[:2]))
+    monkeypatch.setattr(entries.scoring, "evaluate", lambda agent, mdp, instances: evaluate(agent, mdp, instances[:2]))
     model = baselines.METHODS["hindsight_trm"].make("MazePlanEdit-5x5-v0", {}, 0)
     model.num_timesteps = 77
     path = tmp_path / "model.zip"
@@ -151,7 +155,7 @@ def test_add_refuses(trained, tmp_path, clean, monkeypatch, capsys):
     lost = tmp_path / "lost.zip"
     lost.write_bytes(trained.read_bytes())
     elsewhere = ["zoo", "add", str(lost), "mine", "--to", str(tmp_path / "to")]
-    monkeypatch.setattr(entries, "evaluate", lambda *_: pytest.fail("measured what is refused"))
+    monkeypatch.setattr(entries.scoring, "evaluate", lambda *_: pytest.fail("measured what is refused"))
 
     def refused(*arguments: str) -> str:
         assert cli.main(list(arguments)) == 2

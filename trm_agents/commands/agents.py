@@ -1,4 +1,4 @@
-"""Agents by name: `zoo:NAME`, or the file of a saved UPITRM or HindsightTRM."""
+"""Agents by name: `zoo:NAME`, or the file of a saved UPITRM, HindsightTRM or TRC."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from trm_agents.hindsight import HindsightTRM
+    from trm_agents.trc import TRC
     from trm_agents.upi_trm import UPITRM
+    from trm_agents.zoo.algorithms import Agent
+    from trm_envs.continuous.env import ControlEditEnv
     from trm_envs.plan_edit.env import PlanEditEnv
 
 ATTEMPTS = 127
 """Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
 ZOO = "zoo:"
 """What a name starts with where it stands for an agent that comes with the package."""
-HELP = f"the file of a saved UPITRM or HindsightTRM, or {ZOO}NAME"
+HELP = f"the file of a saved UPITRM, HindsightTRM or TRC, or {ZOO}NAME"
 
 
 class About(NamedTuple):
@@ -52,6 +55,11 @@ def about(reference: str, env_id: str | None) -> About:
     return About(reference, env_id, {}, {})
 
 
+def is_system(env_id: str) -> bool:
+    """Whether an id is that of an environment in which control plans are edited."""
+    return env_id.rpartition(":")[2].startswith("ControlPlanEdit-")
+
+
 def default(env_id: str) -> About:
     """The zoo's agent for an environment.
 
@@ -79,13 +87,36 @@ def load(agent: About, env: PlanEditEnv, trust: bool = False) -> UPITRM | Hindsi
     Raises:
         ValueError: the file holds no agent of this package, or one of other spaces.
     """
+    from trm_agents.trc import TRC
+
+    model = _loaded(agent, env, trust)
+    if isinstance(model, TRC):
+        raise ValueError(f"{agent.reference} edits control plans, not puzzles: watch it in its own environment")
+    return model
+
+
+def load_controller(agent: About, env: ControlEditEnv, trust: bool = False) -> TRC:
+    """The agent that edits control plans, ready to act in this environment.
+
+    Raises:
+        ValueError: as `load`, or it edits puzzles.
+    """
+    from trm_agents.trc import TRC
+
+    model = _loaded(agent, env, trust)
+    if not isinstance(model, TRC):
+        raise ValueError(f"{agent.reference} edits puzzles, not control plans: name one of its environments with --env")
+    return model
+
+
+def _loaded(agent: About, env: PlanEditEnv | ControlEditEnv, trust: bool) -> Agent:
     from trm_agents import zoo
     from trm_agents.zoo.algorithms import algorithm_of
 
     if agent.reference.startswith(ZOO):
         return zoo.load(agent.reference.removeprefix(ZOO), env=env)
     try:
-        model: UPITRM | HindsightTRM = algorithm_of(Path(agent.reference)).load(agent.reference, env=env, trust=trust)
+        model: Agent = algorithm_of(Path(agent.reference)).load(agent.reference, env=env, trust=trust)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
     except (AssertionError, TypeError, ValueError) as error:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from trm_agents.replay.control import ControlEpisode
 from trm_agents.replay.episode import Episode
 
 LAST = 4
 """How many times as long as the others the last state is shown."""
 
 
-def write_gif(episode: Episode, path: Path, delay: float) -> None:
+def write_gif(episode: Episode | ControlEpisode, path: Path, delay: float) -> None:
     """Write the file.
 
     Args:

@@ -19,14 +19,18 @@ def page(episode: Episode, title: str) -> str:
     """The HTML page of an episode."""
     # Inside a script only "</" could end it.
     data = Markup(json.dumps(page_data(episode), separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/"))
-    templates = Environment(
+    return templates().get_template("replay.html").render(title=title, samples=_samples(episode), data=data)
+
+
+def templates() -> Environment:
+    """The templates of this package's pages."""
+    return Environment(
         loader=PackageLoader("trm_agents.replay"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return templates.get_template("replay.html").render(title=title, samples=_samples(episode), data=data)
 
 
 def _samples(episode: Episode) -> dict[str, Any]:

@@ -15,13 +15,11 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3.common.type_aliases import GymEnv
 
 from trm_agents import presets
-from trm_agents.hindsight import HindsightTRM
-from trm_agents.upi_trm import UPITRM
-from trm_agents.zoo.algorithms import algorithm_of
-from trm_agents.zoo.cards import Card, Score, read_card
+from trm_agents.zoo.algorithms import Agent, algorithm_of
+from trm_agents.zoo.cards import Card, ControlCard, Score, read_card
 from trm_agents.zoo.slimming import slim
 
-__all__ = ["AGENTS", "MAX_BYTES", "Card", "Score", "attempts", "card", "load", "names", "path", "slim"]
+__all__ = ["AGENTS", "MAX_BYTES", "Card", "ControlCard", "Score", "attempts", "card", "load", "names", "path", "slim"]
 
 AGENTS = Path(__file__).parent / "agents"
 MAX_BYTES = 2_000_000
@@ -57,9 +55,7 @@ def path(name: str) -> Path:
     return file
 
 
-def load(
-    name: str, env: GymEnv | VectorEnv[Any, Any, Any] | None = None, device: torch.device | str = "auto"
-) -> UPITRM | HindsightTRM:
+def load(name: str, env: GymEnv | VectorEnv[Any, Any, Any] | None = None, device: torch.device | str = "auto") -> Agent:
     """A shipped agent, ready to `predict`, and to `learn` on with a fresh optimiser.
 
     Args:

@@ -89,6 +89,22 @@ class Card:
         return sealed(json.dumps(dataclasses.asdict(self), indent=1) + "\n")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ControlCard(Card):
+    """The same of an agent that edits plans of a system; `solved` says within 1 % of the reference optimum J*."""
+
+    feasible: int
+    """Test states whose plan keeps every hard constraint."""
+    reached: int
+    """Those of them whose plan ends at the target."""
+    gap_mean: float | None
+    """Mean of J / J* - 1 over test states; None where a plan is infeasible."""
+    gap_p95: float | None
+    by_edits: str
+    """What plans are worth after fewer edits, as in rows of the benchmark."""
+    schema: str = "control-card/1"
+
+
 def read_card(path: Path) -> Card:
     """The card that `Card.as_json` wrote.
 
@@ -100,15 +116,16 @@ def read_card(path: Path) -> Card:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is no card of an agent: {error}") from None
-    fields = {field.name for field in dataclasses.fields(Card)}
-    if not isinstance(values, dict) or values.get("schema") != SCHEMA or set(values) != fields:
-        found = values.get("schema") if isinstance(values, dict) else None
+    found = values.get("schema") if isinstance(values, dict) else None
+    kind = ControlCard if found == ControlCard.schema else Card
+    fields = {field.name for field in dataclasses.fields(kind)}
+    if not isinstance(values, dict) or found != kind.schema or set(values) != fields:
         raise ValueError(f"{path.name} has schema {found!r}, not {SCHEMA!r}: add the agent again")
     if state != "intact":
         raise ValueError(f"{path.name} was changed since it was written: its checksum is missing or of another content")
     try:
         policy, solver = _score(values["policy"]), values["solver"]
-        card = Card(**values | {"policy": policy, "solver": None if solver is None else _score(solver)})
+        card = kind(**values | {"policy": policy, "solver": None if solver is None else _score(solver)})
         problem = _problem(card, path.stem)
     except (TypeError, KeyError) as error:
         raise ValueError(f"{path.name} is no card of an agent: {error}") from None
@@ -137,4 +154,8 @@ def _problem(card: Card, stem: str) -> str | None:
         # The ends are rounded.
         if not score.interval[0] - 1e-9 <= score.success <= score.interval[1] + 1e-9:
             return f"{score.line}: success {score.success} is not within {score.interval}"
+    if isinstance(card, ControlCard) and not max(card.policy.solved, card.reached) <= card.feasible <= card.n:
+        return (
+            f"{card.feasible} of {card.n} plans are feasible, {card.policy.solved} solved, {card.reached} at the target"
+        )
     return None
