@@ -117,6 +117,20 @@ def test_an_episode_is_worth_the_potential_that_it_ends_with(accept, shaping):
     np.testing.assert_allclose(worth, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("accept", ["always", "improving"])
+def test_a_transition_takes_what_the_actions_have_written(accept):
+    mdp, rng = ControlEditMDP(QuadraticTask(SYSTEMS["tight"]), accept=accept), np.random.default_rng(0)
+    states = mdp.initial(some_instances(mdp.task, 9, rng))
+    actions = rng.uniform(-0.3, 0.3, (9, mdp.task.action_size))
+    edited = mdp.edited(states, actions)
+    np.testing.assert_array_equal(edited.plans, mdp.task.edit(states.instances, states.plans, actions))
+    whole, taken = mdp.transition(states, actions), mdp.take(states, edited)
+    for one, other in zip((*whole.successors, *whole.checks), (*taken.successors, *taken.checks), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(whole.rewards, taken.rewards)
+    np.testing.assert_array_equal(whole.accepted, taken.accepted)
+
+
 def test_a_reward_by_hand():
     # J = 200 p^2 + sum of 15 times 10 p^2 = 350 for p = 1 at rest and no control.
     task = QuadraticTask(SYSTEMS["di"], "plan")
