@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback,
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
-from trc_helpers import SMALL, TIGHT, VDP, trc
+from trc_helpers import DESCENT, SMALL, TIGHT, VDP, trc
 
 from baselines.control_lines import gaps
 from trm_agents import TRC, presets
@@ -307,12 +307,12 @@ def test_bad_values_are_refused_by_name(kwargs, message):
 
 
 def test_other_environments_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"edits plans of quadratic systems, .* make one of ControlPlanEdit-"):
+    with pytest.raises(ValueError, match=r"edits control plans, .* make one of ControlPlanEdit-"):
         trc("Pendulum-v1")
-    with pytest.raises(ValueError, match=r"the environment's task is .*Descent"):
-        trc("trm_envs:ControlPlanEdit-PoweredDescent-v0")
-    with pytest.raises(ValueError, match="writes edits of kind plan or feedback, got 'window': use edit="):
+    with pytest.raises(ValueError, match="writes edits of kind plan or feedback here, got 'window': use edit="):
         trc(gym.make(TIGHT, edit="window"))
+    with pytest.raises(ValueError, match="writes edits of kind plan here, got 'feedback': use edit="):
+        trc(gym.make(DESCENT, edit="feedback"))
     with pytest.raises(ValueError, match=r"reads the task's own observations, .* leave out FlattenObservation"):
         trc(FlattenObservation(gym.make(TIGHT)))
     with pytest.raises(AssertionError, match="action space"):

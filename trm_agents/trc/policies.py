@@ -14,9 +14,11 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from trm_agents.trc.features import OUTPUTS, Reader, action_of
+from trm_agents.trc.descent_features import DescentReader
+from trm_agents.trc.features import OUTPUTS, QuadraticReader, Reader
 from trm_agents.trc.network import Latents, TinyController
 from trm_envs.continuous.mdp import ControlEditMDP
+from trm_envs.control.descent import DescentTask
 from trm_envs.control.quadratic import QuadraticTask
 
 State = tuple[NDArray[Any], ...]
@@ -28,7 +30,7 @@ class TRCPolicy(BasePolicy):
     What is deployed is an average of the weights over the training steps.
 
     Args:
-        observation_space, action_space: of a plan-editing environment of a quadratic system.
+        observation_space, action_space: of a plan-editing environment of a system.
         lr_schedule: as for any SB3 policy.
         mdp: the MDP of that environment.
         width: d, channels of a token.
@@ -79,10 +81,14 @@ class TRCPolicy(BasePolicy):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         assert isinstance(observation_space, spaces.Dict)
-        self.reader = Reader(task, observation_space)
-        self.parts = OUTPUTS[task.kind]
+        self.reader = reader = reader_of(task, observation_space)
         self.network = TinyController(
-            task.horizon, self.reader.step_features, self.reader.summary_features, sum(self.parts), **self._shape
+            task.horizon,
+            reader.step_features,
+            reader.summary_features,
+            reader.outputs,
+            whole=reader.whole,
+            **self._shape,
         )
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         trained = list(self.network.parameters())
@@ -103,8 +109,8 @@ class TRCPolicy(BasePolicy):
         """
         assert isinstance(observation, dict)
         features = self.reader(observation)
-        outputs, latents = network(features.steps, features.summary, latents)
-        return action_of(outputs, features.size, self.parts), latents
+        outputs, whole, latents = network(features.steps, features.summary, latents)
+        return features.write(outputs, whole), latents
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -177,20 +183,29 @@ class TRCPolicy(BasePolicy):
         }
 
 
-def checked_task(mdp: Any) -> QuadraticTask:
+System = QuadraticTask | DescentTask
+
+
+def reader_of(task: System, space: spaces.Dict) -> Reader:
+    """What reads the observations of a system."""
+    return DescentReader(task, space) if isinstance(task, DescentTask) else QuadraticReader(task, space)
+
+
+def checked_task(mdp: Any) -> System:
     """The system of an MDP that the policy can edit plans of.
 
     Raises:
         ValueError: it cannot.
     """
-    if not isinstance(mdp, ControlEditMDP) or not isinstance(mdp.task, QuadraticTask):
+    if not isinstance(mdp, ControlEditMDP) or not isinstance(mdp.task, System):
         what = "none" if mdp is None else type(getattr(mdp, "task", mdp)).__name__
         raise ValueError(
-            f"TRCPolicy edits plans of quadratic systems, and the environment's task is {what}: make one of "
-            "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0"
+            f"TRCPolicy edits control plans, and the environment's task is {what}: make one of "
+            "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0, -PoweredDescent-v0"
         )
-    if mdp.task.kind not in OUTPUTS:
-        raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(OUTPUTS)}, got {mdp.task.kind!r}: use edit=")
+    known = ["plan"] if isinstance(mdp.task, DescentTask) else list(OUTPUTS)
+    if mdp.task.kind not in known:
+        raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(known)} here, got {mdp.task.kind!r}: use edit=")
     return mdp.task
 
 

@@ -51,7 +51,8 @@ class TRC(TRMAlgorithm):
 
     Args:
         policy: `TRCPolicy`. `policy_kwargs`: `width`, `hidden_time`, `patch`, `inner`.
-        env: a plan-editing environment of a quadratic system, or its registered name.
+        env: a plan-editing environment of a system, or its registered name. Powered descent needs `accept="improving"`
+            in training, and `observe="gradient"` serves it.
         learning_rate: step size of AdamW, or a schedule.
         batch_size: B, states of the pool; all of them are edited in each gradient step.
         unroll: edits that each gradient step is taken through.
@@ -277,7 +278,7 @@ class TRC(TRMAlgorithm):
             credit = self._credit(pool.states, played)
             self.model_queries += credit.simulations
             losses.append(credited(actions, credit))
-            done = self.mdp.transition(pool.states, played, pool.checks)
+            done = self.mdp.take(pool.states, credit.edited, pool.checks)
             pool.advance(done.successors, done.checks, done.rewards)
         pool.latents = torch.stack(list(latents), dim=1).detach().cpu().numpy()
         return torch.stack(losses)
