@@ -280,6 +280,25 @@ def test_an_observed_gradient_is_read():
     assert not np.array_equal(model.predict(observation)[0], before)
 
 
+def test_where_edits_may_be_refused_the_next_one_is_shorter():
+    model = trc(gym.make(TIGHT, accept="improving"), learning_rate=0.5).learn(3 * STEP)  # wild weights
+    rules, states = model._rules(model.mdp), model.mdp.initial(validation(model)[:20])
+    checks, state, known = model.mdp.check(states), None, np.ones(20, bool)
+    lengths = []
+    for _ in range(6):
+        actions, state = model.predict(rules.observe(states, checks), state)
+        lengths.append(np.exp2(-state[1][:, 0]))
+        if len(lengths) > 1:
+            ratio = lengths[-1] / lengths[-2]
+            np.testing.assert_allclose(ratio[~known], 0.5, rtol=1e-5)
+            assert (ratio[known] >= 1.0).all()
+        done = model.mdp.transition(states, actions.astype(float), checks)
+        states, checks, known = done.successors, done.checks, done.accepted
+    assert np.min(lengths) < 1.0
+    _, fresh = model.predict(rules.observe(states, checks), state, np.arange(20) < 10)
+    assert (fresh[1][:10, 0] == 0.0).all() and (fresh[1][10:, 0] > 0.0).any()
+
+
 def test_an_improving_mdp_never_raises_costs():
     model = trc(gym.make(TIGHT, accept="improving")).learn(5 * STEP)
     costs = play(model, model.mdp, validation(model), 6).costs

@@ -19,6 +19,7 @@ from trm_agents.trc.credit import (
     perturbations,
 )
 from trm_agents.trc.features import action_of
+from trm_agents.trc.memory import SIZE, length_of, remembered
 from trm_agents.trc.network import Latents, TimeMixing, TinyController
 from trm_agents.trc.pool import Pool
 from trm_envs.continuous.mdp import ControlEditMDP
@@ -225,3 +226,14 @@ def test_a_pool_tells_its_source_how_episodes_ended():
     before = list(told)
     pool.abandon(source)
     assert told == before and pool.states is None
+
+
+def test_a_refused_edit_is_followed_by_half_of_one():
+    """Lengths by hand: 1, then 1/2, 1/4, then half as long again, and at most 1."""
+    memory, lengths = torch.zeros(2, SIZE), []
+    for cost in ([3.0, 5.0], [3.0, 4.0], [3.0, 3.0], [2.0, 3.0], [1.0, 2.0], [0.5, 1.0], [0.2, 0.5]):
+        memory = remembered(memory, torch.tensor(cost)[:, None])
+        lengths.append(length_of(memory)[:, 0])
+    found = torch.stack(lengths, 1)
+    torch.testing.assert_close(found[0], torch.tensor([1.0, 0.5, 0.25, 0.375, 0.5625, 0.84375, 1.0]))
+    torch.testing.assert_close(found[1], torch.tensor([1.0, 1.0, 1.0, 0.5, 0.75, 1.0, 1.0]))

@@ -42,7 +42,8 @@ class ClosedLoop(NamedTuple):
     accepted: Flags
     """Whether an edited plan was taken at the state after a step, shape (B, T)."""
     rises: Flags
-    """V of the continued plan exceeds V of the plan before it minus the stage cost, without the noise, shape (B, T)."""
+    """The continued plan at the undisturbed next state is infeasible, or its V exceeds V before minus the stage cost,
+    shape (B, T)."""
     worse: Flags
     """The plan in force costs more than the continued plan where that is feasible, shape (B, T)."""
     lost: Flags
@@ -112,7 +113,7 @@ class Receding:
             stage = stage_costs(task.system, here[:, :2], plans[:, 0])
             calm = self._stepped(here, plans[:, 0])
             due = value(task, self.terminal, calm, continued(task, self.terminal, here, plans, calm))
-            rises = due.values > values - stage + TOLERANCE * (1.0 + values)
+            rises = ~due.feasible | (due.values > values - stage + TOLERANCE * (1.0 + values))
             after = calm.copy()
             after[:, :2] += noise * rng.standard_normal((len(after), 2))
             controls.append(plans[:, 0])
