@@ -179,6 +179,23 @@ def test_observed_states_are_those_of_the_mdp():
         np.testing.assert_array_equal(seen.remaining_edits, 3)
 
 
+def test_hidden_numbers_are_simulated_and_not_observed():
+    """mu=0.5 and mu=2 look alike in first instances, and their plans do not."""
+    instances = np.array([[1.0, -0.5, 0.5], [1.0, -0.5, 2.0]])
+    for hidden in (0, 1):
+        mdp = ControlEditMDP(QuadraticTask(SYSTEMS["vdp"], hidden=hidden))
+        states = mdp.initial(instances)
+        observation = ControlEditRules(mdp).observe(states, mdp.check(states))
+        alike = (observation["instance"][0] == observation["instance"][1]).all()
+        assert alike == bool(hidden) and observation["instance"].shape == (2, 3)
+        assert observation["cost"][0] != observation["cost"][1]
+        if hidden:
+            assert (observation["instance"][:, 2] == 0.0).all()
+            with pytest.raises(ValueError, match="last 1 numbers of an instance are not observed"):
+                states_of(mdp, observation)
+    np.testing.assert_array_equal(states.instances, instances)
+
+
 def test_the_observed_gradient_is_that_of_the_log_cost():
     task = QuadraticTask(SYSTEMS["tight"])
     mdp = ControlEditMDP(task)
