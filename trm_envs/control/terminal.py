@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trm_envs.continuous.task import Numbers
 from trm_envs.control import kernels
@@ -89,8 +90,8 @@ class Valued(NamedTuple):
 
     values: Numbers
     """V(x, u): the stage costs of the plan, and F of the state that it ends in."""
-    feasible: Numbers
-    """Whether it ends in the terminal set, within the bound of the control; truth values."""
+    feasible: NDArray[np.bool_]
+    """Whether it ends in the terminal set, within the bound of the control."""
 
 
 def value(task: QuadraticTask, found: Terminal, instances: Numbers, plans: Numbers) -> Valued:
