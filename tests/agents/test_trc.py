@@ -354,7 +354,7 @@ def test_unknown_keywords_of_load_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["trc", "trc-antithetic"])
-@pytest.mark.parametrize("env_id", [TIGHT, VDP, "ControlPlanEdit-DoubleIntegrator-v0"])
+@pytest.mark.parametrize("env_id", [TIGHT, VDP, DESCENT, "ControlPlanEdit-DoubleIntegrator-v0"])
 def test_presets_are_keywords_of_the_constructor(name, env_id):
     made = presets.settings(name, env_id)
     model = TRC("TRCPolicy", f"trm_envs:{env_id}", device="cpu", **made)

@@ -95,11 +95,6 @@ class TinyController(nn.Module):
                     readout.weight.mul_(OUTPUT_SCALE)
                     readout.bias.zero_()
 
-    def start(self, batch: int) -> Latents:
-        """Latents of first states: zeros."""
-        zeros = self.place.new_zeros(batch, self.tokens, self.width)
-        return Latents(zeros, zeros)
-
     def forward(self, steps: Tensor, summary: Tensor, latents: Latents) -> tuple[Tensor, Tensor, Latents]:
         """An edit, unbounded, of each time step, shape (B, N, outputs), and of the whole, shape (B, whole); latents.
 

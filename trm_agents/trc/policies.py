@@ -146,9 +146,8 @@ class TRCPolicy(BasePolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         assert isinstance(observation, dict)
-        return self.edit(self.averaged, observation, self.carried(*self._state(len(observation["plan"]), None, None)))[
-            0
-        ]
+        first = self.carried(*self._state(len(observation["plan"]), None, None))
+        return self.edit(self.averaged, observation, first)[0]
 
     def predict(
         self,
