@@ -135,7 +135,12 @@ TRC: Data = {
 }
 # Far from the training states most controls are clipped there, and only noise tells what lies behind a bound.
 _TIGHT: Data = {"exploration": 0.1}
-TRC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-DoubleIntegratorTight": _TIGHT}
+# Ages of some ten edits, in an environment with accept="improving" and observe="gradient".
+_DESCENT: Data = {"restart": 0.17, "exploration": 0.0, "policy_kwargs": {"width": 44, "hidden_time": 32}}
+TRC_OVERRIDES: dict[str, Data] = {
+    "ControlPlanEdit-DoubleIntegratorTight": _TIGHT,
+    "ControlPlanEdit-PoweredDescent": _DESCENT,
+}
 # As many pairs as an action has numbers: the estimate is then as good as difference quotients are.
 TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60, "exploration": 0.0}
 TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-VanDerPol": {"pairs": 200, "batch_size": 16}}

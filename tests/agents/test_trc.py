@@ -13,7 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback,
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import KVWriter, Logger
-from trc_helpers import SMALL, TIGHT, VDP, trc
+from trc_helpers import DESCENT, SMALL, TIGHT, VDP, trc
 
 from baselines.control_lines import gaps
 from trm_agents import TRC, presets
@@ -280,6 +280,25 @@ def test_an_observed_gradient_is_read():
     assert not np.array_equal(model.predict(observation)[0], before)
 
 
+def test_where_edits_may_be_refused_the_next_one_is_shorter():
+    model = trc(gym.make(TIGHT, accept="improving"), learning_rate=0.5).learn(3 * STEP)  # wild weights
+    rules, states = model._rules(model.mdp), model.mdp.initial(validation(model)[:20])
+    checks, state, known = model.mdp.check(states), None, np.ones(20, bool)
+    lengths = []
+    for _ in range(6):
+        actions, state = model.predict(rules.observe(states, checks), state)
+        lengths.append(np.exp2(-state[1][:, 0]))
+        if len(lengths) > 1:
+            ratio = lengths[-1] / lengths[-2]
+            np.testing.assert_allclose(ratio[~known], 0.5, rtol=1e-5)
+            assert (ratio[known] >= 1.0).all()
+        done = model.mdp.transition(states, actions.astype(float), checks)
+        states, checks, known = done.successors, done.checks, done.accepted
+    assert np.min(lengths) < 1.0
+    _, fresh = model.predict(rules.observe(states, checks), state, np.arange(20) < 10)
+    assert (fresh[1][:10, 0] == 0.0).all() and (fresh[1][10:, 0] > 0.0).any()
+
+
 def test_an_improving_mdp_never_raises_costs():
     model = trc(gym.make(TIGHT, accept="improving")).learn(5 * STEP)
     costs = play(model, model.mdp, validation(model), 6).costs
@@ -307,12 +326,12 @@ def test_bad_values_are_refused_by_name(kwargs, message):
 
 
 def test_other_environments_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"edits plans of quadratic systems, .* make one of ControlPlanEdit-"):
+    with pytest.raises(ValueError, match=r"edits control plans, .* make one of ControlPlanEdit-"):
         trc("Pendulum-v1")
-    with pytest.raises(ValueError, match=r"the environment's task is .*Descent"):
-        trc("trm_envs:ControlPlanEdit-PoweredDescent-v0")
-    with pytest.raises(ValueError, match="writes edits of kind plan or feedback, got 'window': use edit="):
+    with pytest.raises(ValueError, match="writes edits of kind plan or feedback here, got 'window': use edit="):
         trc(gym.make(TIGHT, edit="window"))
+    with pytest.raises(ValueError, match="writes edits of kind plan here, got 'feedback': use edit="):
+        trc(gym.make(DESCENT, edit="feedback"))
     with pytest.raises(ValueError, match=r"reads the task's own observations, .* leave out FlattenObservation"):
         trc(FlattenObservation(gym.make(TIGHT)))
     with pytest.raises(AssertionError, match="action space"):
@@ -335,7 +354,7 @@ def test_unknown_keywords_of_load_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["trc", "trc-antithetic"])
-@pytest.mark.parametrize("env_id", [TIGHT, VDP, "ControlPlanEdit-DoubleIntegrator-v0"])
+@pytest.mark.parametrize("env_id", [TIGHT, VDP, DESCENT, "ControlPlanEdit-DoubleIntegrator-v0"])
 def test_presets_are_keywords_of_the_constructor(name, env_id):
     made = presets.settings(name, env_id)
     model = TRC("TRCPolicy", f"trm_envs:{env_id}", device="cpu", **made)

@@ -19,6 +19,7 @@ from trm_agents.trc.credit import (
     perturbations,
 )
 from trm_agents.trc.features import action_of
+from trm_agents.trc.memory import SIZE, length_of, remembered
 from trm_agents.trc.network import Latents, TimeMixing, TinyController
 from trm_agents.trc.pool import Pool
 from trm_envs.continuous.mdp import ControlEditMDP
@@ -143,27 +144,34 @@ def test_the_core_is_the_equation_that_its_docstring_says():
     torch.testing.assert_close(core(z), expected)
 
 
+@pytest.mark.parametrize("whole", [0, 2])
 @pytest.mark.parametrize("inner", [1, 3])
-def test_an_edit_takes_inner_steps_of_the_low_latent_and_one_of_the_high(inner):
+def test_an_edit_takes_inner_steps_of_the_low_latent_and_one_of_the_high(inner, whole):
     torch.manual_seed(0)
-    network = TinyController(6, 2, 3, 4, width=8, hidden_time=5, patch=2, inner=inner)
-    steps, summary = torch.randn(3, 6, 2), torch.randn(3, 3)
-    low, high = torch.randn(3, 3, 8), torch.randn(3, 3, 8)
-    edit, after = network(steps, summary, Latents(low, high))
-    context = network.embed(steps.reshape(3, 3, 4)) + network.embed_summary(summary)[:, None] + network.place
+    network = TinyController(6, 2, 3, 4, width=8, hidden_time=5, patch=2, inner=inner, whole=whole)
+    steps, summary, tokens = torch.randn(3, 6, 2), torch.randn(3, 3), 4 if whole else 3
+    low, high = torch.randn(3, tokens, 8), torch.randn(3, tokens, 8)
+    edit, of_whole, after = network(steps, summary, Latents(low, high))
+    patches = network.embed(steps.reshape(3, 3, 4))
+    if whole:
+        patches = torch.cat([patches, torch.zeros(3, 1, 8)], 1)
+    context = patches + network.embed_summary(summary)[:, None] + network.place
     for _ in range(inner):
         low = network.core(low + high + context)
     high = network.core(high + low)
     torch.testing.assert_close(after.low, low)
     torch.testing.assert_close(after.high, high)
-    torch.testing.assert_close(edit, network.readout(high).reshape(3, 6, 4))  # constants begin at zero
+    torch.testing.assert_close(edit, network.readout(high[:, :3]).reshape(3, 6, 4))  # constants begin at zero
+    assert of_whole.shape == (3, whole)
+    if whole:
+        torch.testing.assert_close(of_whole, network.readout_whole(high[:, 3]))
 
 
 def test_an_action_is_laid_out_as_the_environment_reads_it():
     """Changes, then gains row by row, then gates; the changes are scaled by the size of the problem."""
     outputs = torch.randn(2, 5, 4)
     size = torch.tensor([[0.5], [1.0]])
-    action = action_of(outputs, size, (1, 2, 1))
+    action = action_of(outputs, torch.empty(2, 0), size, (1, 2, 1))
     torch.testing.assert_close(action[:, :5], torch.tanh(outputs[:, :, 0]) * size)
     torch.testing.assert_close(action[:, 5:15].reshape(2, 5, 2), torch.tanh(outputs[:, :, 1:3]))
     torch.testing.assert_close(action[:, 15:], torch.tanh(outputs[:, :, 3]))
@@ -174,9 +182,9 @@ def test_features_know_the_first_state_in_the_units_of_the_others():
     model = trc()
     states = model.mdp.initial(np.array([[1.5, -0.75]]))
     observation = model._rules(model.mdp).observe(states, model.mdp.check(states))
-    steps, summary, size = model.policy.reader({key: torch.as_tensor(value) for key, value in observation.items()})
+    steps, summary, _ = model.policy.reader({key: torch.as_tensor(value) for key, value in observation.items()})
     path = model.mdp.task.simulate(states.instances, states.plans).states[0] / 3.0
-    assert float(size) == pytest.approx(0.5)
+    assert float(summary[0, 3]) == pytest.approx(0.5), "the size"
     np.testing.assert_allclose(steps[0, :, 2:4], path[:-1] / 0.5, rtol=1e-5)
     np.testing.assert_allclose(steps[0, :, 4:6], path[1:] / 0.5, rtol=1e-5)
     np.testing.assert_allclose(summary[0, :2], [1.0, -0.5], rtol=1e-6)
@@ -218,3 +226,14 @@ def test_a_pool_tells_its_source_how_episodes_ended():
     before = list(told)
     pool.abandon(source)
     assert told == before and pool.states is None
+
+
+def test_a_refused_edit_is_followed_by_half_of_one():
+    """Lengths by hand: 1, then 1/2, 1/4, then half as long again, and at most 1."""
+    memory, lengths = torch.zeros(2, SIZE), []
+    for cost in ([3.0, 5.0], [3.0, 4.0], [3.0, 3.0], [2.0, 3.0], [1.0, 2.0], [0.5, 1.0], [0.2, 0.5]):
+        memory = remembered(memory, torch.tensor(cost)[:, None])
+        lengths.append(length_of(memory)[:, 0])
+    found = torch.stack(lengths, 1)
+    torch.testing.assert_close(found[0], torch.tensor([1.0, 0.5, 0.25, 0.375, 0.5625, 0.84375, 1.0]))
+    torch.testing.assert_close(found[1], torch.tensor([1.0, 1.0, 1.0, 0.5, 0.75, 1.0, 1.0]))

@@ -14,6 +14,7 @@ from trm_envs.control.quadratic import QuadraticTask
 
 TIGHT = "ControlPlanEdit-DoubleIntegratorTight-v0"
 VDP = "ControlPlanEdit-VanDerPol-v0"
+DESCENT = "ControlPlanEdit-PoweredDescent-v0"
 SMALL: dict[str, Any] = {
     "batch_size": 8,
     "seed": 3,

@@ -9,13 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trm_envs.continuous.mdp import ControlEditMDP, ControlStates
+from trm_envs.continuous.mdp import ControlEditMDP, ControlStates, Edited
 from trm_envs.continuous.task import Numbers
 from trm_envs.control import kernels
+from trm_envs.control.descent import CHANGE, LOG_TIME, DescentTask
+from trm_envs.control.lander import VEHICLE
 from trm_envs.control.quadratic import GAIN, QuadraticTask
 from trm_envs.episodes.rules import rows_of
 
 CreditKind = Literal["adjoint", "antithetic"]
+
+_ASIDE = 0.1
+"""How far aside other flight times are tried, as an action has them."""
+_URGENCY = 0.3
+"""The largest derivative by the flight time where a plan does not land: of the size of those where it does."""
 
 
 class Credit(NamedTuple):
@@ -25,30 +32,55 @@ class Credit(NamedTuple):
     """-Phi of the edited plan, log(J + floor) where it is feasible, shape (B,)."""
     gradients: Numbers
     """d losses / d actions, or an estimate of it, shape (B, action_size)."""
+    edited: Edited
+    """What the action has written."""
     simulations: int
     """Plans that the checker has judged for it; an adjoint counts as one more."""
 
 
 def losses_of(mdp: ControlEditMDP, states: ControlStates, actions: Numbers) -> Numbers:
     """-Phi of the plans that actions write, whether or not the MDP would accept them, shape (B,)."""
-    plans = mdp.task.edit(states.instances, states.plans, actions)
-    return -mdp.potential(mdp.task.check(states.instances, plans))
+    return -mdp.potential(mdp.edited(states, actions).checks)
 
 
 def adjoint_credit(mdp: ControlEditMDP, states: ControlStates, actions: Numbers) -> Credit:
     """Losses, and their gradients through the simulator by its adjoint.
 
     Where a bound clips a control, the derivative that leads back inside is kept: the exact one is 0, and nothing would
-    be learned from it.
+    be learned from it. Powered descent restores what an edit writes; its gradients are those through that.
     """
     task = mdp.task
+    if isinstance(task, DescentTask):
+        return _descent_credit(mdp, task, states, actions)
     assert isinstance(task, QuadraticTask)
-    plans = task.edit(states.instances, states.plans, actions)
-    checks = task.check(states.instances, plans)
+    edited = mdp.edited(states, actions)
+    plans, checks = edited
     of_cost = (_feedback_gradient if task.kind == "feedback" else _plan_gradient)(task, states, actions, plans)
     # Costs beyond the largest that is told apart lead back as well.
     slope = 1.0 / (np.fmin(checks.cost, task.cost_high) + task.cost_floor)
-    return Credit(-mdp.potential(checks), slope[:, None] * of_cost, 2 * len(plans))
+    return Credit(-mdp.potential(checks), slope[:, None] * of_cost, edited, 2 * len(plans))
+
+
+def _descent_credit(mdp: ControlEditMDP, task: DescentTask, states: ControlStates, actions: Numbers) -> Credit:
+    """Credit of a `plan` edit of powered descent, through its restoration.
+
+    An edit that does not land has no such gradient. What it lacks is flight time, or there is too much of it: its loss
+    at two other flight times says which.
+    """
+    edited = mdp.edited(states, actions)
+    plans, checks = edited
+    slope = 1.0 / (np.fmin(checks.cost, task.cost_high) + task.cost_floor)
+    gradients = slope[:, None] * task.restored_gradient(states.instances, plans).projected
+    gradients[:, :-1] *= CHANGE * VEHICLE.thrust_high
+    gradients[:, -1] *= LOG_TIME * plans[:, -1]
+    lost = np.flatnonzero(~checks.feasible)
+    gradients[lost] = 0.0
+    if len(lost):
+        sides = np.zeros((2, len(lost), actions.shape[1]))
+        sides[:, :, -1] = [[-_ASIDE], [_ASIDE]]
+        shorter, longer = (losses_of(mdp, rows_of(states, lost), actions[lost] + side) for side in sides)
+        gradients[lost, -1] = np.clip((longer - shorter) / (2.0 * _ASIDE), -_URGENCY, _URGENCY)
+    return Credit(-mdp.potential(checks), gradients, edited, 2 * (len(plans) + len(lost)))
 
 
 def _plan_gradient(task: QuadraticTask, states: ControlStates, actions: Numbers, plans: Numbers) -> Numbers:
@@ -100,8 +132,9 @@ def antithetic_credit(
         flat = np.clip(tried, -1.0, 1.0).reshape(-1, actions.shape[1])
         return losses_of(mdp, many, flat).reshape(pairs, -1)
 
-    losses = losses_of(mdp, states, actions)
-    return Credit(losses, antithetic(f, actions, noise, sigma), (2 * pairs + 1) * len(actions))
+    edited = mdp.edited(states, actions)
+    losses = -mdp.potential(edited.checks)
+    return Credit(losses, antithetic(f, actions, noise, sigma), edited, (2 * pairs + 1) * len(actions))
 
 
 def antithetic(f: Callable[[Numbers], Numbers], at: Numbers, noise: Numbers, sigma: float) -> Numbers:

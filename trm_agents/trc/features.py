@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -25,11 +28,29 @@ class Features(NamedTuple):
     """Of each time step, shape (B, N, f)."""
     summary: Tensor
     """Of the whole, shape (B, g)."""
-    size: Tensor
-    """Size of the problem within (0, 1], shape (B, 1)."""
+    write: Callable[[Tensor, Tensor], Tensor]
+    """The actions within [-1, 1], shape (B, action_size), that a network's outputs stand for: those of each time step,
+    shape (B, N, outputs), and those of the whole, shape (B, whole)."""
 
 
-class Reader:
+class Reader(ABC):
+    """Reads the observations of a system, and writes its actions."""
+
+    horizon: int
+    """Time steps N of a plan."""
+    step_features: int
+    summary_features: int
+    outputs: int
+    """Numbers that the network gives for each time step."""
+    whole: int = 0
+    """Numbers that it gives for the whole plan."""
+
+    @abstractmethod
+    def __call__(self, observation: dict[str, Tensor]) -> Features:
+        """Features of B observations."""
+
+
+class QuadraticReader(Reader):
     """Reads observations of a quadratic system, scaled by the size of the problem: so are the controls that it takes.
 
     Size is the largest entry of the first state, as a share of the largest that an instance may have. Of each time step
@@ -45,6 +66,8 @@ class Reader:
     def __init__(self, task: QuadraticTask, space: spaces.Dict) -> None:
         self.horizon, self.n_states = task.horizon, task.n_states
         self.gradient = "gradient" in space.spaces
+        self.parts = OUTPUTS[task.kind]
+        self.outputs = sum(self.parts)
         n = task.n_states
         # Observed instances are scaled by their bounds, observed states by their usual size.
         self.first_scale = torch.as_tensor(task.instance_high[:n] / task.state_scale, dtype=torch.float32)
@@ -67,18 +90,20 @@ class Reader:
             scale = gradient.square().mean(dim=1, keepdim=True).sqrt() + 1e-6
             steps.append((gradient / scale)[:, :, None])
             summary.append(scale.log() / 3.0)
-        return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), size)
+        write = partial(action_of, size=size, parts=self.parts)
+        return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), write)
 
 
-def action_of(outputs: Tensor, size: Tensor, parts: tuple[int, ...]) -> Tensor:
+def action_of(outputs: Tensor, whole: Tensor, size: Tensor, parts: tuple[int, ...]) -> Tensor:
     """The action that a network's outputs stand for, within [-1, 1], shape (B, action_size).
 
     a = tanh(outputs), part by part; the first part, changes of the controls, is multiplied by the size of the problem.
 
     Args:
         outputs: numbers of each time step, shape (B, N, sum(parts)).
+        whole: nothing, shape (B, 0).
         size: shape (B, 1).
         parts: numbers a time step of each part of the action.
     """
     changes, *rest = (part.flatten(1) for part in torch.split(torch.tanh(outputs), list(parts), dim=2))
-    return torch.cat([changes * size, *rest], dim=1)
+    return torch.cat([changes * size, *rest, whole], dim=1)

@@ -51,7 +51,8 @@ class TimeMixing(nn.Module):
 class TinyController(nn.Module):
     """One edit: z_L <- f(z_L + z_H + c), `inner` times, then z_H <- f(z_H + z_L), and a linear readout of z_H.
 
-    c is the sum of an embedding of each patch, an embedding of the whole, and a learned place.
+    c is the sum of an embedding of each patch, an embedding of the whole, and a learned place. Where a plan has numbers
+    that belong to no step, one more token stands for them.
 
     Args:
         horizon: time steps N of a plan.
@@ -62,6 +63,7 @@ class TinyController(nn.Module):
         hidden_time: width of the mixing over time.
         patch: time steps of a token; divides N.
         inner: steps of z_L before the one of z_H.
+        whole: numbers of an edit that belong to no time step.
     """
 
     def __init__(
@@ -75,26 +77,26 @@ class TinyController(nn.Module):
         hidden_time: int,
         patch: int,
         inner: int,
+        whole: int = 0,
     ) -> None:
         super().__init__()
-        self.tokens, self.width, self.inner = horizon // patch, width, inner
+        self.patches, self.width, self.inner = horizon // patch, width, inner
+        self.tokens = self.patches + (whole > 0)
         self.embed = nn.Linear(step_features * patch, width)
         self.embed_summary = nn.Sequential(nn.Linear(summary_features, width), nn.ReLU(), nn.Linear(width, width))
         self.place = nn.Parameter(0.5 * torch.randn(self.tokens, width))
         self.core = TimeMixing(self.tokens, width, hidden_time)
         self.readout = nn.Linear(width, outputs * patch)
         self.constants = nn.Parameter(torch.zeros(horizon, outputs))
-        with torch.no_grad():
-            self.readout.weight.mul_(OUTPUT_SCALE)
-            self.readout.bias.zero_()
+        self.readout_whole = nn.Linear(width, whole) if whole else None
+        for readout in (self.readout, self.readout_whole):
+            if readout is not None:
+                with torch.no_grad():
+                    readout.weight.mul_(OUTPUT_SCALE)
+                    readout.bias.zero_()
 
-    def start(self, batch: int) -> Latents:
-        """Latents of first states: zeros."""
-        zeros = self.place.new_zeros(batch, self.tokens, self.width)
-        return Latents(zeros, zeros)
-
-    def forward(self, steps: Tensor, summary: Tensor, latents: Latents) -> tuple[Tensor, Latents]:
-        """An edit, unbounded, of each time step, shape (B, N, outputs), and the latents after it.
+    def forward(self, steps: Tensor, summary: Tensor, latents: Latents) -> tuple[Tensor, Tensor, Latents]:
+        """An edit, unbounded, of each time step, shape (B, N, outputs), and of the whole, shape (B, whole); latents.
 
         Args:
             steps: what is read of each time step, shape (B, N, step_features).
@@ -102,10 +104,12 @@ class TinyController(nn.Module):
             latents: those of the edit before.
         """
         low, high = latents
-        context = self.embed(steps.reshape(len(steps), self.tokens, -1))
+        context = self.embed(steps.reshape(len(steps), self.patches, -1))
+        context = functional.pad(context, (0, 0, 0, self.tokens - self.patches))
         context = context + self.embed_summary(summary)[:, None] + self.place
         for _ in range(self.inner):
             low = self.core(low + high + context)
         high = self.core(high + low)
-        edit = self.readout(high).reshape(len(steps), len(self.constants), -1)
-        return edit + CONSTANT_SPEED * self.constants, Latents(low, high)
+        edit = self.readout(high[:, : self.patches]).reshape(len(steps), len(self.constants), -1)
+        whole = high[:, -1, :0] if self.readout_whole is None else self.readout_whole(high[:, -1])
+        return edit + CONSTANT_SPEED * self.constants, whole, Latents(low, high)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +14,27 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Combine
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
-from trm_agents.trc.features import OUTPUTS, Reader, action_of
+from trm_agents.trc.descent_features import DescentReader
+from trm_agents.trc.features import OUTPUTS, QuadraticReader, Reader
+from trm_agents.trc.memory import SIZE, length_of, remembered
 from trm_agents.trc.network import Latents, TinyController
 from trm_envs.continuous.mdp import ControlEditMDP
+from trm_envs.control.descent import DescentTask
 from trm_envs.control.quadratic import QuadraticTask
 
 State = tuple[NDArray[Any], ...]
+
+
+class Carried(NamedTuple):
+    """What is carried from edit to edit."""
+
+    latents: Latents
+    memory: Tensor
+    """Of refused edits, shape (B, SIZE)."""
+
+    def arrays(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Latents, shape (B, 2, tokens, width), and memory, without gradients."""
+        return torch.stack(list(self.latents), dim=1).detach().cpu().numpy(), self.memory.cpu().numpy()
 
 
 class TRCPolicy(BasePolicy):
@@ -28,7 +43,7 @@ class TRCPolicy(BasePolicy):
     What is deployed is an average of the weights over the training steps.
 
     Args:
-        observation_space, action_space: of a plan-editing environment of a quadratic system.
+        observation_space, action_space: of a plan-editing environment of a system.
         lr_schedule: as for any SB3 policy.
         mdp: the MDP of that environment.
         width: d, channels of a token.
@@ -79,10 +94,14 @@ class TRCPolicy(BasePolicy):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         assert isinstance(observation_space, spaces.Dict)
-        self.reader = Reader(task, observation_space)
-        self.parts = OUTPUTS[task.kind]
+        self.reader = reader = reader_of(task, observation_space)
         self.network = TinyController(
-            task.horizon, self.reader.step_features, self.reader.summary_features, sum(self.parts), **self._shape
+            task.horizon,
+            reader.step_features,
+            reader.summary_features,
+            reader.outputs,
+            whole=reader.whole,
+            **self._shape,
         )
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
         trained = list(self.network.parameters())
@@ -93,18 +112,27 @@ class TRCPolicy(BasePolicy):
         """Shape of what is carried for one state: z_L and z_H."""
         return 2, self.network.tokens, self.network.width
 
-    def edit(self, network: TinyController, observation: PyTorchObs, latents: Latents) -> tuple[Tensor, Latents]:
-        """Actions within [-1, 1], shape (B, action_size), and the latents that the next edits start from.
+    def edit(self, network: TinyController, observation: PyTorchObs, carried: Carried) -> tuple[Tensor, Carried]:
+        """Actions within [-1, 1], shape (B, action_size), and what the next edits start from.
 
         Args:
             network: `network`, which is trained, or `averaged`, which is deployed.
             observation: of B states.
-            latents: those of the edits before; zeros in first states.
+            carried: from the edits before; zeros in first states.
         """
-        assert isinstance(observation, dict)
+        assert isinstance(observation, dict) and self.mdp is not None
         features = self.reader(observation)
-        outputs, latents = network(features.steps, features.summary, latents)
-        return action_of(outputs, features.size, self.parts), latents
+        outputs, whole, latents = network(features.steps, features.summary, carried.latents)
+        actions, memory = features.write(outputs, whole), carried.memory
+        if self.mdp.accept == "improving":
+            memory = remembered(memory, observation["cost"])
+            actions = actions * length_of(memory)
+        return actions, Carried(latents, memory)
+
+    def carried(self, latents: NDArray[np.float32], memory: NDArray[np.float32]) -> Carried:
+        """What edits start from, of arrays of shape (B, 2, tokens, width) and (B, SIZE)."""
+        low, high = torch.as_tensor(latents, device=self.device).unbind(1)
+        return Carried(Latents(low, high), torch.as_tensor(memory, device=self.device))
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -118,7 +146,8 @@ class TRCPolicy(BasePolicy):
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         assert isinstance(observation, dict)
-        return self.edit(self.averaged, observation, self.averaged.start(len(observation["plan"])))[0]
+        first = self.carried(*self._state(len(observation["plan"]), None, None))
+        return self.edit(self.averaged, observation, first)[0]
 
     def predict(
         self,
@@ -127,11 +156,12 @@ class TRCPolicy(BasePolicy):
         episode_start: NDArray[Any] | None = None,
         deterministic: bool = False,
     ) -> tuple[NDArray[Any], State | None]:
-        """One pass of the deployed network; its latents go in and out as `state`, as in sb3-contrib's RecurrentPPO.
+        """One pass of the deployed network; `state` goes in and out, as in sb3-contrib's RecurrentPPO.
 
         Args:
             observation: of one state, or of a batch.
-            state: what the prediction before returned, latents of shape (B, 2, tokens, width); None: first states.
+            state: what the prediction before returned: latents, shape (B, 2, tokens, width), and what is remembered of
+                refused edits, shape (B, 2). None: first states.
             episode_start: which states are first ones, shape (B,).
             deterministic: changes nothing.
 
@@ -141,28 +171,29 @@ class TRCPolicy(BasePolicy):
         self.set_training_mode(False)
         tensors, batched = self.obs_to_tensor(observation)
         assert isinstance(tensors, dict)
-        latents = self._latents(len(tensors["plan"]), state, episode_start)
+        before = self._state(len(tensors["plan"]), state, episode_start)
         with torch.no_grad():
-            low, high = torch.as_tensor(latents, device=self.device).unbind(1)
-            actions, after = self.edit(self.averaged, tensors, Latents(low, high))
-        carried = torch.stack(list(after), dim=1).cpu().numpy()
+            actions, after = self.edit(self.averaged, tensors, self.carried(*before))
         found = actions.cpu().numpy()
-        return found if batched else found[0], (carried,)
+        return found if batched else found[0], after.arrays()
 
-    def _latents(self, batch: int, state: State | None, episode_start: NDArray[Any] | None) -> NDArray[np.float32]:
-        """The latents to start from, shape (B, 2, tokens, width); a copy."""
+    def _state(
+        self, batch: int, state: State | None, episode_start: NDArray[Any] | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The latents and the memory to start from, shapes (B, 2, tokens, width) and (B, SIZE); copies."""
         shape = (batch, *self.latent_shape)
         if state is None:
-            return np.zeros(shape, np.float32)
+            return np.zeros(shape, np.float32), np.zeros((batch, SIZE), np.float32)
         if np.shape(state[0]) != shape:
             raise ValueError(
                 f"state must hold latents of shape {shape}, got {np.shape(state[0])}: pass what predict returned for "
                 "these states, or None in first ones"
             )
-        latents = np.array(state[0], np.float32)
+        latents, memory = (np.array(part, np.float32) for part in state)
         if episode_start is not None:
-            latents[np.asarray(episode_start, np.bool_).reshape(-1)] = 0.0
-        return latents
+            first = np.asarray(episode_start, np.bool_).reshape(-1)
+            latents[first], memory[first] = 0.0, 0.0
+        return latents, memory
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
@@ -177,20 +208,29 @@ class TRCPolicy(BasePolicy):
         }
 
 
-def checked_task(mdp: Any) -> QuadraticTask:
+System = QuadraticTask | DescentTask
+
+
+def reader_of(task: System, space: spaces.Dict) -> Reader:
+    """What reads the observations of a system."""
+    return DescentReader(task, space) if isinstance(task, DescentTask) else QuadraticReader(task, space)
+
+
+def checked_task(mdp: Any) -> System:
     """The system of an MDP that the policy can edit plans of.
 
     Raises:
         ValueError: it cannot.
     """
-    if not isinstance(mdp, ControlEditMDP) or not isinstance(mdp.task, QuadraticTask):
+    if not isinstance(mdp, ControlEditMDP) or not isinstance(mdp.task, System):
         what = "none" if mdp is None else type(getattr(mdp, "task", mdp)).__name__
         raise ValueError(
-            f"TRCPolicy edits plans of quadratic systems, and the environment's task is {what}: make one of "
-            "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0"
+            f"TRCPolicy edits control plans, and the environment's task is {what}: make one of "
+            "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0, -PoweredDescent-v0"
         )
-    if mdp.task.kind not in OUTPUTS:
-        raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(OUTPUTS)}, got {mdp.task.kind!r}: use edit=")
+    known = ["plan"] if isinstance(mdp.task, DescentTask) else list(OUTPUTS)
+    if mdp.task.kind not in known:
+        raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(known)} here, got {mdp.task.kind!r}: use edit=")
     return mdp.task
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_agents.trc.memory import SIZE
 from trm_envs.continuous.checks import ControlChecks
 from trm_envs.continuous.mdp import ControlEditMDP, ControlStates
 from trm_envs.continuous.task import Numbers
@@ -40,6 +41,8 @@ class Pool:
         self.size = size
         self.latents = np.zeros((size, *latents), np.float32)
         """z_L and z_H of each state."""
+        self.memory = np.zeros((size, SIZE), np.float32)
+        """What the policy remembers of refused edits."""
         self.ages = np.zeros(size, np.int64)
         """Edits that each state has seen."""
         self.returns = np.zeros(size)
@@ -65,7 +68,7 @@ class Pool:
             instances, tickets = source.draw_each([rng] * len(rows))
             states = self._mdp.initial(instances)
             self._replace(rows, states, self._mdp.check(states))
-            self.latents[rows], self.ages[rows], self.returns[rows] = 0.0, 0, 0.0
+            self.latents[rows], self.memory[rows], self.ages[rows], self.returns[rows] = 0.0, 0.0, 0, 0.0
             for row, ticket in zip(rows.tolist(), tickets or [None] * len(rows), strict=True):
                 self._tickets[row] = ticket
         return ended

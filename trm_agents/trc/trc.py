@@ -23,7 +23,6 @@ from trm_agents.common.hyperparameters import negative, not_a_share, not_positiv
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import as_tensors
 from trm_agents.trc.credit import Credit, CreditKind, adjoint_credit, antithetic_credit, credited
-from trm_agents.trc.network import Latents
 from trm_agents.trc.policies import TRCPolicy
 from trm_agents.trc.pool import Pool
 from trm_envs.continuous.mdp import ControlEditMDP, ControlStates
@@ -51,7 +50,8 @@ class TRC(TRMAlgorithm):
 
     Args:
         policy: `TRCPolicy`. `policy_kwargs`: `width`, `hidden_time`, `patch`, `inner`.
-        env: a plan-editing environment of a quadratic system, or its registered name.
+        env: a plan-editing environment of a system, or its registered name. Powered descent needs `accept="improving"`
+            in training, and `observe="gradient"` serves it.
         learning_rate: step size of AdamW, or a schedule.
         batch_size: B, states of the pool; all of them are edited in each gradient step.
         unroll: edits that each gradient step is taken through.
@@ -267,19 +267,18 @@ class TRC(TRMAlgorithm):
         """Edit every state of the pool `unroll` times; the losses after each edit, shape (unroll, B)."""
         assert self.mdp is not None
         pool, rules, device = self.pool, self._rules(self.mdp), self.device
-        low, high = torch.as_tensor(pool.latents, device=device).unbind(1)
-        latents, losses = Latents(low, high), []
+        carried, losses = self.policy.carried(pool.latents, pool.memory), []
         for _ in range(self.unroll):
             assert pool.states is not None and pool.checks is not None
             observation = as_tensors(rules.observe(pool.states, pool.checks), device)
-            actions, latents = self.policy.edit(self.policy.network, observation, latents)
+            actions, carried = self.policy.edit(self.policy.network, observation, carried)
             played = self._explored(actions.detach().double().cpu().numpy())
             credit = self._credit(pool.states, played)
             self.model_queries += credit.simulations
             losses.append(credited(actions, credit))
-            done = self.mdp.transition(pool.states, played, pool.checks)
+            done = self.mdp.take(pool.states, credit.edited, pool.checks)
             pool.advance(done.successors, done.checks, done.rewards)
-        pool.latents = torch.stack(list(latents), dim=1).detach().cpu().numpy()
+        pool.latents, pool.memory = carried.arrays()
         return torch.stack(losses)
 
     def _explored(self, actions: NDArray[np.float64]) -> NDArray[np.float64]:

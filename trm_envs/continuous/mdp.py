@@ -27,6 +27,15 @@ class ControlStates(NamedTuple):
     """The lowest cost of a feasible plan since the episode began, shape (B,); inf where there was none."""
 
 
+class Edited(NamedTuple):
+    """What actions write in a batch of states, whether or not it is accepted."""
+
+    plans: Numbers
+    """Shape (B, plan_size)."""
+    checks: ControlChecks
+    """The checker on these plans."""
+
+
 class ControlTransition(NamedTuple):
     """What one action in each state of a batch leads to."""
 
@@ -110,9 +119,17 @@ class ControlEditMDP:
             actions: shape (B, action_size), within [-1, 1].
             checks: the checker's word on `states` where it is known already, to save its cost.
         """
-        before = self.check(states) if checks is None else checks
+        return self.take(states, self.edited(states, actions), checks)
+
+    def edited(self, states: ControlStates, actions: Numbers) -> Edited:
+        """The plans that actions, shape (B, action_size), write, and the checker on them."""
         plans = self.task.edit(states.instances, states.plans, actions)
-        after = self.task.check(states.instances, plans)
+        return Edited(plans, self.task.check(states.instances, plans))
+
+    def take(self, states: ControlStates, edited: Edited, checks: ControlChecks | None = None) -> ControlTransition:
+        """The transition of the actions that have written `edited` in these states; the rest as in `transition`."""
+        before = self.check(states) if checks is None else checks
+        plans, after = edited
         every = np.ones(len(plans), np.bool_)
         accepted: NDArray[np.bool_] = every if self.accept == "always" else after.improves_on(before)
         plans = np.where(accepted[:, None], plans, states.plans)

@@ -81,8 +81,10 @@ class ControlEditRules(Rules[ControlStates, ControlChecks]):
         task = self.mdp.task
         path = task.simulate(states.instances, states.plans).states[:, 1:] / task.state_scale
         cost = self.mdp.log_cost(checks)[:, None]
+        instance = scaled(states.instances, task.instance_low, task.instance_high)
+        instance[:, task.instance_size - task.hidden :] = 0.0
         seen = {
-            "instance": scaled(states.instances, task.instance_low, task.instance_high),
+            "instance": instance,
             "plan": scaled(states.plans, task.plan_low, task.plan_high),
             "states": path.reshape(len(path), -1),
             "terminal_error": np.log1p(checks.terminal_error)[:, None],
@@ -132,8 +134,15 @@ def states_of(mdp: ControlEditMDP, observation: Observation) -> ControlStates:
     """The states that a batch of observations shows: the inverse of `observe`, as far as float32 goes.
 
     Plans are clipped to their bounds, which rounding may have left. The best cost so far is not observed, and inf here.
+
+    Raises:
+        ValueError: the task hides a part of its instances.
     """
     task = mdp.task
+    if task.hidden:
+        raise ValueError(
+            f"the last {task.hidden} numbers of an instance are not observed: states cannot be told from it"
+        )
     remaining = np.asarray(observation["remaining_edits"], np.int32).reshape(-1)
     instances = unscaled(observation["instance"], task.instance_low, task.instance_high)
     plans = unscaled(observation["plan"], task.plan_low, task.plan_high)

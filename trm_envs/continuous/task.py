@@ -78,6 +78,8 @@ class ControlTask(ABC):
     """What is added to a cost before its logarithm is taken; costs below it count as good as none."""
     cost_high: float
     """The largest cost that is told apart from larger ones."""
+    hidden: int = 0
+    """How many numbers at the end of an instance are not observed: the simulator alone knows them."""
     always_feasible: bool = False
     """Whether every plan that `initial_plans` and `edit` give is feasible; then no violation is observed."""
     differentiable: bool = True

@@ -11,6 +11,7 @@ from trm_envs.continuous.checks import ControlChecks
 from trm_envs.continuous.edits import WINDOW, EditKind, window_changes
 from trm_envs.continuous.task import ControlGradient, ControlTask, Numbers, Trajectory
 from trm_envs.control import altitude, descent_kernels
+from trm_envs.control.descent_kernels import TIME_UNIT
 from trm_envs.control.lander import (
     DRY_MASS,
     HORIZON,
@@ -30,6 +31,8 @@ GAIN = 5.0
 PASSES = 10
 """Corrections that restore a touchdown after an edit."""
 
+_INSTANT = 1e-6
+"""A flight time in s that is short enough for `reduced` to restore by thrusts alone."""
 _GLIDE, _MASS, _POSITION, _VELOCITY = 1, 2, 3, 4
 """Columns of the constraints; the first is the norm of the thrust."""
 
@@ -159,14 +162,30 @@ class DescentTask(ControlTask):
     def gradient(self, instances: Numbers, plans: Numbers) -> ControlGradient:
         """The fuel's gradient, and what is left of it along plans that keep touching down: see `reduced`."""
         states = descent_kernels.rollout(VEHICLE, instances, plans)
+        of_fuel = self._of_fuel(plans)
+        projected = descent_kernels.reduced(VEHICLE, plans, states, of_fuel, TIME_UNIT)
+        return ControlGradient(of_fuel, projected, self._of_violation(states, plans, of_fuel))
+
+    def restored_gradient(self, instances: Numbers, plans: Numbers) -> ControlGradient:
+        """As `gradient`, for changes of restored plans that are restored again.
+
+        `projected` is then the derivative of the fuel that a small change costs in the end: thrusts alone are restored,
+        at the flight time that the change has set.
+        """
+        states = descent_kernels.rollout(VEHICLE, instances, plans)
+        of_fuel = self._of_fuel(plans)
+        projected = descent_kernels.reduced(VEHICLE, plans, states, of_fuel, _INSTANT)
+        return ControlGradient(of_fuel, projected, self._of_violation(states, plans, of_fuel))
+
+    def _of_fuel(self, plans: Numbers) -> Numbers:
+        """The fuel's derivative by the plan, shape (B, 3 N + 1)."""
         thrusts = plans[:, :-1].reshape(len(plans), -1, 3)
         norms = np.linalg.norm(thrusts, axis=2)
         rate = 1.0 / (self.horizon * VEHICLE.exhaust)
         of_plan = np.empty_like(plans)
         of_plan[:, :-1] = (thrusts / norms[:, :, None] * (rate * plans[:, -1:, None])).reshape(len(plans), -1)
         of_plan[:, -1] = rate * norms.sum(axis=1)
-        projected = descent_kernels.reduced(VEHICLE, plans, states, of_plan)
-        return ControlGradient(of_plan, projected, self._of_violation(states, plans, of_plan))
+        return of_plan
 
     def _of_violation(self, states: Numbers, plans: Numbers, of_fuel: Numbers) -> Numbers:
         """The gradient of the violation: that of the constraint that is worst, and 0 where all hold."""

@@ -47,16 +47,17 @@ def _series(burnt: float) -> tuple[float, float, float]:
 
 @kernel()
 def _dot(left: Numbers, right: Numbers) -> float:
-    """The inner product of two vectors of three numbers."""
-    product: float = left[0] * right[0] + left[1] * right[1] + left[2] * right[2]
-    return product
+    """The inner product of two vectors; a loop, which needs no array for the products."""
+    total = 0.0
+    for i in range(len(left)):
+        total += left[i] * right[i]
+    return total
 
 
 @kernel()
 def _norm(vector: Numbers) -> float:
     """The length of a vector of three numbers."""
-    length: float = np.sqrt(_dot(vector, vector))
-    return length
+    return float(np.sqrt(_dot(vector, vector)))
 
 
 @kernel()
@@ -117,8 +118,7 @@ def _sensitivity(vehicle: Vehicle, plan: Numbers, states: Numbers, knot: int, co
     """The derivative of costate . x_knot by the plan, written to `row`, shape (3 N + 1,); the adjoint of the steps."""
     horizon = len(plan) // 3
     dt, c = plan[3 * horizon] / horizon, costate.copy()
-    row[:] = 0.0
-    of_dt = 0.0
+    row[:], of_dt = 0.0, 0.0
     for k in range(knot - 1, -1, -1):
         thrust, mass, after = plan[3 * k : 3 * k + 3], states[k, 6], states[k + 1]
         length = _norm(thrust)
@@ -192,8 +192,7 @@ def play(vehicle: Vehicle, instances: Numbers, feedforward: Numbers, gains: Numb
 @kernel()
 def _below(vehicle: Vehicle, state: Numbers) -> float:
     """How far a state is below the glide slope in m; negative above it."""
-    depth: float = vehicle.slope * np.hypot(state[0], state[1]) - state[2]
-    return depth
+    return float(vehicle.slope * np.hypot(state[0], state[1]) - state[2])
 
 
 @kernel()
@@ -201,15 +200,13 @@ def _rows(vehicle: Vehicle, plan: Numbers, states: Numbers, held: Flags, rows: N
     """Derivatives and values of the constraints: r_N and v_N, then the depth below each knot that is held; how many."""
     horizon, count, costate = len(plan) // 3, 6, np.zeros(7)
     for i in range(6):
-        costate[:] = 0.0
-        costate[i] = 1.0
+        costate[:], costate[i] = 0.0, 1.0
         _sensitivity(vehicle, plan, states, horizon, costate, rows[i])
         errors[i] = states[horizon, i]
     for k in range(1, horizon):
         if held[k]:
             unit = vehicle.slope / max(np.hypot(states[k, 0], states[k, 1]), 1e-300)
-            costate[:] = 0.0
-            costate[0], costate[1], costate[2] = unit * states[k, 0], unit * states[k, 1], -1.0
+            costate[0], costate[1], costate[2], costate[5] = unit * states[k, 0], unit * states[k, 1], -1.0, 0.0
             _sensitivity(vehicle, plan, states, k, costate, rows[count])
             errors[count] = _below(vehicle, states[k])
             count += 1
@@ -221,9 +218,12 @@ def _tangent(plan: Numbers, blocked: Flags, time_unit: float, row: Numbers, out:
     """A row without the radial share of thrusts that are blocked, its last number by the unit of time, to `out`."""
     horizon = len(blocked)
     for k in range(horizon):
-        thrust = plan[3 * k : 3 * k + 3]
-        share = _dot(row[3 * k : 3 * k + 3], thrust) / _dot(thrust, thrust) if blocked[k] else 0.0
-        out[3 * k : 3 * k + 3] = row[3 * k : 3 * k + 3] - share * thrust
+        i, share = 3 * k, 0.0
+        if blocked[k]:
+            x, y, z = plan[i], plan[i + 1], plan[i + 2]
+            share = (row[i] * x + row[i + 1] * y + row[i + 2] * z) / (x * x + y * y + z * z)
+        for j in range(i, i + 3):
+            out[j] = row[j] - share * plan[j]
     out[3 * horizon] = time_unit * row[3 * horizon]
 
 
@@ -232,10 +232,10 @@ def _solve(rows: Numbers, count: int, wanted: Numbers) -> Numbers:
     """The y with (rows rows^T) y = wanted, for the first `count` rows; Gauss-Jordan on the matrix of unit diagonal."""
     matrix, scale, y = np.empty((count, count)), np.empty(count), np.empty(count)
     for i in range(count):
-        scale[i] = 1.0 / np.sqrt((rows[i] * rows[i]).sum() + 1e-300)
+        scale[i] = 1.0 / np.sqrt(_dot(rows[i], rows[i]) + 1e-300)
         y[i] = wanted[i] * scale[i]
         for j in range(i):
-            matrix[i, j] = (rows[i] * rows[j]).sum() * scale[i] * scale[j]
+            matrix[i, j] = _dot(rows[i], rows[j]) * scale[i] * scale[j]
             matrix[j, i] = matrix[i, j]
         matrix[i, i] = 1.0 + _RIDGE
     for i in range(count):
@@ -244,7 +244,8 @@ def _solve(rows: Numbers, count: int, wanted: Numbers) -> Numbers:
         for row in range(count):
             if row != i:
                 share = matrix[row, i] / pivot
-                matrix[row, i:] -= share * matrix[i, i:]
+                for column in range(i, count):
+                    matrix[row, column] -= share * matrix[i, column]
                 y[row] -= share * y[i]
     for i in range(count):
         y[i] *= scale[i] / max(matrix[i, i], _RIDGE)
@@ -269,15 +270,15 @@ def _constrained_step(
         for i in range(count):
             if kept[i]:
                 _tangent(plan, blocked, time_unit, rows[i], tangents[found])
-                wanted[found] = errors[i] - (tangents[found] * flat).sum()
+                wanted[found] = errors[i] - _dot(tangents[found], flat)
                 found += 1
-        y = _solve(tangents, found, wanted)
-        step[:] = -flat
-        found = 0
+        multipliers = _solve(tangents, found, wanted)
+        step[:], found = -flat, 0
         for i in range(count):
             if kept[i]:
-                step -= y[found] * tangents[found]
-                if i >= 6 and y[found] < 0.0:
+                for j in range(len(step)):
+                    step[j] -= multipliers[found] * tangents[found, j]
+                if i >= 6 and multipliers[found] < 0.0:
                     kept[i], changed = False, True
                 found += 1
         step[3 * horizon] *= time_unit
@@ -285,8 +286,8 @@ def _constrained_step(
         if (time <= vehicle.time_low and longer < 0.0) or (time >= vehicle.time_high and longer > 0.0):
             time_unit, changed = 0.0, True
         for k in range(horizon):
-            thrust = plan[3 * k : 3 * k + 3]
-            length, outward = _norm(thrust), _dot(step[3 * k : 3 * k + 3], thrust)
+            i, x, y, z = 3 * k, plan[3 * k], plan[3 * k + 1], plan[3 * k + 2]
+            length, outward = np.sqrt(x * x + y * y + z * z), step[i] * x + step[i + 1] * y + step[i + 2] * z
             full = length >= vehicle.thrust_high * (1.0 - _AT_BOUND) and outward > 0.0
             idle = length <= vehicle.thrust_low * (1.0 + _AT_BOUND) and outward < 0.0
             if (full or idle) and not blocked[k]:
@@ -329,22 +330,21 @@ def restore(vehicle: Vehicle, instances: Numbers, plans: Numbers, passes: int) -
 
 
 @kernel()
-def reduced(vehicle: Vehicle, plans: Numbers, states: Numbers, gradients: Numbers) -> Numbers:
+def reduced(vehicle: Vehicle, plans: Numbers, states: Numbers, gradients: Numbers, seconds: float) -> Numbers:
     """What is left of gradients, shape (B, 3 N + 1), along plans that touch down where they do, above the glide slope.
 
-    Minus the steepest descent, thrusts measured in their upper bound and the flight time in `TIME_UNIT`, without what
-    bounds block and constraints take up: 0 where a plan is optimal to first order.
+    Minus the steepest descent, thrusts measured in their upper bound and the flight time in `seconds`, without what
+    bounds block and constraints take up: 0 where a plan is optimal to first order. With few `seconds`, thrusts alone
+    make up for a change of the flight time.
     """
-    found, time_unit = np.empty_like(plans), TIME_UNIT / vehicle.thrust_high
-    horizon = plans.shape[1] // 3
+    found, horizon, time_unit = np.empty_like(plans), plans.shape[1] // 3, seconds / vehicle.thrust_high
     rows, errors = np.empty((horizon + 5, 3 * horizon + 1)), np.empty(horizon + 5)
     held = np.zeros(horizon, np.bool_)
     for b in range(len(plans)):
         for k in range(1, horizon):
             held[k] = _below(vehicle, states[b, k]) > -_ACTIVE
         count = _rows(vehicle, plans[b], states[b], held, rows, errors)
-        errors[:] = 0.0
-        _constrained_step(vehicle, plans[b], gradients[b], rows[:count], errors[:count], time_unit, found[b])
+        _constrained_step(vehicle, plans[b], gradients[b], rows[:count], np.zeros(count), time_unit, found[b])
         found[b] *= -1.0
         found[b, 3 * horizon] /= time_unit * time_unit
     return found

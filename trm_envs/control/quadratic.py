@@ -35,6 +35,7 @@ class QuadraticTask(ControlTask):
     Args:
         system: the constants.
         edit: what an action means.
+        hidden: numbers at the end of an instance that are not observed.
 
     Raises:
         ValueError: the edit is unknown.
@@ -45,11 +46,12 @@ class QuadraticTask(ControlTask):
     cost_floor, cost_high = 1e-2, 1e6
     always_feasible = True
 
-    def __init__(self, system: System, edit: EditKind = "feedback") -> None:
+    def __init__(self, system: System, edit: EditKind = "feedback", hidden: int = 0) -> None:
         if edit not in get_args(EditKind):
             raise ValueError(f"edit must be one of {get_args(EditKind)}, got {edit!r}")
         self.system = system
         self.kind: EditKind = edit
+        self.hidden = hidden
         self.horizon = system.horizon
         self.state_units, self.control_units = system.state_units, (system.control_unit,)
         self.constraints = (f"|u| <= {system.u_max:g} within {_ROUNDING:g} u_max",)

@@ -18,7 +18,9 @@ POOL = "control-van-der-pol"
 """Name of the pool in distribution."""
 
 
-def van_der_pol_problem(mu: float | tuple[float, float] = 1.0, **options: Unpack[EditOptions]) -> ControlProblem:
+def van_der_pol_problem(
+    mu: float | tuple[float, float] = 1.0, observe_mu: bool = True, **options: Unpack[EditOptions]
+) -> ControlProblem:
     """The MDP and the instances that `VanDerPolPlanEditEnv` is built on; takes the same keywords.
 
     Raises:
@@ -26,7 +28,7 @@ def van_der_pol_problem(mu: float | tuple[float, float] = 1.0, **options: Unpack
         ValueError: a value outside its range, keywords that contradict each other, or a bad instance.
     """
     check_keywords(options, EditOptions)
-    task = QuadraticTask(VAN_DER_POL, options.get("edit", "feedback"))
+    task = QuadraticTask(VAN_DER_POL, options.get("edit", "feedback"), hidden=0 if observe_mu else 1)
     source = control_source(task, quadratic_origin(POOL, read_mu(mu)), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
 
@@ -105,6 +107,7 @@ class VanDerPolPlanEditEnv(ControlEditEnv):
     ## Arguments
     - `mu`: 1 by default: a number within [0, 3], or a range. Pools are shipped for any one number, by which all of
       their first states are simulated, and for the range (0.5, 2); `generate=True` takes any range.
+    - `observe_mu`: True; False observes 0 in its place, and the trajectories of plans are all that tells of it.
     - `render_mode`: `"ansi"`, `"rgb_array"` (the phase plane and the controls), `"human"` or None.
     - `split`: `"train"` (default), `"validation"` or `"test"`: shipped pools of first states from [-2, 2]^2, disjoint
       up to the sign of the state.
@@ -129,9 +132,10 @@ class VanDerPolPlanEditEnv(ControlEditEnv):
         self,
         mu: float | tuple[float, float] = 1.0,
         render_mode: str | None = None,
+        observe_mu: bool = True,
         **options: Unpack[EditOptions],
     ) -> None:
-        super().__init__(*van_der_pol_problem(mu, **options), render_mode)
+        super().__init__(*van_der_pol_problem(mu, observe_mu, **options), render_mode)
 
 
 class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
@@ -145,6 +149,7 @@ class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
         max_episode_steps: steps after which an episode is truncated; None: never.
+        observe_mu: whether mu is observed.
         **options: the keywords of `VanDerPolPlanEditEnv`.
     """
 
@@ -155,9 +160,11 @@ class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
         render_mode: str | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         max_episode_steps: int | None = None,
+        observe_mu: bool = True,
         **options: Unpack[EditOptions],
     ) -> None:
-        super().__init__(num_envs, *van_der_pol_problem(mu, **options), render_mode, autoreset_mode, max_episode_steps)
+        problem = van_der_pol_problem(mu, observe_mu, **options)
+        super().__init__(num_envs, *problem, render_mode, autoreset_mode, max_episode_steps)
 
 
 class VanDerPolEnv(ControlEnv):

@@ -117,6 +117,20 @@ def test_an_episode_is_worth_the_potential_that_it_ends_with(accept, shaping):
     np.testing.assert_allclose(worth, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("accept", ["always", "improving"])
+def test_a_transition_takes_what_the_actions_have_written(accept):
+    mdp, rng = ControlEditMDP(QuadraticTask(SYSTEMS["tight"]), accept=accept), np.random.default_rng(0)
+    states = mdp.initial(some_instances(mdp.task, 9, rng))
+    actions = rng.uniform(-0.3, 0.3, (9, mdp.task.action_size))
+    edited = mdp.edited(states, actions)
+    np.testing.assert_array_equal(edited.plans, mdp.task.edit(states.instances, states.plans, actions))
+    whole, taken = mdp.transition(states, actions), mdp.take(states, edited)
+    for one, other in zip((*whole.successors, *whole.checks), (*taken.successors, *taken.checks), strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(whole.rewards, taken.rewards)
+    np.testing.assert_array_equal(whole.accepted, taken.accepted)
+
+
 def test_a_reward_by_hand():
     # J = 200 p^2 + sum of 15 times 10 p^2 = 350 for p = 1 at rest and no control.
     task = QuadraticTask(SYSTEMS["di"], "plan")
@@ -163,6 +177,23 @@ def test_observed_states_are_those_of_the_mdp():
         np.testing.assert_allclose(seen.plans, plans, atol=1e-6)
         assert (np.abs(seen.plans) <= task.system.u_max).all()
         np.testing.assert_array_equal(seen.remaining_edits, 3)
+
+
+def test_hidden_numbers_are_simulated_and_not_observed():
+    """mu=0.5 and mu=2 look alike in first instances, and their plans do not."""
+    instances = np.array([[1.0, -0.5, 0.5], [1.0, -0.5, 2.0]])
+    for hidden in (0, 1):
+        mdp = ControlEditMDP(QuadraticTask(SYSTEMS["vdp"], hidden=hidden))
+        states = mdp.initial(instances)
+        observation = ControlEditRules(mdp).observe(states, mdp.check(states))
+        alike = (observation["instance"][0] == observation["instance"][1]).all()
+        assert alike == bool(hidden) and observation["instance"].shape == (2, 3)
+        assert observation["cost"][0] != observation["cost"][1]
+        if hidden:
+            assert (observation["instance"][:, 2] == 0.0).all()
+            with pytest.raises(ValueError, match="last 1 numbers of an instance are not observed"):
+                states_of(mdp, observation)
+    np.testing.assert_array_equal(states.instances, instances)
 
 
 def test_the_observed_gradient_is_that_of_the_log_cost():

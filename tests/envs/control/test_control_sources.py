@@ -76,3 +76,12 @@ def test_playing_through_gym_make_warns_of_nothing(env_id):
 def test_own_instances_are_played():
     env = gym.make("ControlPlanEdit-VanDerPol-v0", instances=[[0.5, -0.25, 2.5]])
     np.testing.assert_allclose(env.reset()[0]["instance"], [0.5 / 3, -0.25 / 3, 1.0 / 1.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("observe_mu", [True, False])
+def test_mu_is_observed_or_not(observe_mu):
+    env = gym.make("trm_envs:ControlPlanEdit-VanDerPol-v0", mu=(0.5, 2.0), observe_mu=observe_mu)
+    vector = gym.make_vec("trm_envs:ControlPlanEdit-VanDerPol-v0", 20, mu=(0.5, 2.0), observe_mu=observe_mu)
+    seen = [env.reset(seed=seed)[0]["instance"][2] for seed in range(20)]
+    assert (len(set(seen)) > 10) == observe_mu
+    assert (len(set(vector.reset(seed=0)[0]["instance"][:, 2])) > 10) == observe_mu

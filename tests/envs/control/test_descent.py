@@ -158,6 +158,27 @@ def test_the_observed_gradient_is_that_of_minus_the_potential():
     assert_within_bounds(task.edit(again.instances, again.plans, np.zeros((4, task.action_size))))
 
 
+def test_the_restored_gradient_is_the_difference_of_restored_plans():
+    """Thrusts and flight time are nudged together, restored, and the fuel is compared."""
+    task, rng = DescentTask("plan"), np.random.default_rng(3)
+    instances = some_descents(30, rng)
+    nothing = np.zeros((30, task.action_size))
+    plans = task.edit(instances, task.initial_plans(instances), nothing)
+    landed = task.check(instances, plans).feasible
+    assert landed.mean() > 0.5
+    instances, plans = instances[landed], plans[landed]
+    found = task.restored_gradient(instances, plans)
+    unit = np.append(np.full(3 * HORIZON, 6630.0), 0.5) * np.where(np.arange(151) < 150, 1.0, plans[:, -1:])
+    for columns in (slice(0, 150), slice(150, 151), slice(0, 151)):
+        nudge = np.zeros_like(plans)
+        nudge[:, columns] = 1e-4 * rng.standard_normal(nudge[:, columns].shape)
+        ahead, behind = (task.check(instances, task.edit(instances, plans, side * nudge)).cost for side in (1.0, -1.0))
+        expected = 2.0 * (found.projected * unit * nudge).sum(axis=1)
+        # A few plans have a thrust just at a bound, where there is a kink.
+        assert np.median(np.abs(ahead - behind - expected)) < 1e-4 * np.abs(ahead - behind).mean()
+        assert np.corrcoef(ahead - behind, expected)[0, 1] > 0.99
+
+
 def test_the_reduced_gradient_line_lowers_the_fuel():
     task, (instances, plans) = DescentTask("feedback"), landed_plans(10, 5)
     found, costs = reduced_gradient(task, instances, plans, 10)

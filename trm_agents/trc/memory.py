@@ -1,0 +1,40 @@
+"""How long the next edit is: where edits may be refused, what a policy remembers of refusals.
+
+An edit that would not improve the plan is refused, and the plan stays. The policy sees that the cost is what it was,
+and makes the next edit half as long; after one that was taken, half as long again. A direction that lowers the cost
+does so if the step is short enough.
+"""
+
+from __future__ import annotations
+
+from math import log2
+
+import torch
+from torch import Tensor
+
+GROWTH, DECAY = 1.5, 0.5
+"""Of the length after an edit was taken, up to 1, and after it was refused."""
+
+SIZE = 2
+"""Numbers that are remembered of a state: minus the logarithm to base 2 of the length, and the last log cost.
+
+Zeros in first states. A log cost of exactly 0 counts as none.
+"""
+
+
+def remembered(memory: Tensor, cost: Tensor) -> Tensor:
+    """What is remembered at the next edit, shape (B, SIZE).
+
+    Args:
+        memory: from the edit before, shape (B, SIZE).
+        cost: observed log cost, shape (B, 1).
+    """
+    shorter, last = memory[:, :1], memory[:, 1:]
+    refused = (cost == last) & (last != 0.0)
+    shorter = torch.where(refused, shorter - log2(DECAY), (shorter - log2(GROWTH)).clamp_min(0.0))
+    return torch.cat([shorter, cost], dim=1)
+
+
+def length_of(memory: Tensor) -> Tensor:
+    """Share of a whole edit, within (0, 1], shape (B, 1)."""
+    return torch.exp2(-memory[:, :1])
