@@ -138,7 +138,8 @@ class Mirror:
         Args:
             ended: it writes no more: files that are gone are gone for good, and not about to be replaced.
         """
-        # Rows first: what a row stands for was written before it. Then models, and curves after their checkpoints.
+        # Rows first: what a row stands for was written before it, and its training is over. Then models, and curves
+        # after their checkpoints.
         rows = self._rows()[self._rows_told :]
         self._rows_told += len(rows)
         found = {str(path.relative_to(self.root)): path for path in self.root.glob("*/**/*")}
@@ -152,7 +153,7 @@ class Mirror:
                 except FileNotFoundError:
                     continue
                 self._seen[name] = state
-        removed = sorted(set(self._seen) - set(found)) if ended else []
+        removed = sorted(set(self._seen) - set(found)) if ended or rows else []
         return Changes(rows, files, removed)
 
     def _rows(self) -> list[Row]:

@@ -9,6 +9,7 @@ import hashlib
 import platform
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,11 @@ class SlurmLauncher:
             self._executor = submitit.AutoExecutor(self._folder, cluster=str(asked.pop("cluster")))
             self._executor.update_parameters(name="benchmarks", **asked)
         except (RuntimeError, ValueError, TypeError, NameError) as error:
-            raise ValueError(f"submitit refuses --slurm: {error}") from error
+            self.close()
+            # Nor does a run that is refused leave a folder that the next one would have to resume.
+            with suppress(OSError):
+                root.rmdir()
+            raise ValueError(f"submitit refuses --slurm: {' '.join(str(error).split())}") from error
 
     def start(self, work: Work) -> SlurmProcess:
         """Queue a work."""
