@@ -1,11 +1,11 @@
 # For everybody: `make test`, `make bench` and `make docs`. Each sets up the virtual environment first.
-# `make wheel-test` tries what is published.
+# `make wheel-test` tries what is published, `make cluster-test` the launchers that are extras.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test wheel-test bench docs clean
+.PHONY: setup lint test wheel-test cluster-test bench docs clean
 
 setup: $(VENV)/.installed
 
@@ -31,6 +31,13 @@ wheel-test: setup
 	$(PYTHON) -m venv --clear build/empty
 	build/empty/bin/pip install --quiet --constraint constraints.txt "$$(echo dist/*.whl)[agents]"
 	cd build/empty && OMP_NUM_THREADS=1 bin/python -I $(CURDIR)/tests/contract/wheel_smoke.py
+
+# Ray and submitit in an environment of their own, so that nothing else is tested with them; missing ones are an error.
+cluster-test:
+	$(PYTHON) -m venv --clear build/cluster
+	build/cluster/bin/pip install --quiet --constraint constraints.txt --editable '.[ray,slurm]' pytest
+	build/cluster/bin/python -c 'import ray, submitit'
+	OMP_NUM_THREADS=1 timeout 300 build/cluster/bin/python -m pytest tests/benchmarks/test_ray.py tests/benchmarks/test_slurm.py
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos hindsight_trm,ppo,a2c,dqn \

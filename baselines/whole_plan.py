@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from trm_agents.trc import TRCPolicy
 from trm_agents.trc.network import OUTPUT_SCALE, Latents
+from trm_agents.trc.policies import Carried
 
 SMALLEST = 0.02
 """First states that are smaller than this share of the largest one are not scaled up further."""
@@ -77,7 +78,7 @@ class WholePlanPolicy(TRCPolicy):
         optimizer: Any = self.optimizer_class
         self.optimizer = optimizer(self.network.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
-    def edit(self, network: Any, observation: PyTorchObs, latents: Latents) -> tuple[Tensor, Latents]:
-        """Actions within [-1, 1], shape (B, action_size), and the latents as they were; see `TRCPolicy.edit`."""
+    def edit(self, network: Any, observation: PyTorchObs, carried: Carried) -> tuple[Tensor, Carried]:
+        """Actions within [-1, 1], shape (B, action_size), and what was carried as it was; see `TRCPolicy.edit`."""
         assert isinstance(observation, dict)
-        return network(observation["instance"]), latents
+        return network(observation["instance"]), carried

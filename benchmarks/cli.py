@@ -22,6 +22,7 @@ from benchmarks.commands import (
     run,
     speed,
     status,
+    trial,
     tune,
     watch,
     zoo,
@@ -46,6 +47,7 @@ COMMANDS: dict[str, ModuleType] = {
     "readme": readme,
     "results": results,
     "cell": cell,
+    "trial": trial,
 }
 
 
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(COMMANDS[options.command].run(options))
     except (ValueError, TypeError, OSError) as error:
-        if options.command == "cell":
+        if options.command in ("cell", "trial"):
             raise  # its log is read for the traceback
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=arguments.seeds, required=True)
     parser.add_argument("--steps", type=int, required=True, help="environment steps; 0 for a reference line")
     parser.add_argument("--threads", type=arguments.positive, default=1)
+    parser.add_argument("--asked-with", default="", metavar="COMMAND", help="what its rows say that they come from")
     arguments.add_points(parser)
     arguments.add_contestants(parser)
 
@@ -33,13 +34,12 @@ def run(options: argparse.Namespace) -> int:
     from benchmarks.running.cell import describe, run_cell
 
     folder = Folder(options.out)
-    command = folder.about()["command"]
     contestants = arguments.contestants(options.contestants)
     for algo, seed in product(options.algos, options.seeds):
         cell = Cell(options.suite, algo, seed, options.steps, options.kind)
         with alone(folder.lock_cell(cell, "cell"), str(cell)):
             # Whoever held the lock may have finished it.
             if cell.key not in {row.key for row in folder.results()}:
-                row = run_cell(cell, folder, contestants, options.threads, command, options.points)
+                row = run_cell(cell, folder, contestants, options.threads, options.asked_with, options.points)
                 print(describe(row), flush=True)
     return 0

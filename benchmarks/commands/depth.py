@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     planned = plan(baselines, [options.suite], options.algos or variants(), options.seeds, options.steps, stage0=False)
     cells = [cell for cell in planned if cell.kind != "line"]
     about = {"command": options.command_line, **provenance()._asdict(), "workers": options.workers, "threads": 1}
-    arguments_of_cells = ["--threads", "1", "--contestants", "baselines"]
+    arguments_of_cells = ["--contestants", "baselines"]
     # A polite kill ends the run as Ctrl-C does: its cells too, everything resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failed = Runner(folder, LocalLauncher(), arguments_of_cells, console).run(cells, options.workers, about)

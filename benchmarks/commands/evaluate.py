@@ -53,21 +53,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     shared.add_trust(parser)
+    parser.add_argument(
+        "--stream",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="for files larger than memory: score piece by piece, and go on after the pieces that FILE has rows of",
+    )
+    parser.add_argument("--workers", type=arguments.positive, metavar="N", help="processes of --stream (default: 1)")
     arguments.add_contestants(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    method, trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)
-    level = options.legal_actions or models.level_of(options.model, method)
-    if level is None:
-        raise ValueError(f"{options.model} does not say at which level it was trained: give it with --legal-actions")
     if options.unroll == "auto" and (options.attempts or options.search):
         raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
-    budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
-    puzzles = pool(options.env, {"puzzles": options.puzzles, "legal_actions": level, **budget})
-    model = method.load(str(options.model), options.env, trained_with, trust=options.trust)
-    facts = _facts(_result(options, method, model, puzzles))
+    if options.workers and not options.stream:
+        raise ValueError("--workers are for --stream FILE.jsonl, which keeps what they have done")
+    method, level, budget = _asked(options)
+    if options.stream:
+        from benchmarks.commands import streamed
+
+        facts, max_edits = streamed.facts(options, score, pool(options.env, {"legal_actions": level, **budget}, "test"))
+    else:
+        result, max_edits = score(options, options.puzzles)
+        facts = _facts(result)
     facts |= {"attempts": options.attempts, "search": options.search}
     if options.search:
         # What `checks` of a search were called before solvers counted them all.
@@ -75,9 +84,31 @@ def run(options: argparse.Namespace) -> int:
     if options.unroll == "auto":
         facts |= {"tolerance": options.tolerance, "mean_depth": facts["inner_steps"] / facts["network_calls"]}
     facts |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}
-    facts["max_edits"] = puzzles.mdp.max_edits
+    facts["max_edits"] = max_edits
     print(json.dumps(facts) if options.json else _text(facts))
     return 0
+
+
+def score(options: argparse.Namespace, puzzles: Any) -> tuple[Result, int]:
+    """What became of the puzzles, a file or an array of shape (n, n_cells), and the budget of edits.
+
+    Raises:
+        ValueError: a puzzle is flawed, or the model is none that can be scored so.
+    """
+    method, level, budget = _asked(options)
+    trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[1]
+    found = pool(options.env, {"puzzles": puzzles, "legal_actions": level, **budget})
+    model = method.load(str(options.model), options.env, trained_with, trust=options.trust)
+    return _result(options, method, model, found), found.mdp.max_edits
+
+
+def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, int]]:
+    """The model's row, the level of legal actions and the budget of edits."""
+    method = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[0]
+    level = options.legal_actions or models.level_of(options.model, method)
+    if level is None:
+        raise ValueError(f"{options.model} does not say at which level it was trained: give it with --legal-actions")
+    return method, level, {} if options.max_edits is None else {"max_edits": options.max_edits}
 
 
 def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, puzzles: Pool) -> Result:

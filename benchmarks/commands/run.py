@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 from collections import Counter
 from contextlib import suppress
@@ -15,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.commands import arguments
+from benchmarks.commands import arguments, launching
 from benchmarks.commands.report import show
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.provenance import provenance
-from benchmarks.running.launcher import LocalLauncher
+from benchmarks.running.launcher import Launcher
 from benchmarks.running.runner import Runner, plan
 
 
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seeds", type=arguments.seeds, default=[0, 1, 2, 3, 4], help="training seeds (default: 0-4)")
     parser.add_argument("--steps", type=arguments.positive, help="environment steps a cell (default: the suite's)")
-    parser.add_argument("--workers", type=arguments.positive, default=os.cpu_count() or 1, help="cells at a time")
+    launching.add_arguments(parser, "cells")
     parser.add_argument(
         "--no-stage0",
         dest="stage0",
@@ -61,15 +60,11 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_plan(console, cells, folder)
         return 0
-    runner = Runner(
-        folder,
-        LocalLauncher(),
-        ["--threads", str(options.threads), "--points", str(options.points), "--contestants", options.contestants],
-        console,
-    )
-    ended = _end_politely()
+    ended: list[int] = []
     try:
-        failed = runner.run(cells, options.workers, {"command": options.command_line, **_about(options)})
+        with launching.launched(options, folder.root) as launcher:
+            ended = _end_politely()
+            failed = _runner(options, folder, launcher, console).run(cells, options.workers, _about(options))
     except (KeyboardInterrupt, OSError) as error:
         # A terminal that was closed shows nothing any more, progress included.
         if isinstance(error, OSError) and not ended:
@@ -83,6 +78,11 @@ def run(options: argparse.Namespace) -> int:
     if failed:
         console.print(f"[bold red]{failed} cells failed[/]: see the report; --resume tries them again")
     return 1 if failed else 0
+
+
+def _runner(options: argparse.Namespace, folder: Folder, launcher: Launcher, console: Console) -> Runner:
+    words = ["--points", str(options.points), "--contestants", options.contestants]
+    return Runner(folder, launcher, words, console, options.threads)
 
 
 def _end_politely() -> list[int]:
@@ -107,7 +107,8 @@ def _end_politely() -> list[int]:
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:
-    return {**provenance()._asdict(), "threads": options.threads, "workers": options.workers}
+    asked = {"command": options.command_line, "threads": options.threads, "workers": options.workers}
+    return {**asked, **provenance()._asdict(), "launcher": options.launcher}
 
 
 def _show_plan(console: Console, cells: list[Cell], folder: Folder) -> None:

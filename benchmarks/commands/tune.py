@@ -11,16 +11,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks.commands import arguments
+from benchmarks.commands import arguments, launching
 from benchmarks.protocol import records, sums
-from benchmarks.protocol.provenance import set_threads
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.suites import suite
 from benchmarks.protocol.trials import Trial, trials
 from benchmarks.reporting import tables
-from benchmarks.running.tuning import Tuning
-
-ROWS = "tuning.jsonl"
+from benchmarks.running.tuner import ROWS, Tuner, tried
+from benchmarks.running.tuning import check_spaces
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,58 +38,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="then copy all rows to benchmarks/published/NAME.csv",
     )
+    launching.add_arguments(parser, "trials, of one method each,")
     arguments.add_contestants(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials that are missing, one after the other."""
-    # Before anything loads numeric libraries: they read these once.
-    set_threads(1)
-    contestants = arguments.contestants(options.contestants)
-    tuning = Tuning(contestants, options.suite, options.steps, options.seed, options.command_line)
-    console, path = Console(), options.out / ROWS
+    """Run the trials that are missing."""
+    console = Console()
+    suite(options.suite)
+    check_spaces(arguments.contestants(options.contestants), options.algos)
     options.out.mkdir(parents=True, exist_ok=True)
     try:
         # Two at a time would run the same trials.
         with FileLock(options.out / "tune.lock", timeout=0):
-            _tune_all(options, tuning, path, console)
+            _tune(options, console)
     except Timeout:
         raise ValueError(
             f"another tuning is under way in {options.out}: wait for it or end it, or name another folder"
         ) from None
-    rows = records.latest(records.read(path, TuningRow))
+    rows = records.latest(records.read(options.out / ROWS, TuningRow))
     _show([one for one in trials(rows) if one.used], console)
     if options.publish:
         _publish(rows, options.publish)
     return 0
 
 
-def _tune_all(options: argparse.Namespace, tuning: Tuning, path: Path, console: Console) -> None:
+def _tune(options: argparse.Namespace, console: Console) -> None:
+    """Run the trials under a bar for each method."""
+    keys = [(options.suite, algo, options.seed, options.steps) for algo in options.algos]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
-    with Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console) as bars:
-        for algo in options.algos:
-            _tune(algo, tuning, options.trials, path, bars)
-
-
-def _tune(algo: str, tuning: Tuning, wanted: int, path: Path, bars: Progress) -> None:
-    """Run the missing trials of one method, under a bar of its own."""
-    tried = _tried(path, tuning, algo)
-    bar = bars.add_task(escape(algo), total=wanted * tuning.steps, completed=len(tried) * tuning.steps)
-    while len(tried) < wanted:
-        before = len(tried) * tuning.steps
-
-        def show(made: int, before: int = before) -> None:
-            bars.update(bar, completed=before + min(made, tuning.steps))
-
-        tried.append(tuning.run(algo, tried, show))
-        records.append(path, tried[-1])
-
-
-def _tried(path: Path, tuning: Tuning, algo: str) -> list[TuningRow]:
-    """Rows of the method's trials under these conditions, in order."""
-    rows = records.latest(records.read(path, TuningRow))
-    mine = (tuning.suite, algo, tuning.seed, tuning.steps)
-    return sorted((row for row in rows if row.key[:-1] == mine), key=lambda row: row.trial)
+    shown = Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
+    with launching.launched(options, options.out) as launcher, shown as bars:
+        total = options.trials * options.steps
+        tasks = {
+            key[1]: bars.add_task(escape(key[1]), total=total, completed=len(tried(options.out, key)) * options.steps)
+            for key in keys
+        }
+        Tuner(
+            options.out,
+            launcher,
+            keys,
+            options.trials,
+            options.command_line,
+            options.contestants,
+            lambda algo, made: bars.update(tasks[algo], completed=made),
+        ).run(options.workers)
 
 
 def _show(found: list[Trial], console: Console) -> None:

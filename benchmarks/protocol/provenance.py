@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 PACKAGES = ("numpy", "gymnasium", "numba", "torch", "stable-baselines3", "sb3-contrib", "scipy")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+NODE, COMMIT = "BENCHMARKS_NODE", "BENCHMARKS_COMMIT"
+"""Environment variables by which a launcher tells a work its node, and the commit of code that has travelled."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,12 +32,19 @@ class Provenance(NamedTuple):
 
 
 def provenance() -> Provenance:
-    """Of the code and the machine that run now; commit `unknown` outside a git clone."""
+    """Of the code and the machine that run now; commit `unknown` outside a git clone.
+
+    On a cluster the processor's name is followed by the node, which has a number and no host name.
+    """
+    node = os.environ.get(NODE)
+    cpu = f"{cpu_name()}, node {node}" if node else cpu_name()
+    if told := os.environ.get(COMMIT):
+        return Provenance(told.removesuffix("-dirty"), told.endswith("-dirty"), cpu, versions())
     try:
         commit, dirty = _git("rev-parse", "HEAD"), bool(_git("status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.CalledProcessError):
         commit, dirty = "unknown", True
-    return Provenance(commit, dirty, cpu_name(), versions())
+    return Provenance(commit, dirty, cpu, versions())
 
 
 def set_threads(threads: int) -> None:

@@ -96,6 +96,16 @@ def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) 
         return next(filter(models.is_usable, paths), None) or _train(cell, row, home, folder, method, points)
 
 
+def drawn_from(cell: Cell) -> list[Cell]:
+    """The cells in whose folders `run_cell` may find what it goes on from: its own, and those of other suites."""
+    row, trained = suite(cell.suite), cell.trained
+    found = [cell, trained, *([trained._replace(suite=row.trained_on)] if row.trained_on else [])]
+    if row.begun_on is not None:
+        name, steps = row.begun_on
+        found += drawn_from(trained._replace(suite=name, steps=steps))
+    return list(dict.fromkeys(found))
+
+
 def _train(cell: Cell, row: Suite, home: Suite, folder: Folder, method: Method, points: int) -> Path:
     """Train a cell's model on `home`, to be scored on `row`; see `_model`."""
     # Reference lines do not need it.

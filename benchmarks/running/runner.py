@@ -26,10 +26,10 @@ from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.names import named
-from benchmarks.protocol.rows import FailureRow
+from benchmarks.protocol.rows import CellKey, FailureRow, ResultRow
 from benchmarks.protocol.suites import Suite, suite
-from benchmarks.running.cell import describe
-from benchmarks.running.launcher import Launcher, Process
+from benchmarks.running.cell import describe, drawn_from
+from benchmarks.running.launcher import Launcher, Process, Work
 from trm_agents.common.saving import sweep
 
 SCORED = 500
@@ -45,7 +45,9 @@ class Running(NamedTuple):
     """A started job."""
 
     process: Process
-    task: TaskID
+    log: Path
+    task: TaskID | None
+    """Its bar; None until it has begun."""
 
 
 def plan(
@@ -134,19 +136,24 @@ class Runner:
     Args:
         folder: the run's folder.
         launcher: where cells run.
-        arguments: what every cell's command gets beside its name (contestants, threads).
+        arguments: what every cell's command gets beside its name (contestants, points).
         console: where progress is shown.
+        threads: of each cell.
     """
 
-    def __init__(self, folder: Folder, launcher: Launcher, arguments: Sequence[str], console: Console) -> None:
+    def __init__(
+        self, folder: Folder, launcher: Launcher, arguments: Sequence[str], console: Console, threads: int = 1
+    ) -> None:
         self.folder = folder
         self.launcher = launcher
         self.arguments = list(arguments)
         self.console = console
+        self.threads = threads
+        self._asked_with = ""
         self._running: dict[Job, Running] = {}
 
-    def run(self, cells: Sequence[Cell], workers: int, about: Mapping[str, Any] | None = None) -> int:
-        """Run cells, `workers` processes at a time; return how many failed.
+    def run(self, cells: Sequence[Cell], workers: int | None = None, about: Mapping[str, Any] | None = None) -> int:
+        """Run cells, `workers` jobs at a time, by default as many as the launcher takes; return how many failed.
 
         With `about` the cells are written to the folder's plan first, and what they were asked for with.
 
@@ -164,13 +171,14 @@ class Runner:
                     self.console.print(f"[yellow]set aside:[/] {escape(problem)}", soft_wrap=True)
                 if about is not None:
                     self.folder.save_plan(list(cells), dict(about))
-                return self._run(cells, workers)
+                return self._run(cells, workers or self.launcher.workers)
         except Timeout:
             raise ValueError(
                 f"another run is under way in {self.folder.root}: wait for it or end it, or name another folder"
             ) from None
 
     def _run(self, cells: Sequence[Cell], workers: int) -> int:
+        self._asked_with = self.folder.about()["command"]
         done = {row.key for row in self.folder.results()}
         waiting = jobs(cell for cell in cells if cell.key not in done)
         failed = 0
@@ -180,47 +188,76 @@ class Runner:
             try:
                 while waiting or self._running:
                     while waiting and len(self._running) < workers:
-                        self._start(waiting.pop(0), progress)
+                        self._start(waiting.pop(0))
                     time.sleep(POLL_S)
                     failed += self._poll(progress, overall, total, waiting)
             finally:
+                # All are asked before one is waited for.
                 for running in self._running.values():
                     running.process.stop()
+                for running in self._running.values():
+                    running.process.wait()
                 self._running.clear()
         return failed
 
-    def _start(self, job: Job, progress: Progress) -> None:
-        first = job[0]
-        seeds, algos = (
-            ",".join(dict.fromkeys(values)) for values in zip(*((str(c.seed), c.algo) for c in job), strict=True)
+    def _start(self, job: Job) -> None:
+        work = self._work(job)
+        # A job has begun once its log is there.
+        for name in (work.log, self._below(job[0].trained, "progress.txt")):
+            (self.folder.root / name).unlink(missing_ok=True)
+        self._running[job] = Running(self.launcher.start(work), self.folder.root / work.log, None)
+
+    def _work(self, job: Job) -> Work:
+        """What runs a job's cells."""
+        first, (seeds, algos) = job[0], _named(job)
+        words = ["--suite", first.suite, "--algos", algos, "--kind", first.kind, "--seeds", seeds]
+        words += ["--steps", str(first.steps), "--threads", str(self.threads), *self.arguments]
+        words += ["--asked-with", self._asked_with]
+        return Work(
+            words=("cell", *words),
+            root=self.folder.root,
+            log=self._below(first, "log.txt"),
+            rows=self.folder.rows_file.name,
+            keys=frozenset(cell.key for cell in job),
+            needs=tuple(dict.fromkeys(self._below(one) for cell in job for one in drawn_from(cell))),
+            threads=self.threads,
         )
-        words = ["--out", str(self.folder.root), "--suite", first.suite, "--algos", algos, "--kind", first.kind]
-        words += ["--seeds", seeds, "--steps", str(first.steps), *self.arguments]
-        task = progress.add_task(escape(f"{first.suite} {algos} seed {seeds}"), total=_cost(job))
-        (self.folder.of_cell(first.trained) / "progress.txt").unlink(missing_ok=True)
-        process = self.launcher.start(["cell", *words], self._log(job))
-        self._running[job] = Running(process, task)
+
+    def _below(self, cell: Cell, name: str = "") -> str:
+        """A file of a cell, relative to the run's folder."""
+        return str((self.folder.of_cell(cell) / name).relative_to(self.folder.root))
 
     def _poll(self, progress: Progress, overall: TaskID, total: int, waiting: list[Job]) -> int:
         """Update the bars, take leave of ended processes, and return how many cells failed."""
-        failed, under_way = 0, 0
-        for job, (process, task) in list(self._running.items()):
-            code = process.poll()
-            if code is None:
-                made = sum(self.folder.progress(cell) for cell in dict.fromkeys(cell.trained for cell in job))
-                progress.update(task, completed=made)
-                under_way += made
-            else:
+        under_way, ended = 0, {}
+        for job, running in list(self._running.items()):
+            code = running.process.poll()
+            if code is not None:
+                ended[job] = code
                 del self._running[job]
-                progress.remove_task(task)
-                failed += self._ended(job, code)
+                if running.task is not None:
+                    progress.remove_task(running.task)
+            elif running.task is not None or running.log.exists():
+                under_way += self._show(job, running, progress)
         left = sum(map(_cost, (*waiting, *self._running)))
         progress.update(overall, completed=total - left + under_way)
-        return failed
+        # Rows are read once for all of them: it takes the longer, the more there are.
+        rows = {row.key: row for row in self.folder.results()} if ended else {}
+        return sum(self._ended(job, code, rows) for job, code in ended.items())
 
-    def _ended(self, job: Job, code: int) -> int:
+    def _show(self, job: Job, running: Running, progress: Progress) -> int:
+        """Update the bar of a job under way; return the environment steps that it has made."""
+        seeds, algos = _named(job)
+        if running.task is None:
+            task = progress.add_task(escape(f"{job[0].suite} {algos} seed {seeds}"), total=_cost(job))
+            running = self._running[job] = running._replace(task=task)
+        made = sum(self.folder.progress(cell) for cell in dict.fromkeys(cell.trained for cell in job))
+        assert running.task is not None
+        progress.update(running.task, completed=made)
+        return made
+
+    def _ended(self, job: Job, code: int, rows: Mapping[CellKey, ResultRow]) -> int:
         """Report a job's cells; those without a row have failed."""
-        rows = {row.key: row for row in self.folder.results()}
         failed = [cell for cell in job if cell.key not in rows]
         for cell in job:
             if cell.key in rows:
@@ -238,6 +275,11 @@ class Runner:
     def _progress(self) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"))
         return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=self.console)
+
+
+def _named(job: Job) -> tuple[str, str]:
+    """Seeds and algorithms of a job, as the command `cell` takes them."""
+    return ",".join(dict.fromkeys(str(cell.seed) for cell in job)), ",".join(dict.fromkeys(cell.algo for cell in job))
 
 
 def _cost(job: Job) -> int:

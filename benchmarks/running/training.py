@@ -153,6 +153,7 @@ def start_or_resume(
 
 def _resumed(checkpoint: Path, suite: Suite, folder: Path, method: Method) -> tuple[BaseAlgorithm, float]:
     model = method.load(str(checkpoint), suite.env_id, suite.env_kwargs, trust=True)
+    print(f"goes on from {checkpoint.name} at {model.num_timesteps} steps", flush=True)
     curve = folder / "curve.jsonl"
     for problem in records.set_aside(curve, CurveRow):
         print(f"{problem}: this point of the learning curve is lost", flush=True)

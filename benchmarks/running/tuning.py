@@ -42,6 +42,14 @@ def objective(row: TuningRow) -> float:
     return row.solved + 1.0 / (1.0 + math.exp(-row.score))
 
 
+def check_spaces(contestants: Contestants, algos: Sequence[str]) -> None:
+    """Raise ValueError where a method has no search space."""
+    for algo in algos:
+        if algo not in contestants.SPACES:
+            known = ", ".join(contestants.SPACES)
+            raise ValueError(f"method {algo!r} has no search space; methods that have one: {known}")
+
+
 def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
     """Settings of the next trial: ones that have not been tried, unless `MAX_DRAWS` draws find none.
 
@@ -105,14 +113,12 @@ class Tuning:
         Raises:
             ValueError: the method has no search space.
         """
+        check_spaces(self.contestants, [algo])
         # Slow imports that listing and planning do without.
         import torch
 
         from benchmarks.running.training import Told
 
-        if algo not in self.contestants.SPACES:
-            known = ", ".join(self.contestants.SPACES)
-            raise ValueError(f"method {algo!r} has no search space; methods that have one: {known}")
         torch.set_num_threads(1)
         row = suite(self.suite)
         settings = suggest(self.contestants.SPACES[algo], tried, self.seed)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from row_helpers import result, speed_row
 
 from benchmarks import cli
-from benchmarks.commands import run as run_command
+from benchmarks.commands import launching
 from benchmarks.protocol import published, records, sums
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import PUBLISHED
@@ -22,7 +22,7 @@ from benchmarks.protocol.rows import CurveRow, ResultRow, SpeedRow, pack_bits
 from benchmarks.running.runner import Runner, plan
 from trm_agents.common.sealing import opened, sealed
 
-FAKES = ["--threads", "1", "--contestants", "bench_fakes"]
+FAKES = ["--contestants", "bench_fakes"]
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ def test_a_damaged_row_is_set_aside_and_made_again(folder, finished, monkeypatch
     lines = whole.split(b"\n")
     lines[1] = lines[1].replace(b"success", b"succezs")
     folder.rows_file.write_bytes(b"\n".join(lines))
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    monkeypatch.setattr(launching, "LocalLauncher", HereLauncher)
     assert cli.main(run_words(folder.root, "mine,ppo", "0-1", "--resume")) == 0
     out = capsys.readouterr().out
     assert "set aside: rows.jsonl, line 2 was changed since it was written" in out
@@ -238,7 +238,7 @@ def test_a_damaged_plan_is_named_and_does_not_block_a_resume(folder, capsys, mon
     for words in (["report"], ["status"]):
         assert cli.main([*words, str(folder.root)]) == 2
         assert "run.json is damaged" in capsys.readouterr().err
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    monkeypatch.setattr(launching, "LocalLauncher", HereLauncher)
     assert cli.main(run_words(folder.root, "mine,ppo", "0-1", "--resume")) == 0
     assert "set aside:" in capsys.readouterr().out and len(folder.plan()) == len(folder.results())
 

@@ -14,7 +14,7 @@ from bench_fakes import HereLauncher, run_words
 
 from baselines import METHODS
 from benchmarks import cli
-from benchmarks.commands import run as run_command
+from benchmarks.commands import launching
 from benchmarks.commands.arguments import seeds
 from benchmarks.protocol import records
 from benchmarks.protocol.rows import SpeedRow
@@ -196,12 +196,12 @@ def test_bad_seeds_are_refused(text, capsys):
 
 @pytest.mark.parametrize("name", ["[/x]", "[bold]"])
 def test_a_folder_may_have_brackets_in_its_name(tmp_path, monkeypatch, capsys, name):
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    monkeypatch.setattr(launching, "LocalLauncher", HereLauncher)
     out = tmp_path / name.replace("/", "", 1) / f"a{name}"
     assert cli.main(run_words(out, "mine", "0")) == 0
     assert cli.main(["report", str(out)]) == 0
     assert f"report: {out}" in capsys.readouterr().out
     assert cli.main(["status", str(out)]) == 0
-    monkeypatch.setattr(run_command, "LocalLauncher", lambda: HereLauncher(limit=0))
+    monkeypatch.setattr(launching, "LocalLauncher", lambda: HereLauncher(limit=0))
     assert cli.main(run_words(out, "mine", "1", "--resume")) == 130
     assert f"--resume goes on in {out}" in capsys.readouterr().out.replace("\n", "")

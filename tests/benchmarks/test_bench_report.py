@@ -27,7 +27,7 @@ def folder(tmp_path_factory) -> Folder:
     made = Folder(tmp_path_factory.mktemp("runs") / "run")
     cells = plan(bench_fakes, ["sudoku-4x4-hard"], ["mine", "ppo"], [0, 1], 200)
     made.save_plan(cells, {"command": "python -m benchmarks run"})
-    arguments = ["--threads", "1", "--contestants", "bench_fakes"]
+    arguments = ["--contestants", "bench_fakes"]
     assert Runner(made, HereLauncher(), arguments, quiet()).run(cells, 1) == 0
     write_report(made)
     return made

@@ -13,7 +13,7 @@ import pytest
 from bench_fakes import HereLauncher, quiet, run_words, without_clock
 
 from benchmarks import cli
-from benchmarks.commands import run as run_command
+from benchmarks.commands import launching
 from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.rows import ResultRow
@@ -23,7 +23,7 @@ from benchmarks.running import models, training
 from benchmarks.running.cell import run_cell
 from benchmarks.running.runner import Runner, jobs, plan
 
-FAKES = ["--threads", "1", "--contestants", "bench_fakes"]
+FAKES = ["--contestants", "bench_fakes"]
 
 
 def new_folder(root: Path, algos=("mine", "ppo"), seeds=(0, 1)) -> tuple[Folder, list[Cell]]:
@@ -212,7 +212,7 @@ def test_training_time_excludes_scoring_and_survives_a_resume(tmp_path, monkeypa
 
 
 def test_a_failed_cell_keeps_its_traceback_and_is_tried_again(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    monkeypatch.setattr(launching, "LocalLauncher", HereLauncher)
     out = tmp_path / "run"
     assert cli.main(run_words(out, "ppo,broken", "0")) == 1
     folder = Folder(out)
@@ -235,7 +235,7 @@ def test_a_failed_cell_keeps_its_traceback_and_is_tried_again(tmp_path, monkeypa
 
 def test_a_cell_that_is_killed_without_a_word_has_failed(tmp_path):
     class Silent(HereLauncher):
-        def start(self, arguments, log):
+        def start(self, work):
             return bench_fakes.Done(-9)
 
     folder, cells = new_folder(tmp_path / "killed", seeds=(0,))
@@ -244,7 +244,7 @@ def test_a_cell_that_is_killed_without_a_word_has_failed(tmp_path):
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run_command, "LocalLauncher", None)
+    monkeypatch.setattr(launching, "LocalLauncher", None)
     assert cli.main(run_words(tmp_path / "run", "mine,mine+search=5,ppo", "0-2", "--dry-run")) == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("mine", "ppo", "random", "singles"))

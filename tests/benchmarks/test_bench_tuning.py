@@ -7,18 +7,19 @@ import json
 
 import bench_fakes
 import pytest
-from bench_fakes import without_clock
+from bench_fakes import HereLauncher, without_clock
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines import METHODS, SPACES, Space
 from benchmarks import cli
-from benchmarks.commands import tune
+from benchmarks.commands import launching, tune
 from benchmarks.protocol import published, records
 from benchmarks.protocol.rows import TuningRow
 from benchmarks.protocol.trials import best, trials
 from benchmarks.reporting import results
+from benchmarks.running.tuner import Tuner
 from benchmarks.running.tuning import objective, suggest
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
@@ -42,8 +43,16 @@ def trial(number: int = 0, algo: str = "ppo", solved: int = 0, score: float = 0.
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def here():
+    """Trials run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launching, "LocalLauncher", HereLauncher)
+        yield
+
+
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(here, tmp_path_factory):
     out = tmp_path_factory.mktemp("tuning")
     assert cli.main(words(out)) == 0
     return out
@@ -77,16 +86,8 @@ def test_settings_reach_the_model_and_the_best_wins(finished):
 
 
 def test_an_interrupted_tuning_goes_on_to_the_same_rows(finished, tmp_path, monkeypatch):
-    learn, left = bench_fakes.FakeModel.learn, [5]
-
-    def dying(self, *arguments, **keywords):
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return learn(self, *arguments, **keywords)
-
     with monkeypatch.context() as patch:
-        patch.setattr(bench_fakes.FakeModel, "learn", dying)
+        patch.setattr(launching, "LocalLauncher", lambda: HereLauncher(limit=5))
         assert cli.main(words(tmp_path)) == 130
     assert len(rows_of(tmp_path)) == 5
     assert cli.main(words(tmp_path)) == 0
@@ -115,6 +116,36 @@ def test_only_equal_tuning_is_published(finished, tmp_path, monkeypatch, capsys)
     assert not (tmp_path / "published").exists()
     assert cli.main(words(out, "ppo", 2, "--publish", "tuning")) == 0
     assert records.read(tmp_path / "published" / "tuning.csv", TuningRow) == rows_of(out)
+
+
+def test_a_trial_that_fails_ends_the_tuning_with_its_traceback(tmp_path, monkeypatch, capsys):
+    def fail(self, *arguments, **keywords):
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(bench_fakes.FakeModel, "learn", fail)
+    assert cli.main(words(tmp_path, "ppo", 1)) == 2
+    error = capsys.readouterr().err
+    assert "trial 0 of ppo has failed with exit code 1" in error and "RuntimeError: out of luck" in error
+
+
+def test_trials_of_several_methods_run_side_by_side_and_give_the_same_rows(finished, tmp_path):
+    class Slow(HereLauncher):
+        """Trials end one poll after they were asked first."""
+
+        workers, most = 2, 0
+
+        def start(self, work):
+            done, asked = super().start(work), []
+            Slow.most = max(Slow.most, len(tuner._running) + 1)
+            done.poll = lambda: asked.append(1) or (done.code if len(asked) > 1 else None)
+            return done
+
+    keys = [("sudoku-4x4-minimal", algo, 0, 50) for algo in ("mine", "ppo")]
+    tuner = Tuner(tmp_path, Slow(), keys, 4, "", "bench_fakes", lambda algo, made: None)
+    tuner.run()
+    assert Slow.most == 2
+    facts = [[without_clock(dataclasses.asdict(row)) for row in rows_of(out)] for out in (tmp_path, finished)]
+    assert sorted(facts[0], key=str) == sorted(facts[1], key=str)
 
 
 def test_a_method_without_a_space_is_refused(tmp_path, capsys):

@@ -13,7 +13,7 @@ import pytest
 from bench_fakes import HereLauncher, run_words, without_clock
 
 from benchmarks import cli
-from benchmarks.commands import run as run_command
+from benchmarks.commands import launching
 from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.rows import CurveRow
@@ -149,7 +149,7 @@ def test_a_damaged_point_of_a_curve_does_not_block_its_cell(interrupted, whole, 
 
 def test_a_run_goes_on_over_what_killed_writers_left(tmp_path, monkeypatch):
     out = tmp_path / "run"
-    monkeypatch.setattr(run_command, "LocalLauncher", lambda: HereLauncher(limit=2))
+    monkeypatch.setattr(launching, "LocalLauncher", lambda: HereLauncher(limit=2))
     assert cli.main(run_words(out, "mine", "0")) == 130
     home = Folder(out).of_cell(CELL)
     dead = 2**22 + 1
@@ -157,7 +157,7 @@ def test_a_run_goes_on_over_what_killed_writers_left(tmp_path, monkeypatch):
     home.mkdir(parents=True, exist_ok=True)
     for path in left:
         path.write_bytes(b"half")
-    monkeypatch.setattr(run_command, "LocalLauncher", HereLauncher)
+    monkeypatch.setattr(launching, "LocalLauncher", HereLauncher)
     assert cli.main(run_words(out, "mine", "0", "--resume")) == 0
     assert not any(path.exists() for path in left)
     assert not [path for path in out.rglob(".*") if path.is_file()]

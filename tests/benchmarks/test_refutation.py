@@ -77,7 +77,7 @@ def test_the_command_measures_what_a_run_has_trained(tmp_path, capsys):
     folder = Folder(tmp_path / "run")
     cells = [Cell(SUITE, algo, 0, 100) for algo in ("upi_trm-survival", "hindsight_trm")]
     folder.save_plan(cells, {"command": "x"})
-    arguments = ["--threads", "1", "--contestants", "baselines", "--points", "1"]
+    arguments = ["--contestants", "baselines", "--points", "1"]
     assert Runner(folder, LocalLauncher(), arguments, quiet()).run(cells, 2) == 0
     csv = tmp_path / "rows.csv"
     words = ["refutation", str(folder.root), "--csv", str(csv)]

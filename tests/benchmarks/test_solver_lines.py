@@ -11,7 +11,7 @@ from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
 from benchmarks.running.runner import Runner, jobs, plan
 
-FAKES = ["--threads", "1", "--contestants", "bench_fakes"]
+FAKES = ["--contestants", "bench_fakes"]
 
 
 def planned(root, algos, seeds) -> tuple[Folder, list[Cell]]:

@@ -17,7 +17,7 @@ from rich.console import Console
 import baselines
 from baselines import Line, Method, Space
 from benchmarks import cli
-from benchmarks.running.launcher import Process
+from benchmarks.running.launcher import Process, Work
 from trm_agents.solving import Solutions
 from trm_envs.sudoku.solver import solve
 
@@ -149,24 +149,33 @@ class Done:
     def stop(self) -> None:
         pass
 
+    def wait(self) -> None:
+        pass
+
 
 class HereLauncher:
     """Runs cells in this process; after `limit` of them it behaves like Ctrl-C."""
 
+    workers = 1
+
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
-        self.started: list[list[str]] = []
+        self.started: list[Work] = []
 
-    def start(self, arguments, log: Path) -> Process:
+    def start(self, work: Work) -> Process:
         if self.limit is not None and len(self.started) == self.limit:
             raise KeyboardInterrupt
-        self.started.append(list(arguments))
+        self.started.append(work)
+        log = work.root / work.log
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return Done(cli.main(arguments))
+            return Done(cli.main([*work.words, "--out", str(work.root)]))
         except Exception:
             log.write_text(traceback.format_exc())
             return Done(1)
+
+    def close(self) -> None:
+        pass
 
 
 def quiet() -> Console:
