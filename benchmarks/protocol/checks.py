@@ -18,6 +18,7 @@ from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import (
     ComputeRow,
     CurveRow,
+    DefaultsRow,
     FailureRow,
     RefutationRow,
     ResultRow,
@@ -26,7 +27,7 @@ from benchmarks.protocol.rows import (
     unpack_bits,
 )
 
-_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, FailureRow)
+_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, DefaultsRow, FailureRow)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
 _SIGNED = ("exit_code", "score")
 """Fields that may be negative."""
