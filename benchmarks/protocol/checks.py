@@ -21,6 +21,7 @@ from benchmarks.protocol.rows import (
     ComputeRow,
     ControlRow,
     CurveRow,
+    DefaultsRow,
     FailureRow,
     RefutationRow,
     ResultRow,
@@ -29,7 +30,7 @@ from benchmarks.protocol.rows import (
     unpack_bits,
 )
 
-_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, FailureRow)
+_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, DefaultsRow, FailureRow)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
 _SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
 """Fields that may be negative; a plan may cost a little less than the reference, whose solver stops at a tolerance."""

@@ -9,12 +9,22 @@ from typing import Any, TypeVar
 from benchmarks.protocol import records, sums
 from benchmarks.protocol.fields import variant
 from benchmarks.protocol.folder import Folder
-from benchmarks.protocol.rows import ComputeRow, ControlRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
+from benchmarks.protocol.rows import (
+    ComputeRow,
+    ControlRow,
+    CurveRow,
+    DefaultsRow,
+    RefutationRow,
+    ResultRow,
+    SpeedRow,
+    TuningRow,
+)
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-SCHEMAS = {kind.schema for kind in (ResultRow, ControlRow, CurveRow, ComputeRow, RefutationRow, SpeedRow, TuningRow)}
+KINDS = (ResultRow, ControlRow, CurveRow, ComputeRow, DefaultsRow, RefutationRow, SpeedRow, TuningRow)
+SCHEMAS = {kind.schema for kind in KINDS}
 
 Record = TypeVar("Record")
 

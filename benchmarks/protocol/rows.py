@@ -284,6 +284,28 @@ class SpeedRow(Renamed, Origin):
         return self.name
 
 
+@dataclass(frozen=True, kw_only=True)
+class DefaultsRow(Renamed, Origin):
+    """One training run of UPITRM with its defaults, on a small task that any algorithm should learn."""
+
+    task: str
+    seed: int
+    budget: int
+    """Environment steps at most."""
+    env_steps: int
+    """Environment steps until `wanted` was reached, or all of the budget."""
+    score: float
+    """Best of the evaluations, in the unit of `wanted`."""
+    wanted: float
+    """The least score that counts as learned."""
+    schema: str = "defaults/1"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What was learned."""
+        return self.task, self.seed
+
+
 @dataclass(frozen=True)
 class RefutationRow(Renamed, Origin):
     """How many edits of one kind, in the first states of a test pool, a trained model believes dead (w < 1/2)."""

@@ -52,6 +52,17 @@ def test_a_model_outlives_the_processes_of_its_environments(lose, tmp_path):
 
 
 @BOTH
+def test_processes_and_loops_of_environments_train_the_same_weights(make):
+    """`SubprocVecEnv` hands on rewards as the environments give them, `DummyVecEnv` as float32."""
+    trained = []
+    for kind, keywords in ((DummyVecEnv, {}), (SubprocVecEnv, {"start_method": "fork"})):
+        env = make_vec_env(ID, 2, seed=0, env_kwargs=EASY, vec_env_cls=kind, vec_env_kwargs=keywords)
+        trained.append(weights(make(env=env).learn(64)))
+        env.close()
+    assert_same_weights(*trained)
+
+
+@BOTH
 def test_a_model_is_saved_though_the_environments_do_not_say_their_states(make, tmp_path):
     env = sudoku()
     model = make(env=env).learn(44)

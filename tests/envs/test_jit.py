@@ -78,3 +78,35 @@ def test_an_error_that_no_cache_explains_is_not_hidden(monkeypatch: pytest.Monke
     monkeypatch.setattr(jit, "njit", broken)
     with pytest.raises(RuntimeError, match="another cause"):
         kernel()(ratio)
+
+
+SIDE = "def area(side): return side * side\n"
+ASK = "from shapes.kernels import f; print(f(2), sum(f.stats.cache_hits.values()))"
+
+
+def test_a_cached_kernel_notices_constants_and_kernels_of_other_files(tmp_path: Path) -> None:
+    """By itself, numba asks for the kernel's own file, and goes on with what the others held."""
+    shapes = tmp_path / "shapes"
+    shapes.mkdir()
+    (shapes / "__init__.py").touch()
+    (shapes / "numbers.py").write_text("SCALE = 10\n")
+    (shapes / "middle.py").write_text("from .numbers import SCALE\n")
+    (shapes / "sides.py").write_text(f"from trm_envs.jit import kernel\n\n@kernel()\n{SIDE}")
+    kernels = "from shapes import middle\nfrom shapes.sides import area\nfrom trm_envs.jit import kernel\n"
+    kernels += "SCALE = middle.SCALE\n\n@kernel()\ndef f(x): return SCALE * area(x) + x\n"
+    (shapes / "kernels.py").write_text(kernels)
+    roots = f"{tmp_path}:{Path(trm_envs.__file__).parents[1]}"
+    environment = {**os.environ, "PYTHONPATH": roots, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def asked() -> str:
+        return subprocess.check_output([sys.executable, "-c", ASK], env=environment, text=True).strip()
+
+    assert asked() == "42 0"
+    assert asked() == "42 1"
+    (shapes / "numbers.py").write_text("SCALE = 1000\n")
+    assert asked() == "4002 0"
+    (shapes / "sides.py").write_text(
+        f"from trm_envs.jit import kernel\n\n@kernel()\n{SIDE.replace('side * side', 'side + 1')}"
+    )
+    assert asked() == "3002 0"
+    assert asked() == "3002 1"

@@ -35,19 +35,19 @@ class Rollout:
         self,
         observation: dict[str, NDArray[Any]],
         actions: NDArray[np.int64],
-        rewards: NDArray[np.float32],
+        rewards: NDArray[np.floating[Any]],
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
         truncation_values: NDArray[np.float64],
     ) -> None:
-        """Store one step of every environment."""
+        """Store one step of every environment; rewards as float32, which some vector environments give already."""
         t = self.position
         for key, value in observation.items():
             if key not in self.observations:
                 self.observations[key] = np.zeros((self.n_steps, *value.shape), value.dtype)
             self.observations[key][t] = value
         self.actions[t] = actions
-        self.rewards[t] = rewards
+        self.rewards[t] = np.asarray(rewards, np.float32)
         self.terminated[t] = terminated
         self.truncated[t] = truncated
         self.truncation_values[t] = truncation_values

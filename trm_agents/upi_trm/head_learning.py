@@ -50,7 +50,7 @@ def learn(
     rollout: Rollout,
     last_values: NDArray[np.float64],
     settings: HeadSettings,
-    scale: float | None,
+    scale: float,
     rng: np.random.Generator,
 ) -> Learned:
     """Value the rollout, fit the network to the conservative step and to the targets, and promote it.
@@ -60,13 +60,15 @@ def learn(
         rollout: a full rollout of the deployed policy.
         last_values: U of the states that follow it, (n_envs,).
         settings: what the iteration depends on.
-        scale: the running advantage scale before; None in the first iteration.
+        scale: the running advantage scale before; 0 until there is one.
         rng: draws the order of the minibatches.
     """
     how = EvaluationSettings(settings.gamma, settings.target.horizon, settings.advantage, settings.checker_weight)
     evaluation = evaluate(policy, rollout, last_values, how)
     rms = float(improvement.root_mean_square(evaluation.advantages, evaluation.mask))
-    scale = SCALE_MEMORY * (rms if scale is None else scale) + (1.0 - SCALE_MEMORY) * rms
+    unit = rms if policy.mdp is not None else float((evaluation.targets - evaluation.values).std(correction=0))
+    # Averaging from a zero, as heads give before they are trained, would make the next advantages ten times as large.
+    scale = SCALE_MEMORY * (scale or unit) + (1.0 - SCALE_MEMORY) * unit
     target = _policy_target(evaluation, scale + 1e-6, settings)
     limits = FitSettings(
         settings.n_epochs,

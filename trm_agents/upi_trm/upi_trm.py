@@ -53,7 +53,8 @@ class UPITRM(ResumableAlgorithm):
         env: the environment, or its registered name. One of Gymnasium's vector environments must reset in the same
             step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
-        n_steps: steps of each environment an iteration collects.
+        n_steps: steps of each environment an iteration collects. By default 32 with `TRMPolicy` and `EditPolicy`, which
+            know all successors; 128 elsewhere, where advantages are learned from the steps taken alone.
         batch_size: states a gradient step.
         n_epochs: passes over the collected states an iteration.
         gamma: discount; must be that of the environment's potential shaping.
@@ -67,8 +68,10 @@ class UPITRM(ResumableAlgorithm):
             starts every state from z_0 = 0. Only the deployed policy carries its latent, never the one that collects.
         advantage: `enumerate` values all successors through the model; `readout` reads them from the latent. By
             default the first with `TRMPolicy`, the second elsewhere.
-        beta: inverse temperature of the candidate, in units of the running root mean square of A. By default 4 where
-            values are enumerated, 1 where they are read out and therefore noisier; with `EditPolicy` 10, in units of A.
+        beta: inverse temperature of the candidate, in units of a running scale of A: its root mean square, or with
+            `MlpPolicy` and `MultiInputPolicy` the standard deviation of the returns around U, so that advantages which
+            explain little of the returns move the policy little. By default 4 where values are enumerated, 1 where
+            they are read out and therefore noisier; with `EditPolicy` 10, in units of A.
         checker_weight: rho, the share of the advantage that is the one-step checker reward's: 1 is nothing but the
             checker, 0 nothing but the learned value. By default 0.5 with `TRMPolicy`, 0 elsewhere.
         mixture: the conservative step: `Distilled(alpha)` fits the network to the mixture; `Exact(alpha, capacity)`
@@ -111,7 +114,7 @@ class UPITRM(ResumableAlgorithm):
         policy: str | type[UPIPolicy | EditPolicy],
         env: GymEnv | VectorEnv[Any, Any, Any] | str | None,
         learning_rate: float | Schedule = 3e-3,
-        n_steps: int = 32,
+        n_steps: int | None = None,
         batch_size: int = 64,
         n_epochs: int = 8,
         gamma: float = 0.99,
@@ -138,7 +141,7 @@ class UPITRM(ResumableAlgorithm):
             policy,
             env,
             learning_rate,
-            n_steps,
+            32 if n_steps is None else n_steps,
             unroll,
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
@@ -148,6 +151,8 @@ class UPITRM(ResumableAlgorithm):
             device=device,
         )
         modelled = issubclass(self.policy_class, TRMPolicy)
+        if n_steps is None and not (modelled or self.reads_edits):
+            self.n_steps = 128
         self.batch_size = batch_size
         self.n_epochs = n_epochs
         self.gamma = gamma
@@ -162,7 +167,7 @@ class UPITRM(ResumableAlgorithm):
         self.ema_decay = ema_decay
         self.deep_supervision = deep_supervision
         self.max_grad_norm = max_grad_norm
-        self._advantage_scale: float | None = None
+        self._advantage_scale = 0.0
         self.row_name = "upi_trm"
         """Row of the benchmark that a saved file names; models of other rows are given theirs."""
         if _init_setup_model:
