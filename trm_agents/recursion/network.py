@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, log
 from typing import Any, NamedTuple
 
@@ -85,15 +86,42 @@ class Recursion(nn.Module):
         injection, ratio = self.encoder(observation), self.core.lipschitz_bound()
         z = self.core.unroll(injection, None, 1, self.radius, 1).latents[0]
         moved = z.flatten(1).norm(dim=1)
-        depths = torch.ones(len(z), dtype=torch.int64)
         # A state that rounding keeps moving stops where exact arithmetic would.
         left = ceil(max(0.0, log(float(moved.max()) / stop_below) / -log(ratio))) if moved.any() else 0
-        rows = torch.nonzero(moved >= stop_below).squeeze(1)
+        return self._go_on(injection, z, moved >= stop_below, left, lambda step, z: step >= stop_below)
+
+    @torch.no_grad()
+    def settle_within(self, observation: Any, change: float, most: int) -> Settled:
+        """Let each state take inner steps from z_0 = 0 until one changes it by less than a share of its norm.
+
+        Works with any core, and promises nothing: a latent may pass slowly by a place where it does not stay.
+
+        Args:
+            observation: of B states.
+            change: the share, |z_{k+1} - z_k| / |z_{k+1}|.
+            most: inner steps that a state takes at most.
+        """
+        injection = self.encoder(observation)
+        z = self.core.unroll(injection, None, 1, self.radius, 1).latents[0]
+        going = torch.ones(len(z), dtype=torch.bool, device=z.device)
+        return self._go_on(injection, z, going, most - 1, lambda step, z: step >= change * z)
+
+    def _go_on(
+        self, injection: Any, z: Tensor, going: Tensor, left: int, goes: Callable[[Tensor, Tensor], Tensor]
+    ) -> Settled:
+        """Take up to `left` further inner steps with the states that are `going`, (B,).
+
+        A state goes on while `goes` says so of the norm of its last step and of its latent, (rows,) each.
+        """
+        injection = self.core.later(injection)
+        depths = torch.ones(len(z), dtype=torch.int64)
+        rows = torch.nonzero(going).squeeze(1)
         while left > 0 and len(rows):
             before = z[rows]
             z[rows] = self.core.unroll(self.core.take(injection, rows), before, 1, self.radius, 1).latents[0]
-            depths[rows] += 1
-            rows = rows[(z[rows] - before).flatten(1).norm(dim=1) >= stop_below]
+            depths[rows.cpu()] += 1
+            after = z[rows]
+            rows = rows[goes((after - before).flatten(1).norm(dim=1), after.flatten(1).norm(dim=1))]
             left -= 1
         return Settled(z, depths)
 
