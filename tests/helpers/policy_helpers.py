@@ -10,6 +10,7 @@ from gymnasium import spaces
 from sb3_contrib import QRDQN, TRPO, MaskablePPO, RecurrentPPO
 from stable_baselines3 import A2C, DQN, PPO
 
+from trm_agents import REINFORCE
 from trm_agents.recursive_policies import (
     RecursiveDQNPolicy,
     RecursiveMaskablePolicy,
@@ -25,6 +26,7 @@ REPLAY = {"learning_starts": 4, "buffer_size": 50, "batch_size": 4, "train_freq"
 PAIRS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
     "PPO": (PPO, RecursivePolicy, {**ROLLOUT, "n_epochs": 1}),
     "A2C": (A2C, RecursivePolicy, {}),
+    "REINFORCE": (REINFORCE, RecursivePolicy, {"n_episodes": 2}),
     "TRPO": (TRPO, RecursivePolicy, {**ROLLOUT, "cg_max_steps": 2, "n_critic_updates": 1}),
     "MaskablePPO": (MaskablePPO, RecursiveMaskablePolicy, {**ROLLOUT, "n_epochs": 1}),
     "RecurrentPPO": (RecurrentPPO, RecursiveRecurrentPolicy, {**ROLLOUT, "n_epochs": 1}),
