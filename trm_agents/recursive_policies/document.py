@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor
 from torch import nn
 
 from trm_agents.recursive_policies.encoders import PREVIOUS
@@ -52,13 +53,14 @@ class MLPPolicy(ActorCriticPolicy):
     """Two hidden layers of rectifiers for the actor, and two for the critic.
 
     Args:
-        args, kwargs: as for SB3's `ActorCriticPolicy`.
+        observation_space, args, kwargs: as for SB3's `ActorCriticPolicy`.
         hidden: units of a layer.
     """
 
-    def __init__(self, *args: Any, hidden: int = 128, **kwargs: Any) -> None:
+    def __init__(self, observation_space: spaces.Space[Any], *args: Any, hidden: int = 128, **kwargs: Any) -> None:
         layers = {"net_arch": {"pi": 2 * [hidden], "vf": 2 * [hidden]}, "activation_fn": nn.ReLU}
-        super().__init__(*args, **{**layers, **kwargs})
+        reads = CombinedExtractor if isinstance(observation_space, spaces.Dict) else FlattenExtractor
+        super().__init__(observation_space, *args, **{"features_extractor_class": reads, **layers, **kwargs})
 
     @classmethod
     def of(cls, state_dim: int = 25, action_dim: int = 4, *, hidden: int = 128) -> MLPPolicy:
