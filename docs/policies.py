@@ -1,4 +1,4 @@
-"""Counts the weights of the policies of docs/algorithms/recursive_policies.md: `python docs/policies.py` writes them."""
+"""Counts weights for docs/algorithms/recursive_policies.md: `python docs/policies.py` writes them there."""
 
 from __future__ import annotations
 
