@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from trm_agents.recursion import CertifiedExactCover as CertifiedExactCover
     from trm_agents.recursion import Dense as Dense
     from trm_agents.recursion import ExactCover as ExactCover
+    from trm_agents.recursive_policies import MLPPolicy as MLPPolicy
+    from trm_agents.recursive_policies import RecursiveDQNPolicy as RecursiveDQNPolicy
+    from trm_agents.recursive_policies import RecursiveMaskablePolicy as RecursiveMaskablePolicy
+    from trm_agents.recursive_policies import RecursivePolicy as RecursivePolicy
+    from trm_agents.recursive_policies import RecursiveQRDQNPolicy as RecursiveQRDQNPolicy
+    from trm_agents.recursive_policies import RecursiveRecurrentPolicy as RecursiveRecurrentPolicy
+    from trm_agents.reinforce import REINFORCE as REINFORCE
     from trm_agents.solving import Attempts as Attempts
     from trm_agents.solving import BestFirst as BestFirst
     from trm_agents.solving import Guesses as Guesses
@@ -41,6 +48,15 @@ if TYPE_CHECKING:
 _ROOMS = {
     "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
     "recursion": ("CertifiedDense", "CertifiedExactCover", "Dense", "ExactCover"),
+    "recursive_policies": (
+        "MLPPolicy",
+        "RecursiveDQNPolicy",
+        "RecursiveMaskablePolicy",
+        "RecursivePolicy",
+        "RecursiveQRDQNPolicy",
+        "RecursiveRecurrentPolicy",
+    ),
+    "reinforce": ("REINFORCE",),
     "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts"),
     "trc": ("TRC", "TRCPolicy"),
     "upi_trm": (

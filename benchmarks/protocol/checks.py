@@ -23,6 +23,7 @@ from benchmarks.protocol.rows import (
     CurveRow,
     DefaultsRow,
     FailureRow,
+    PathsRow,
     RefutationRow,
     ResultRow,
     SpeedRow,
@@ -30,7 +31,7 @@ from benchmarks.protocol.rows import (
     unpack_bits,
 )
 
-_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, DefaultsRow, FailureRow)
+_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, DefaultsRow, PathsRow, FailureRow)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
 _SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
 """Fields that may be negative; a plan may cost a little less than the reference, whose solver stops at a tolerance."""
@@ -105,6 +106,9 @@ def _not_counted(record: Any) -> str | None:
     if isinstance(record, SpeedRow):
         ordered = record.lowest <= record.value <= record.highest
         return None if ordered else f"value {record.value} is not between {record.lowest} and {record.highest}"
+    if isinstance(record, PathsRow):
+        fits = record.exact <= record.n and record.cells <= 1.0
+        return None if fits else f"exact = {record.exact} of {record.n} mazes, cells = {record.cells}"
     if isinstance(record, FailureRow):
         return None
     if record.n < 1:

@@ -14,6 +14,7 @@ from benchmarks.protocol.rows import (
     ControlRow,
     CurveRow,
     DefaultsRow,
+    PathsRow,
     RefutationRow,
     ResultRow,
     SpeedRow,
@@ -23,7 +24,7 @@ from benchmarks.protocol.rows import (
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-KINDS = (ResultRow, ControlRow, CurveRow, ComputeRow, DefaultsRow, RefutationRow, SpeedRow, TuningRow)
+KINDS = (ResultRow, ControlRow, CurveRow, ComputeRow, DefaultsRow, PathsRow, RefutationRow, SpeedRow, TuningRow)
 SCHEMAS = {kind.schema for kind in KINDS}
 
 Record = TypeVar("Record")

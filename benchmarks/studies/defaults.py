@@ -37,7 +37,7 @@ class SmallTask(NamedTuple):
     """(seed, budget, wanted) -> what came of it."""
 
 
-class Circle(gym.Env[int, int]):
+class Circle(gym.Env[Any, Any]):
     """States in a circle that any action moves along, with a reward of one a step, for ever."""
 
     observation_space = gym.spaces.Discrete(STATES)

@@ -10,3 +10,8 @@ def test_environment_pages_are_up_to_date():
     pages = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
     written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "environments").glob("*.md")}
     assert written == pages, "run: python docs/generate.py"
+
+
+def test_weights_of_policies_are_counted():
+    policies = runpy.run_path(str(DOCS / "policies.py"))
+    assert policies["PAGE"].read_text(encoding="utf-8") == policies["page"](), "run: python docs/policies.py"

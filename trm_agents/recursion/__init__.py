@@ -4,6 +4,8 @@ from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.certified import CertifiedExactCover
 from trm_agents.recursion.cores.dense import CertifiedDense, Dense
 from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
+from trm_agents.recursion.cores.mixers import Grid, Mixer
+from trm_agents.recursion.cores.two_level import Inject, TwoLevelCore
 from trm_agents.recursion.encoders import Tokens
 from trm_agents.recursion.network import (
     NetworkOutput,
@@ -22,6 +24,9 @@ __all__ = [
     "Dense",
     "ExactCover",
     "ExactCoverCore",
+    "Grid",
+    "Inject",
+    "Mixer",
     "NetworkOutput",
     "PlanDecoder",
     "Recursion",
@@ -29,6 +34,7 @@ __all__ = [
     "Settled",
     "TokenCore",
     "Tokens",
+    "TwoLevelCore",
     "Unrolled",
     "plan_decoder",
     "token_network",

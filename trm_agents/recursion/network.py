@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, log
 from typing import Any, NamedTuple
 
@@ -41,6 +42,10 @@ class Settled(NamedTuple):
     """The last latent of each state, shape (B, ...)."""
     steps: Tensor
     """Inner steps that each state took, shape (B,), int64."""
+
+
+Goes = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Latents before and after an inner step, (b, ...), and their rows in the batch, (b,) -> who goes on, (b,), bool."""
 
 
 class Recursion(nn.Module):
@@ -85,15 +90,50 @@ class Recursion(nn.Module):
         injection, ratio = self.encoder(observation), self.core.lipschitz_bound()
         z = self.core.unroll(injection, None, 1, self.radius, 1).latents[0]
         moved = z.flatten(1).norm(dim=1)
-        depths = torch.ones(len(z), dtype=torch.int64)
         # A state that rounding keeps moving stops where exact arithmetic would.
         left = ceil(max(0.0, log(float(moved.max()) / stop_below) / -log(ratio))) if moved.any() else 0
-        rows = torch.nonzero(moved >= stop_below).squeeze(1)
+
+        def goes(before: Tensor, after: Tensor, rows: Tensor) -> Tensor:
+            still: Tensor = (after - before).flatten(1).norm(dim=1) < stop_below
+            return ~still
+
+        return self._go_on(injection, z, moved >= stop_below, left, goes)
+
+    def settle_within(self, observation: Any, change: float, most: int) -> Settled:
+        """Let each state take inner steps from z_0 = 0 until one changes it by less than a share of its norm.
+
+        Works with any core, and promises nothing: a latent may pass slowly by a place where it does not stay.
+
+        Args:
+            observation: of B states.
+            change: the share, |z_{k+1} - z_k| / |z_{k+1}|.
+            most: inner steps that a state takes at most.
+        """
+
+        def goes(before: Tensor, after: Tensor, rows: Tensor) -> Tensor:
+            still: Tensor = (after - before).flatten(1).norm(dim=1) < change * after.flatten(1).norm(dim=1)
+            return ~still
+
+        return self.halted(observation, goes, most)
+
+    @torch.no_grad()
+    def halted(self, observation: Any, goes: Goes, most: int) -> Settled:
+        """Let each state take inner steps from z_0 = 0 while `goes` says so of its last one, and at most `most`."""
+        injection = self.encoder(observation)
+        z = self.core.unroll(injection, None, 1, self.radius, 1).latents[0]
+        going = goes(torch.zeros_like(z), z, torch.arange(len(z), device=z.device))
+        return self._go_on(injection, z, going, most - 1, goes)
+
+    def _go_on(self, injection: Any, z: Tensor, going: Tensor, left: int, goes: Goes) -> Settled:
+        """Take up to `left` further inner steps with the states that are `going`, (B,), bool."""
+        injection = self.core.later(injection)
+        depths = torch.ones(len(z), dtype=torch.int64)
+        rows = torch.nonzero(going).squeeze(1)
         while left > 0 and len(rows):
             before = z[rows]
             z[rows] = self.core.unroll(self.core.take(injection, rows), before, 1, self.radius, 1).latents[0]
-            depths[rows] += 1
-            rows = rows[(z[rows] - before).flatten(1).norm(dim=1) >= stop_below]
+            depths[rows.cpu()] += 1
+            rows = rows[goes(before, z[rows], rows)]
             left -= 1
         return Settled(z, depths)
 

@@ -86,6 +86,10 @@ class Core(nn.Module, ABC):
         """The injections of some states of a batch."""
         return injection[rows]
 
+    def later(self, injection: Any) -> Any:
+        """What is injected after the first inner step of a pass."""
+        return injection
+
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents as heads read them."""
         return latent

@@ -1,0 +1,101 @@
+"""The words of a recursive policy: keywords of `policy_kwargs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from trm_agents.recursion import Inject, Mixer
+
+Readout = Literal["pool", "cells", "agent"]
+Halting = Literal["settle", "learned"]
+
+MORE_CYCLES = 4
+"""Times `k_cycles` that settling takes at most, by default."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a recursive policy is made of.
+
+    Args:
+        k_cycles: K, inner steps of a pass.
+        h_dim: channels of h, the level that sees the whole.
+        l_dim: channels of l, the level that works on each token.
+        n_h_layers: layers of a cycle at the level of h; with a local mixer a change spreads so many cells a cycle.
+        n_l_layers: layers of a cycle at the level of l.
+        carry: whether l goes on from cycle to cycle; h always does.
+        inject: whether the observation enters in `every` cycle, or `once`, in the first.
+        mixer: how the cells of a grid exchange what they hold: `neighbours`, `conv`, `attention` or `mlp`. None makes
+            one token of the whole observation.
+        readout: what the heads read: the mean and the maximum over the tokens (`pool`), the cell of each edit
+            (`cells`), or the cell where the agent stands and its four neighbours (`agent`). None: `cells` for edits of
+            a plan, `agent` for moves on a plan, else `pool`.
+        action_conditioning: whether the previous action is an input; observations need a `previous_action`.
+        deep_supervision: let every cycle learn, late ones more: cycle i = 0, 1, ... has the weight 1 + 0.1 i.
+        halting: None takes K cycles. With `settle`, `predict` unrolls each state until its latent changes by less than
+            `settle_below`. With `learned`, each cycle has a probability of being the last one; the policy is the
+            mixture of its cycles, and `predict` stops a state where its probability of having halted reaches one half.
+        settle_below: change of a latent over its norm.
+        max_cycles: cycles that settling takes at most; None: four times `k_cycles`.
+        ponder_cost: cost of a learned pass that takes all K cycles, added to the loss in proportion to the expected
+            number of cycles. TRPO differentiates no loss of its own, so leave it at 0 there.
+        ema: decay of a running average of the weights, which `predict` then uses; None predicts with the weights as
+            they are.
+        groups: cells of each group by kind, as `PlanTask.groups`, for `mixer="neighbours"`; None: four neighbours.
+
+    Raises:
+        ValueError: a number is outside its range, or a word is unknown.
+    """
+
+    k_cycles: int = 3
+    h_dim: int = 64
+    l_dim: int = 32
+    n_h_layers: int = 2
+    n_l_layers: int = 1
+    carry: bool = False
+    inject: Inject = "every"
+    mixer: Mixer | None = None
+    readout: Readout | None = None
+    action_conditioning: bool = False
+    deep_supervision: bool = False
+    halting: Halting | None = None
+    settle_below: float = 0.01
+    max_cycles: int | None = None
+    ponder_cost: float = 0.0
+    ema: float | None = None
+    groups: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name, word, words in (("readout", self.readout, Readout), ("halting", self.halting, Halting)):
+            if word is not None and word not in get_args(words):
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(words)))} or None, got {word!r}")
+        for name, number in (("k_cycles", self.k_cycles), ("max_cycles", self.most_cycles)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        if self.ema is not None and not 0.0 < self.ema < 1.0:
+            raise ValueError(f"ema must be within (0, 1) or None, got {self.ema}")
+        if self.settle_below <= 0.0 or self.ponder_cost < 0.0:
+            raise ValueError("settle_below must be positive, and ponder_cost at least 0")
+        if self.deep_supervision and self.halting == "learned":
+            raise ValueError("halting='learned' weighs the cycles itself: leave out deep_supervision")
+
+    @property
+    def most_cycles(self) -> int:
+        """Cycles that settling takes at most."""
+        return MORE_CYCLES * self.k_cycles if self.max_cycles is None else self.max_cycles
+
+    @property
+    def cycle_weights(self) -> list[float]:
+        """Share of each cycle in what is learned with deep supervision; they sum to one."""
+        weights = [1.0 + 0.1 * cycle for cycle in range(self.k_cycles)]
+        return [weight / sum(weights) for weight in weights]
+
+
+NAMES = tuple(field.name for field in fields(Options))
+
+
+def taken(keywords: dict[str, Any]) -> dict[str, Any]:
+    """The options among keywords, taken out of them."""
+    return {name: keywords.pop(name) for name in NAMES if name in keywords}
