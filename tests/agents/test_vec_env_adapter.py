@@ -176,13 +176,41 @@ def test_options_and_frames() -> None:
     assert isinstance(observations, dict)
     np.testing.assert_array_equal(observations["instance"], np.tile(puzzle, (3, 1)))
     assert (env.reset()["instance"] != observations["instance"]).any()  # type: ignore[call-overload, index]
-    env.set_options([{"puzzle": puzzle}, {}, {}])
-    with pytest.raises(ValueError, match="same reset options"):
-        env.reset()
     images = env.get_images()
     assert len(images) == 3 and images[0] is not None and images[0].dtype == np.uint8
     assert env.render() is not None
     env.close()
+
+
+@pytest.mark.parametrize("mode", ["native", "sync", "async"])
+@pytest.mark.parametrize("begun", [False, True])
+def test_options_of_single_environments_equal_dummy_vec_env(mode: str, begun: bool) -> None:
+    """Puzzles of their own for some, seeds for all, and later draws of the same generators."""
+    how = {} if mode == "native" else {"vectorization_mode": mode, "vector_kwargs": {}}
+    if how:
+        how["vector_kwargs"] = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    made = native(max_edits=6) if mode == "native" else gym.make_vec(SUDOKU, num_envs=3, max_edits=6, **how)
+    left: VecEnv = VectorEnvAdapter(made)
+    right: VecEnv = DummyVecEnv([lambda: gym.make(SUDOKU, max_edits=6) for _ in range(3)])
+    puzzles = [np.array([digit] + [0] * 15) for digit in (1, 2)]
+    if begun:
+        left.seed(8), right.seed(8)
+        same(plain(left.reset()), plain(right.reset()))
+    for seed in (5, None):
+        for env in (left, right):
+            env.seed(seed) if seed is not None else None
+            env.set_options([{"puzzle": puzzles[0]}, {}, {"puzzle": puzzles[1]}])
+        found, expected = plain(left.reset()), plain(right.reset())
+        same(found, expected)
+        same(left.reset_infos, right.reset_infos)
+        assert found["instance"][:, 0].tolist()[::2] == [1, 2]
+        for _ in range(7):
+            actions = np.array([np.flatnonzero(mask)[0] for mask in get_action_masks(right)])
+            (observations, *rest), (others, *others_rest) = left.step(actions), right.step(actions)
+            same(plain(observations), plain(others))
+            same(rest, others_rest)
+        same(plain(left.reset()), plain(right.reset()))
+    left.close(), right.close()
 
 
 @pytest.mark.parametrize("algorithm", [PPO, MaskablePPO])

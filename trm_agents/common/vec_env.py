@@ -42,19 +42,27 @@ class VectorEnvAdapter(VecEnv):
             )
         self.env = env
         self._actions: NDArray[Any] | None = None
+        self._begun = False
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
 
     def reset(self) -> VecEnvObs:
         """Start all episodes, with the seeds and options set before; both count once.
 
-        Raises:
-            ValueError: the options differ between sub-environments, which a vector environment cannot do.
+        Where sub-environments have options of their own, they are reset one after the other, as `reset_mask` allows.
         """
-        if any(options != self._options[0] for options in self._options):
-            raise ValueError("a vector environment takes the same reset options for all: pass set_options one dict")
         seeds = None if all(seed is None for seed in self._seeds) else list(self._seeds)
-        observations, info = self.env.reset(seed=seeds, options=self._options[0] or None)  # type: ignore[arg-type]
-        self.reset_infos = unbatched(info, self.num_envs)
+        shared = all(one is self._options[0] or not (one or self._options[0]) for one in self._options)
+        if shared or not self._begun:
+            # A first reset has to start all of them.
+            options = self._options[0] if shared and self._options[0] else None
+            observations, info = self.env.reset(seed=seeds, options=options)  # type: ignore[arg-type]
+            self.reset_infos = unbatched(info, self.num_envs)
+        if not shared:
+            for row, one in enumerate(self._options):
+                mask = np.arange(self.num_envs) == row
+                observations, info = self.env.reset(seed=seeds, options={**one, "reset_mask": mask})  # type: ignore[arg-type]
+                self.reset_infos[row] = unbatched(info, self.num_envs)[row]
+        self._begun = True
         self._reset_seeds()
         self._reset_options()
         return observations  # type: ignore[no-any-return]
