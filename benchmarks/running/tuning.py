@@ -115,7 +115,7 @@ class Tuning:
             raise ValueError(f"method {algo!r} has no search space; methods that have one: {known}")
         torch.set_num_threads(1)
         row = suite(self.suite)
-        settings = suggest(self.contestants.SPACES[algo], tried, self.seed)
+        settings = suggest(self.contestants.SPACES[algo].on(row.env_id), tried, self.seed)
         method = self.contestants.METHODS[algo]
         model = method.make(row.env_id, row.env_kwargs, self.seed, settings=settings)
         since = time.perf_counter()
