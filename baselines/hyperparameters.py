@@ -24,7 +24,10 @@ PPO: Keywords = {
 }
 # With masks a stronger reward did better than more entropy (`baselines.spaces`).
 MASKABLE_PPO: Keywords = {**PPO, "ent_coef": 0.01}
-MASKABLE_PPO_TRAINING: Keywords = {"violation_weight": 4.0}
+MASKABLE_PPO_TRAINING: dict[str, Keywords] = {
+    "SudokuPlanEdit": {"violation_weight": 4.0},
+    "MazePlanEdit": {"violation_weight": 4.0},
+}
 
 A2C: Keywords = {
     "learning_rate": 3e-3,

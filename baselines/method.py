@@ -31,6 +31,8 @@ WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
 SYSTEMS = "Control"
 """What ids of environments of systems start with; those of puzzles do not."""
+UNWEIGHTED = (*WALKS, "SudokuPlace")
+"""Prefixes of the environment ids whose checker has no weights to choose."""
 ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
 
@@ -83,6 +85,8 @@ class Method:
     """Whether it reads an edit from the cell that it writes, and so cannot walk."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Keywords of the training environment alone: models are scored without them."""
+    training_overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """More of them, where the environment id starts with the key; `training` goes first."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Settings that replace those above on every environment; dots lead into a keyword that is a mapping itself."""
 
@@ -101,6 +105,10 @@ class Method:
         """Keywords of the environment, with the legal-action level of this row."""
         level = {} if self.legal_actions is None else {"legal_actions": self.legal_actions}
         return {**env_kwargs, **level}
+
+    def training_for(self, env_id: str) -> dict[str, Any]:
+        """Keywords of this training environment alone."""
+        return {**presets.overridden({}, self.training_overrides, env_id), **self.training}
 
     def with_settings(self, settings: Mapping[str, Any]) -> Method:
         """The row with other settings.
@@ -295,7 +303,7 @@ class Method:
             num_envs=self.n_envs,
             vectorization_mode="vector_entry_point",
             autoreset_mode=AutoresetMode.SAME_STEP,
-            **{**self.env_kwargs_for(env_kwargs), **self.training},
+            **{**self.env_kwargs_for(env_kwargs), **self.training_for(env_id)},
         )
         mdp = getattr(vector_env.unwrapped, "mdp", None)
         if self.observation == "one_hot":

@@ -161,7 +161,9 @@ METHODS = Methods(
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES, colour="#30638e"),
-        _maskable("maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training=tuned.MASKABLE_PPO_TRAINING),
+        _maskable(
+            "maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training_overrides=tuned.MASKABLE_PPO_TRAINING
+        ),
         _maskable("maskable_ppo-consistent", "consistent", "#c77da3", tuned.PPO),
         _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),

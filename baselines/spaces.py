@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from baselines.method import UNWEIGHTED, plays
+
 Settings = dict[str, Any]
 """Setting -> value."""
 
@@ -33,6 +35,13 @@ class Space(NamedTuple):
     def start(self) -> Settings:
         """Trial 0."""
         return {setting: values[0] for setting, values in self.choices.items()}
+
+    def on(self, env_id: str) -> Space:
+        """The space on this environment: weights of a checker that has none are left out."""
+        if not plays(UNWEIGHTED, env_id):
+            return self
+        choices = {setting: values for setting, values in self.choices.items() if setting not in _REWARD}
+        return Space(choices, [changes for changes in self.first if changes.keys() <= choices.keys()])
 
 
 _WIDE, _DEEP, _NARROW = ({"net_arch": layers} for layers in ([256, 256], [256, 256, 256], [64, 64]))

@@ -121,7 +121,7 @@ class Tuning:
 
         torch.set_num_threads(1)
         row = suite(self.suite)
-        settings = suggest(self.contestants.SPACES[algo], tried, self.seed)
+        settings = suggest(self.contestants.SPACES[algo].on(row.env_id), tried, self.seed)
         method = self.contestants.METHODS[algo]
         model = method.make(row.env_id, row.env_kwargs, self.seed, settings=settings)
         since = time.perf_counter()

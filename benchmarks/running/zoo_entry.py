@@ -169,7 +169,7 @@ def describe(
         "suite": source.suite.name,
         "env_id": source.suite.env_id,
         "env_kwargs": source.suite.env_kwargs,
-        "trained_with": {**source.label.env_kwargs, **METHODS[source.label.algo].training},
+        "trained_with": {**source.label.env_kwargs, **METHODS[source.label.algo].training_for(source.suite.env_id)},
         "seed": trained.seed,
         "env_steps": trained.num_timesteps,
         "model_queries": trained.model_queries,

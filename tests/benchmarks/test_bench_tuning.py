@@ -226,9 +226,19 @@ def test_settings_of_the_training_environment_and_of_the_network():
     assert METHODS["ppo"].hyperparameters_for(ENV_ID)["ent_coef"] != 0.2
 
 
+@pytest.mark.parametrize("env_id", ["MazeWalk-5x5-v0", "OpenMazeWalk-5x5-v0", "SudokuPlace-4x4-v0"])
+def test_checkers_without_weights_are_tuned_and_trained_without_them(env_id):
+    space = SPACES["maskable_ppo"]
+    assert space.on("SudokuPlanEdit-9x9-v0") is space and "env.violation_weight" in space.start
+    assert space.on(env_id).start.keys() == space.start.keys() - {"env.violation_weight"}
+    assert len(space.on(env_id).first) == len(space.first) - 1
+    assert METHODS["maskable_ppo"].training_for(env_id) == {}
+    METHODS["maskable_ppo"].make(env_id, {}, seed=0, settings=space.on(env_id).start)
+
+
 def value_of(row, setting: str, default):
     first, _, rest = setting.partition(".")
-    parts = {"env": row.training, "network": row.network}
+    parts = {"env": row.training_for(ENV_ID), "network": row.network}
     found, keys = (parts[first], [rest]) if first in parts else (row.hyperparameters, setting.split("."))
     for key in keys:
         if key not in found:
