@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from benchmarks.protocol import records, sums
 from benchmarks.protocol.folder import Folder
-from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
+from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, ScalingRow, SpeedRow, TuningRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, RefutationRow, SpeedRow, TuningRow)}
+SCHEMAS = {kind.schema for kind in (ResultRow, CurveRow, ComputeRow, RefutationRow, ScalingRow, SpeedRow, TuningRow)}
 
 Record = TypeVar("Record")
 

@@ -99,6 +99,11 @@ class RayLauncher:
         options = {"num_cpus": work.threads, "max_retries": RETRIES, "name": work.log}
         return RayProcess(self._task.options(**options).remote(work, self._store, self._told), work.root / work.log)
 
+    def traffic(self) -> tuple[int, int]:
+        """Bytes of rows and files that have travelled to works, and back."""
+        sent, received = ray.get(self._store.traffic.remote())
+        return int(sent), int(received)
+
     def close(self) -> None:
         """Leave the cluster; tasks that are left end with it."""
         ray.shutdown()
