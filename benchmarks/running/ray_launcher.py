@@ -8,7 +8,6 @@ Python and packages.
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from benchmarks.protocol.provenance import COMMIT, NODE, ROOT, provenance
 from benchmarks.running.launcher import STOP_S, UNBOUNDED, Work, spawn
 from benchmarks.running.mirror import Mirror, Store, SupersededError
+from benchmarks.running.scratch import scratch
 
 RETRIES = 5
 """How often a work is started anew when its node or its worker process is lost."""
@@ -130,8 +130,8 @@ def perform(work: Work, store: Any, told: Mapping[str, str]) -> int:
         return method.remote(work, holder, *arguments).future().result()
 
     node = f"ray:{ray.get_runtime_context().get_node_id()[:NODE_DIGITS]}"
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        mirror = Mirror(Path(folder), work, ask(store.open))
+    with scratch() as folder:
+        mirror = Mirror(folder, work, ask(store.open))
         process = spawn(work, mirror.root, {NODE: node, **told})
         try:
             return _attended(process, lambda ended: ask(store.take, mirror.changes(ended)))
