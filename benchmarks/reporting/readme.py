@@ -78,8 +78,10 @@ SWEPT_MINUTES = (1, 60)
 
 def _scaling(rows: list[ScalingRow], name: str) -> str:
     """Measurements of launchers, or what a sweep over a network moves by them."""
-    if name == "scaling" or not rows:
-        return tables.markdown_columns(tables.SCALING_COLUMNS, rows) if rows else ""
+    if not rows:
+        return "*No rows are published yet.*"
+    if name == "scaling":
+        return tables.markdown_columns(tables.SCALING_COLUMNS, rows)
     widest = max(row.workers for row in rows)
     swept = [row for row in rows if row.received_bytes and row.workers == widest]
     return tables.markdown_columns(tables.SWEEP_COLUMNS, [(row, minutes) for row in swept for minutes in SWEPT_MINUTES])
