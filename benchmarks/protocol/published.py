@@ -17,6 +17,7 @@ from benchmarks.protocol.rows import (
     PathsRow,
     RefutationRow,
     ResultRow,
+    ScalingRow,
     SpeedRow,
     TuningRow,
 )
@@ -24,7 +25,18 @@ from benchmarks.protocol.rows import (
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
-KINDS = (ResultRow, ControlRow, CurveRow, ComputeRow, DefaultsRow, PathsRow, RefutationRow, SpeedRow, TuningRow)
+KINDS = (
+    ResultRow,
+    ControlRow,
+    CurveRow,
+    ComputeRow,
+    DefaultsRow,
+    PathsRow,
+    RefutationRow,
+    ScalingRow,
+    SpeedRow,
+    TuningRow,
+)
 SCHEMAS = {kind.schema for kind in KINDS}
 
 Record = TypeVar("Record")

@@ -363,6 +363,38 @@ class PathsRow(Origin):
         return self.network, self.seed, self.updates, self.trained_on, self.side, self.split, self.cycles
 
 
+@dataclass(frozen=True)
+class ScalingRow(Origin):
+    """A run of short cells on a launcher."""
+
+    launcher: str
+    workers: int
+    """Cells at a time."""
+    suite: str
+    algo: str
+    steps: int
+    cells: int
+    start_s: float
+    """Seconds until the first work of a new launcher had ended."""
+    wall_s: float
+    """Seconds of the run."""
+    cells_per_hour: float
+    overhead_s: float
+    """Seconds that a worker spends on a work beyond what its command takes by itself."""
+    sent_bytes: float
+    """Rows and files that travelled to a cell's node, the mean over cells; 0 where the folder is shared."""
+    received_bytes: float
+    """Rows and files that came back, the mean over cells."""
+    model_bytes: int
+    """A trained model, which is as large as a checkpoint."""
+    schema: str = "scaling/1"
+
+    @property
+    def key(self) -> tuple[str, int, str, str, int]:
+        """What the row is the measurement of."""
+        return self.launcher, self.workers, self.suite, self.algo, self.steps
+
+
 def pack_bits(solved: NDArray[np.bool_]) -> str:
     """Base64 of one bit a puzzle."""
     return base64.b64encode(np.packbits(solved).tobytes()).decode()

@@ -64,6 +64,9 @@ class Launcher(Protocol):
     def start(self, work: Work) -> Process:
         """Start a work, or hand it to a queue."""
 
+    def traffic(self) -> tuple[int, int]:
+        """Bytes of rows and files that have travelled to works, and back; (0, 0) where works share the folder."""
+
     def close(self) -> None:
         """Leave nothing behind, once no work is under way."""
 
@@ -99,6 +102,10 @@ class LocalLauncher:
     def start(self, work: Work) -> LocalProcess:
         """Start a work."""
         return LocalProcess(spawn(work, work.root))
+
+    def traffic(self) -> tuple[int, int]:
+        """Nothing travels."""
+        return 0, 0
 
     def close(self) -> None:
         """Nothing is left behind."""

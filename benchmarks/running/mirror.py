@@ -56,7 +56,6 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.sent, self.received = 0, 0
-        """Bytes of rows and files that have travelled, out and back."""
         self._holders: dict[str, str] = {}
         self._rows: dict[str, dict[tuple[str | int, ...], Row]] = {}
 
@@ -100,6 +99,10 @@ class Store:
             if row.key not in known:
                 records.append(self.root / work.rows, row)
                 known[row.key] = row
+
+    def traffic(self) -> tuple[int, int]:
+        """Bytes of rows and files that have travelled to works, and back."""
+        return self.sent, self.received
 
     def _known(self, name: str) -> dict[tuple[str | int, ...], Row]:
         """Rows of a file by their keys, read once: nobody else writes it while the run is under way."""

@@ -8,7 +8,6 @@ Python and packages.
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from benchmarks.protocol.provenance import COMMIT, NODE, ROOT, provenance
 from benchmarks.running.launcher import STOP_S, UNBOUNDED, Work, spawn
 from benchmarks.running.mirror import Mirror, Store, SupersededError
+from benchmarks.running.scratch import scratch
 
 RETRIES = 5
 """How often a work is started anew when its node or its worker process is lost."""
@@ -99,6 +99,11 @@ class RayLauncher:
         options = {"num_cpus": work.threads, "max_retries": RETRIES, "name": work.log}
         return RayProcess(self._task.options(**options).remote(work, self._store, self._told), work.root / work.log)
 
+    def traffic(self) -> tuple[int, int]:
+        """Bytes of rows and files that have travelled to works, and back."""
+        sent, received = ray.get(self._store.traffic.remote())
+        return int(sent), int(received)
+
     def close(self) -> None:
         """Leave the cluster; tasks that are left end with it."""
         ray.shutdown()
@@ -125,8 +130,8 @@ def perform(work: Work, store: Any, told: Mapping[str, str]) -> int:
         return method.remote(work, holder, *arguments).future().result()
 
     node = f"ray:{ray.get_runtime_context().get_node_id()[:NODE_DIGITS]}"
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-        mirror = Mirror(Path(folder), work, ask(store.open))
+    with scratch() as folder:
+        mirror = Mirror(folder, work, ask(store.open))
         process = spawn(work, mirror.root, {NODE: node, **told})
         try:
             return _attended(process, lambda ended: ask(store.take, mirror.changes(ended)))

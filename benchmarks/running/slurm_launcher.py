@@ -82,6 +82,10 @@ class SlurmLauncher:
         self._executor.update_parameters(cpus_per_task=work.threads)
         return SlurmProcess(self._executor.submit(Attempt(work)), work.root / work.log)
 
+    def traffic(self) -> tuple[int, int]:
+        """Nothing travels but what the shared file system carries."""
+        return 0, 0
+
     def close(self) -> None:
         """Remove submitit's files: logs of works lie with the works."""
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -34,7 +34,7 @@ def environment(monkeypatch, tmp_path):
 
 def facts(folder: Folder) -> list[dict]:
     rows = [without_clock(dataclasses.asdict(row)) for row in folder.results()]
-    return sorted(({**row, "cpu": ""} for row in rows), key=str)
+    return sorted(({**row, "cpu": "", "commit": "", "dirty": False} for row in rows), key=str)
 
 
 def test_jobs_give_the_rows_of_local_cells_and_name_their_node(environment, tmp_path):

@@ -174,6 +174,9 @@ class HereLauncher:
             log.write_text(traceback.format_exc())
             return Done(1)
 
+    def traffic(self) -> tuple[int, int]:
+        return 0, 0
+
     def close(self) -> None:
         pass
 
