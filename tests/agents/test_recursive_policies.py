@@ -72,7 +72,7 @@ def test_the_previous_action_counts_where_it_is_asked_for():
     assert len(read.unique(dim=0)) == 5
     read = outputs(steep(without), seen)
     assert torch.allclose(read, read[:1], atol=1e-5)
-    with pytest.raises(ValueError, match=r"trm_envs\.wrappers\.PreviousAction"):
+    with pytest.raises(ValueError, match=r"trm_envs\.wrappers\.PreviousActionObservation"):
         make("PPO", "box", action_conditioning=True)
 
 

@@ -73,7 +73,7 @@ class Previous(nn.Module):
         if not isinstance(action, spaces.Discrete):
             raise ValueError(
                 f"action_conditioning needs a Discrete {PREVIOUS!r} in a Dict observation: wrap the environment in "
-                f"trm_envs.wrappers.PreviousAction, or leave action_conditioning out"
+                f"trm_envs.wrappers.PreviousActionObservation, or leave action_conditioning out"
             )
         self.embed = nn.Linear(int(action.n), h_dim, bias=False)
 
