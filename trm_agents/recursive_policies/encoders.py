@@ -79,7 +79,8 @@ class Previous(nn.Module):
 
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """One-hot previous actions, (B, n_actions + 1) -> (B, h_dim)."""
-        out: Tensor = self.embed(observation[PREVIOUS])
+        # SB3's buffers give Discrete entries one axis more.
+        out: Tensor = self.embed(observation[PREVIOUS].flatten(1))
         return out
 
 
