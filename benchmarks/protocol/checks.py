@@ -16,6 +16,7 @@ import numpy as np
 from baselines.method import SYSTEMS
 from benchmarks.protocol import suites
 from benchmarks.protocol.control import unpacked
+from benchmarks.protocol.path_rows import PathsRow
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import (
     ComputeRow,
@@ -23,7 +24,6 @@ from benchmarks.protocol.rows import (
     CurveRow,
     DefaultsRow,
     FailureRow,
-    PathsRow,
     RefutationRow,
     ResultRow,
     SpeedRow,

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from benchmarks.protocol import records, sums
 from benchmarks.protocol.fields import variant
 from benchmarks.protocol.folder import Folder
+from benchmarks.protocol.path_rows import PathsRow
 from benchmarks.protocol.rows import (
     ComputeRow,
     ControlRow,
     CurveRow,
     DefaultsRow,
-    PathsRow,
     RefutationRow,
     ResultRow,
     ScalingRow,

@@ -7,7 +7,7 @@ from gymnasium import spaces
 from policy_helpers import PAIRS, SMALL, make, observations, outputs, plans, steep
 from stable_baselines3 import PPO
 
-from trm_agents.recursive_policies import MLPPolicy, Options, RecursivePolicy, TokenReadings, TRMPolicy
+from trm_agents.recursive_policies import MLPPolicy, Options, RecursivePolicy, TokenReadings, TRMPolicy, VaryDepth
 from trm_agents.recursive_policies.sharing import halting_shares, mixture, shared
 from trm_envs.plan_edit.spaces import observation_space
 from trm_envs.sudoku.env import sudoku_problem
@@ -72,7 +72,7 @@ def test_the_previous_action_counts_where_it_is_asked_for():
     assert len(read.unique(dim=0)) == 5
     read = outputs(steep(without), seen)
     assert torch.allclose(read, read[:1], atol=1e-5)
-    with pytest.raises(ValueError, match=r"trm_envs\.wrappers\.PreviousAction"):
+    with pytest.raises(ValueError, match=r"trm_envs\.wrappers\.PreviousActionObservation"):
         make("PPO", "box", action_conditioning=True)
 
 
@@ -340,3 +340,23 @@ def test_policies_of_the_document():
     )
     assert model.policy.options == Options(action_conditioning=True, **SMALL)
     assert PPO(MLPPolicy, make("PPO", "box").get_env(), policy_kwargs={"hidden": 7}).policy.action_net.in_features == 7
+
+
+def test_a_rollout_is_played_and_learned_from_at_one_depth():
+    depths, ratios = [], []
+
+    class Spy(VaryDepth):
+        def _on_rollout_end(self):
+            network = self.model.policy.readings.network
+            buffer = self.model.rollout_buffer
+            seen = torch.as_tensor(buffer.observations[:, 0])
+            with torch.no_grad():
+                log_prob = self.model.policy.evaluate_actions(seen, torch.as_tensor(buffer.actions[:, 0, 0]))[1]
+            depths.append(network.unroll)
+            ratios.append(float((log_prob - torch.as_tensor(buffer.log_probs[:, 0])).abs().max()))
+
+    model = steep(make("PPO", "box", deep_supervision=True)).learn(96, callback=Spy(1, 4, seed=2))
+    assert set(depths) == {1, 2, 3, 4} and max(ratios) < 1e-5
+    assert model.policy.readings.network.unroll == SMALL["k_cycles"]
+    with pytest.raises(ValueError, match="least <= most"):
+        VaryDepth(3, 2)

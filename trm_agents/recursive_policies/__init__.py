@@ -1,5 +1,6 @@
 """Recursive policies for the algorithms of SB3 and sb3-contrib, on any environment that these take."""
 
+from trm_agents.recursive_policies.depths import VaryDepth
 from trm_agents.recursive_policies.document import MLPPolicy, TRMPolicy
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor, TokenReadings
 from trm_agents.recursive_policies.options import Options
@@ -19,4 +20,5 @@ __all__ = [
     "RecursiveRecurrentPolicy",
     "TRMPolicy",
     "TokenReadings",
+    "VaryDepth",
 ]

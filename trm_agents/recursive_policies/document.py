@@ -23,7 +23,7 @@ class TRMPolicy(RecursivePolicy):
     Args:
         args, kwargs: as for `RecursivePolicy`.
         action_conditioning: whether the previous action is an input; the environment needs
-            `trm_envs.wrappers.PreviousAction`.
+            `trm_envs.wrappers.PreviousActionObservation`.
     """
 
     def __init__(self, *args: Any, action_conditioning: bool = True, **kwargs: Any) -> None:

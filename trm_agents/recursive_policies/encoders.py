@@ -73,13 +73,14 @@ class Previous(nn.Module):
         if not isinstance(action, spaces.Discrete):
             raise ValueError(
                 f"action_conditioning needs a Discrete {PREVIOUS!r} in a Dict observation: wrap the environment in "
-                f"trm_envs.wrappers.PreviousAction, or leave action_conditioning out"
+                f"trm_envs.wrappers.PreviousActionObservation, or leave action_conditioning out"
             )
         self.embed = nn.Linear(int(action.n), h_dim, bias=False)
 
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """One-hot previous actions, (B, n_actions + 1) -> (B, h_dim)."""
-        out: Tensor = self.embed(observation[PREVIOUS])
+        # SB3's buffers give Discrete entries one axis more.
+        out: Tensor = self.embed(observation[PREVIOUS].flatten(1))
         return out
 
 

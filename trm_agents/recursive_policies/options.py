@@ -86,11 +86,11 @@ class Options:
         """Cycles that settling takes at most."""
         return MORE_CYCLES * self.k_cycles if self.max_cycles is None else self.max_cycles
 
-    @property
-    def cycle_weights(self) -> list[float]:
-        """Share of each cycle in what is learned with deep supervision; they sum to one."""
-        weights = [1.0 + 0.1 * cycle for cycle in range(self.k_cycles)]
-        return [weight / sum(weights) for weight in weights]
+
+def cycle_weights(cycles: int) -> list[float]:
+    """Share of each cycle in what is learned with deep supervision; they sum to one."""
+    weights = [1.0 + 0.1 * cycle for cycle in range(cycles)]
+    return [weight / sum(weights) for weight in weights]
 
 
 NAMES = tuple(field.name for field in fields(Options))

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from trm_agents.recursive_policies.averaging import Averages
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor
-from trm_agents.recursive_policies.options import Options, taken
+from trm_agents.recursive_policies.options import Options, cycle_weights, taken
 from trm_agents.recursive_policies.sharing import shared_distribution
 
 Space = spaces.Space[Any]
@@ -185,7 +185,7 @@ class ReadsActorCritic(ReadsRecursion):
             {"mean_actions": each, "log_std": self.log_std} if gaussian else {"action_logits": each}
             for each in latent_pi.unbind(1)
         ]
-        return shared_distribution(self.action_dist, keywords, self.options.cycle_weights)
+        return shared_distribution(self.action_dist, keywords, cycle_weights(len(keywords)))
 
     @torch.no_grad()
     def cycle_logits(self, observation: Any) -> NDArray[np.float32]:

@@ -9,17 +9,18 @@ from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
 from trm_agents.recursive_policies.extractor import Readings
+from trm_agents.recursive_policies.options import cycle_weights
 from trm_agents.recursive_policies.policies import ReadsRecursion
 from trm_agents.recursive_policies.sharing import shared
 
 
-def duelled(features: Tensor, weights: list[float]) -> Tensor:
+def duelled(features: Tensor) -> Tensor:
     """Value + advantages - their mean: (B, n + 1) or (B, K, n + 1) -> (B, n).
 
     Of K cycles the last one counts, and all learn from its error.
     """
     outputs = features[..., -1:] + features[..., :-1] - features[..., :-1].mean(dim=-1, keepdim=True)
-    return outputs if outputs.ndim == 2 else shared(outputs.unbind(1), weights)
+    return outputs if outputs.ndim == 2 else shared(outputs.unbind(1), cycle_weights(outputs.shape[1]))
 
 
 class RecursiveQNetwork(QNetwork):
@@ -32,7 +33,7 @@ class RecursiveQNetwork(QNetwork):
     def forward(self, observation: Any) -> Tensor:
         """Batched observations -> (B, n_actions)."""
         network: Any = self.features_extractor
-        return duelled(self.extract_features(observation, network), network.options.cycle_weights)
+        return duelled(self.extract_features(observation, network))
 
 
 class RecursiveQuantileNetwork(QuantileNetwork):
@@ -45,8 +46,7 @@ class RecursiveQuantileNetwork(QuantileNetwork):
     def forward(self, observation: Any) -> Tensor:
         """Batched observations -> (B, n_quantiles, n_actions)."""
         network: Any = self.features_extractor
-        features = self.extract_features(observation, network)
-        outputs = duelled(features, network.options.cycle_weights)
+        outputs = duelled(self.extract_features(observation, network))
         return outputs.view(len(outputs), self.n_quantiles, -1)
 
 

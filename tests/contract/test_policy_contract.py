@@ -2,14 +2,18 @@
 
 import io
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from policy_helpers import PAIRS, SPACES, Errand, make, observations
+from policy_helpers import PAIRS, SMALL, SPACES, Errand, make, observations, steep
 from stable_baselines3 import PPO
 
-from trm_agents.recursive_policies import RecursivePolicy
+from trm_agents.recursive_policies import RecursivePolicy, TRMPolicy
+from trm_agents.recursive_policies.readouts import AgentView
+from trm_envs.maze.walk_env import walk_problem
+from trm_envs.wrappers import ImageObservation, PlanesObservation, PreviousActionObservation
 
 MIXED = {"planes": "conv", "plans": "neighbours"}
 
@@ -21,7 +25,7 @@ def same_actions(first, second, observed):
 @pytest.mark.parametrize("space", SPACES)
 @pytest.mark.parametrize("algorithm", PAIRS)
 def test_learns_and_predicts(algorithm, space):
-    model = make(algorithm, space, mixer=MIXED.get(space), k_cycles=1)
+    model = make(algorithm, space, mixer=MIXED.get(space), k_cycles=1, action_conditioning=space == "previous")
     before = {name: weight.clone() for name, weight in model.policy.readings.named_parameters()}
     model.learn(16)
     assert any(not torch.equal(weight, before[name]) for name, weight in model.policy.readings.named_parameters())
@@ -67,6 +71,15 @@ def test_policies_are_saved_alone(tmp_path):
     )
 
 
+def test_the_previous_action_of_a_buffer_is_that_of_an_environment():
+    """Buffers give Discrete entries one axis more."""
+    policy = steep(make("PPO", "previous", action_conditioning=True)).policy
+    seen = {"observation": torch.randn(6, 5), "previous_action": torch.tensor([0, 1, 2, 3, 4, 0])}
+    values = policy.predict_values(seen)
+    stored = {**seen, "previous_action": seen["previous_action"][:, None].float()}
+    assert values.shape == (6, 1) and torch.equal(policy.evaluate_actions(stored, torch.zeros(6))[0], values)
+
+
 def test_masked_actions_are_never_taken():
     model = make("MaskablePPO", "box", deep_supervision=True).learn(16)
     observed = observations(model, 50)
@@ -92,3 +105,26 @@ def test_other_actions(actions):
     assert model.action_space.contains(model.predict(env.observation_space.sample())[0])
     with pytest.raises(ValueError, match="Discrete actions"):
         PPO(RecursivePolicy, env, policy_kwargs={"halting": "learned"}, device="cpu")
+
+
+def test_moves_lead_where_they_are_read_from():
+    """The neighbours of an agent, up, down, left and right, are those that the environment's moves lead to."""
+    mdp, source = walk_problem(5)
+    states = mdp.initial(np.stack([source.sample(np.random.default_rng(seed)) for seed in range(40)]))
+    around = AgentView((5, 5), 4, 25, None).around.numpy()
+    for move in range(4):
+        found = mdp.transition(states, np.full(40, move)).successors.plans.argmax(1)
+        here = states.plans.argmax(1)
+        moved = found != here
+        assert moved.any() and (found == around[here, 1 + move])[moved].all()
+
+
+@pytest.mark.parametrize("wrapper", [None, PreviousActionObservation, PlanesObservation, ImageObservation])
+def test_environments_of_ours(wrapper):
+    env = gym.make("trm_envs:OpenMazeWalk-5x5-v0")
+    env = env if wrapper is None else wrapper(env)
+    policy = TRMPolicy if wrapper is PreviousActionObservation else RecursivePolicy
+    words = {**SMALL, "mixer": None if wrapper is ImageObservation else "neighbours"}
+    model = PPO(policy, env, n_steps=8, batch_size=8, n_epochs=1, policy_kwargs=words, device="cpu").learn(16)
+    assert (model.policy.readings.view is None) == (wrapper in (PlanesObservation, ImageObservation))
+    assert model.predict(env.reset()[0])[0] in range(4)
