@@ -76,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.command_line = command_line(words)
     try:
         return int(COMMANDS[options.command].run(options))
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith(("trm_", "bench", "baselines")):
+            raise
+        print(f"error: the package {error.name!r} is missing: pip install 'trm-plan-edit[bench]'", file=sys.stderr)
+        return 2
     except (ValueError, TypeError, OSError) as error:
         if options.command in ("cell", "trial"):
             raise  # its log is read for the traceback

@@ -82,10 +82,21 @@ __all__ = sorted([*_ROOM_OF, *_MODULES])
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"trm_agents.{name}")
+        return _imported(f"trm_agents.{name}")
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'trm_agents' has no attribute {name!r}")
-    return getattr(import_module(f"trm_agents.{_ROOM_OF[name]}"), name)
+    return getattr(_imported(f"trm_agents.{_ROOM_OF[name]}"), name)
+
+
+def _imported(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("trm_"):
+            raise
+        package = str(error.name).partition(".")[0]
+        hint = f"trm_agents needs the package {package!r}: pip install 'trm-plan-edit[agents]'"
+        raise ModuleNotFoundError(hint, name=package) from error
 
 
 def __dir__() -> list[str]:

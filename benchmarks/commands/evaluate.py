@@ -17,6 +17,8 @@ from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import Pool, pool
 from benchmarks.running import models
 from trm_agents.commands import arguments as shared
+from trm_agents.commands.puzzles import tell_skipped
+from trm_envs.reading import OnlyValid
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -49,9 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"{what} (default: 0, the policy alone)",
         )
     parser.add_argument("--max-edits", type=arguments.positive, metavar="T", help="edit budget (default: one a cell)")
+    text = 'further keywords of the environment, {"stop_action": "noop"} for one'
+    parser.add_argument("--env-kwargs", type=shared.keywords, default={}, metavar="JSON", help=text)
     parser.add_argument("--legal-actions", choices=("givens", "consistent"), help="default: as the model was trained")
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    shared.add_skip_invalid(parser)
     shared.add_trust(parser)
     parser.add_argument(
         "--stream",
@@ -69,13 +74,19 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
     if options.workers and not options.stream:
         raise ValueError("--workers are for --stream FILE.jsonl, which keeps what they have done")
-    method, level, budget = _asked(options)
+    if options.skip_invalid and options.stream:
+        raise ValueError("--skip-invalid lists what it leaves out of a whole file: leave out --stream")
+    method, level, keywords = _asked(options)
+    skipped: list[str] = []
     if options.stream:
         from benchmarks.commands import streamed
 
-        facts, max_edits = streamed.facts(options, score, pool(options.env, {"legal_actions": level, **budget}, "test"))
+        shipped = pool(options.env, {"legal_actions": level, **keywords}, "test")
+        facts, max_edits = streamed.facts(options, score, shipped)
     else:
-        result, max_edits = score(options, options.puzzles)
+        source = OnlyValid(options.puzzles, skipped) if options.skip_invalid else options.puzzles
+        result, max_edits = score(options, source)
+        tell_skipped(skipped, result.n)
         facts = _facts(result)
     facts |= {"attempts": options.attempts, "search": options.search}
     if options.search:
@@ -85,30 +96,40 @@ def run(options: argparse.Namespace) -> int:
         facts |= {"tolerance": options.tolerance, "mean_depth": facts["inner_steps"] / facts["network_calls"]}
     facts |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}
     facts["max_edits"] = max_edits
+    facts |= {"skipped": skipped} if options.skip_invalid else {}
+    facts |= {"env_kwargs": options.env_kwargs} if options.env_kwargs else {}
     print(json.dumps(facts) if options.json else _text(facts))
     return 0
 
 
 def score(options: argparse.Namespace, puzzles: Any) -> tuple[Result, int]:
-    """What became of the puzzles, a file or an array of shape (n, n_cells), and the budget of edits.
+    """What became of the puzzles, a source or an array of shape (n, n_cells), and the budget of edits.
 
     Raises:
         ValueError: a puzzle is flawed, or the model is none that can be scored so.
     """
-    method, level, budget = _asked(options)
+    method, level, keywords = _asked(options)
     trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[1]
-    found = pool(options.env, {"puzzles": puzzles, "legal_actions": level, **budget})
-    model = method.load(str(options.model), options.env, trained_with, trust=options.trust)
+    found = pool(options.env, {"puzzles": puzzles, "legal_actions": level, **keywords})
+    # What changes the spaces changes them for the model too.
+    model = method.load(str(options.model), options.env, {**trained_with, **options.env_kwargs}, trust=options.trust)
     return _result(options, method, model, found), found.mdp.max_edits
 
 
-def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, int]]:
-    """The model's row, the level of legal actions and the budget of edits."""
+def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, Any]]:
+    """The model's row, the level of legal actions, and further keywords of the environment.
+
+    Raises:
+        ValueError: a keyword has an option of its own, or nothing tells the level.
+    """
+    if own := sorted({"puzzles", "legal_actions", "max_edits"} & options.env_kwargs.keys()):
+        raise ValueError(f"--env-kwargs: {own[0]} has an option of its own: give --{own[0].replace('_', '-')}")
     method = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[0]
     level = options.legal_actions or models.level_of(options.model, method)
     if level is None:
         raise ValueError(f"{options.model} does not say at which level it was trained: give it with --legal-actions")
-    return method, level, {} if options.max_edits is None else {"max_edits": options.max_edits}
+    budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
+    return method, level, {**budget, **options.env_kwargs}
 
 
 def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, puzzles: Pool) -> Result:

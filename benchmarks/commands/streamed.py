@@ -16,7 +16,18 @@ from benchmarks.protocol.suites import Pool
 from benchmarks.running import streaming
 from trm_envs.reading import batches
 
-DEPENDS_ON = ("env", "unroll", "tolerance", "attempts", "search", "max_edits", "legal_actions", "algo", "contestants")
+DEPENDS_ON = (
+    "env",
+    "env_kwargs",
+    "unroll",
+    "tolerance",
+    "attempts",
+    "search",
+    "max_edits",
+    "legal_actions",
+    "algo",
+    "contestants",
+)
 """Options that the result depends on, beside the model and the puzzles."""
 
 

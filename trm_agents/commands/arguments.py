@@ -59,6 +59,12 @@ def add_puzzles(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--puzzles", metavar="FILE", help=text)
 
 
+def add_skip_invalid(parser: argparse.ArgumentParser) -> None:
+    """`--skip-invalid`."""
+    text = "leave out puzzles that cannot be solved or break a rule, and list them (default: refuse the file)"
+    parser.add_argument("--skip-invalid", action="store_true", help=text)
+
+
 def add_choice(parser: argparse.ArgumentParser) -> None:
     """`--index K` and `--seed S`: which puzzle."""
     chosen = parser.add_mutually_exclusive_group()

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_environment(parser, required=False)
     arguments.add_puzzles(parser)
     arguments.add_solver(parser, "0")
+    arguments.add_skip_invalid(parser)
     arguments.add_trust(parser)
     arguments.add_json(parser, "one JSON object and nothing else")
 
@@ -23,14 +24,19 @@ def run(options: argparse.Namespace) -> int:
     # Loads numba: no help should wait for it.
     from trm_agents.commands import puzzles as reading
     from trm_agents.commands import spending
+    from trm_envs.reading import OnlyValid
 
     agent = agents.about(options.model, options.env)
-    puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
+    skipped: list[str] = []
+    source = OnlyValid(options.puzzles, skipped) if options.skip_invalid and options.puzzles else options.puzzles
+    puzzles = reading.read(agent.env_id, source, agent.keywords, options.env_kwargs)
+    reading.tell_skipped(skipped, len(puzzles.instances))
     model = agents.load(agent, puzzles.env, options.trust)
     found = spending.spend(model, agent, puzzles, options.attempts, options.search)
     facts = spending.summary(found)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}
     spent = {"attempts": options.attempts or 0, "search": options.search or 0, "max_edits": puzzles.mdp.max_edits}
+    spent |= {"skipped": skipped} if options.skip_invalid else {}
     if options.json:
         print(json.dumps({**named, **spent, **facts}))
         return 0

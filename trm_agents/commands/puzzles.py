@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -14,6 +15,7 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import TRAINING_OPTIONS, ProblemOptions, mdp_options
 from trm_envs.plan_edit.task import Grids
 from trm_envs.plan_edit.view import PlanView
+from trm_envs.reading import OnlyValid
 
 
 class Puzzles(NamedTuple):
@@ -36,7 +38,7 @@ def full_id(env_id: str) -> str:
 
 def read(
     env_id: str,
-    puzzles: str | None = None,
+    puzzles: str | OnlyValid | None = None,
     learned_with: Mapping[str, Any] | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> Puzzles:
@@ -44,7 +46,8 @@ def read(
 
     Args:
         env_id: id of a plan-editing environment.
-        puzzles: a file, or one puzzle as a line of text, by the environment's own rule; None is the test split.
+        puzzles: a file, or one puzzle as a line of text, by the environment's own rule, or `OnlyValid` of either; None
+            is the test split.
         learned_with: the environment's keywords when the agent learned. Those of training are left out, and with
             `puzzles` those that choose among shipped instances.
         asked: keywords that the user asks for; they go first.
@@ -62,6 +65,14 @@ def read(
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} makes its puzzles as it goes: name a file of puzzles")
     return Puzzles(env, env.source.instances)
+
+
+def tell_skipped(skipped: list[str], kept: int) -> None:
+    """Say on standard error which puzzles were left out, and why."""
+    if skipped:
+        print(f"left out {len(skipped)} of {len(skipped) + kept} puzzles:", file=sys.stderr)
+        for line in skipped:
+            print(f"  {line}", file=sys.stderr)
 
 
 def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:

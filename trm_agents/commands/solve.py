@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add_environment(parser, required=True)
     parser.add_argument("--model", metavar="MODEL", help=f"{agents.HELP} (default: the zoo's for this environment)")
     arguments.add_solver(parser, "see below")
+    arguments.add_skip_invalid(parser)
     arguments.add_trust(parser)
     arguments.add_json(parser, "one JSON object a puzzle and nothing else")
 
@@ -38,9 +39,13 @@ def run(options: argparse.Namespace) -> int:
     # Loads numba: no help should wait for it.
     from trm_agents.commands import puzzles as reading
     from trm_agents.commands import spending
+    from trm_envs.reading import OnlyValid
 
     agent = agents.about(options.model, options.env) if options.model else agents.default(options.env)
-    puzzles = reading.read(agent.env_id, options.puzzle, agent.keywords, options.env_kwargs)
+    skipped: list[str] = []
+    source = OnlyValid(options.puzzle, skipped) if options.skip_invalid else options.puzzle
+    puzzles = reading.read(agent.env_id, source, agent.keywords, options.env_kwargs)
+    reading.tell_skipped(skipped, len(puzzles.instances))
     model = agents.load(agent, puzzles.env, options.trust)
     if options.attempts is None and options.search is None:
         found = spending.spend_as_needed(model, agent, puzzles)

@@ -7,6 +7,17 @@ refused with both of them named.
 
 from trm_envs.reading.arrays import Batch, check_integers
 from trm_envs.reading.notation import Grids, Notation
-from trm_envs.reading.sources import FirstFlaw, as_array, batches, from_memory, read
+from trm_envs.reading.sources import FirstFlaw, OnlyValid, as_array, batches, from_memory, read
 
-__all__ = ["Batch", "FirstFlaw", "Grids", "Notation", "as_array", "batches", "check_integers", "from_memory", "read"]
+__all__ = [
+    "Batch",
+    "FirstFlaw",
+    "Grids",
+    "Notation",
+    "OnlyValid",
+    "as_array",
+    "batches",
+    "check_integers",
+    "from_memory",
+    "read",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,19 @@ from trm_envs.reading.lines import Found
 from trm_envs.reading.notation import Grids, Notation
 from trm_envs.reading.tables import text_puzzles
 
+
+class OnlyValid(NamedTuple):
+    """A source of puzzles whose flawed ones are left out: `gym.make(id, puzzles=OnlyValid("mine.txt", skipped))`.
+
+    What is not written as a puzzle is an error still: nobody knows which puzzle it would have been.
+    """
+
+    source: Any
+    """As `read` takes it."""
+    skipped: list[str]
+    """Takes the place and the flaw of each puzzle that is left out."""
+
+
 FirstFlaw = Callable[[Grids], tuple[int, str] | None]
 """Grids, shape (B, n_cells) -> index and flaw, in words, of the first one that has any."""
 
@@ -25,7 +38,8 @@ def read(source: Any, notation: Notation, first_flaw: FirstFlaw, name: str = "pu
 
     Args:
         source: a path, or a string that is one; text of one puzzle or more; an integer array of shape (B, n_cells) or
-            (B, rows, columns), or of one puzzle; a sequence, an array or a pandas Series of lines of text.
+            (B, rows, columns), or of one puzzle; a sequence, an array or a pandas Series of lines of text; or
+            `OnlyValid` of one of these.
         notation: how the puzzles are written.
         first_flaw: what is wrong with a puzzle.
         name: what errors call a source that has no name.
@@ -37,14 +51,30 @@ def read(source: Any, notation: Notation, first_flaw: FirstFlaw, name: str = "pu
         ValueError: a puzzle is not written so, or has a flaw, or there is none; names the place and the remedy.
         FileNotFoundError: there is no such file.
     """
+    source, skipped = source if isinstance(source, OnlyValid) else (source, None)
     found = []
     for grids, place in batches(source, notation, name):
-        if flaw := first_flaw(grids):
-            raise ValueError(f"{place(flaw[0])}: {flaw[1]}")
-        found.append(grids)
-    if not found:
-        raise ValueError(f"{path_of(source) or name}: holds no {notation.noun}")
+        flaws = _flaws(grids, first_flaw, every=skipped is not None)
+        told = [f"{place(index)}: {flaw}" for index, flaw in flaws.items()]
+        if skipped is not None:
+            skipped += told
+        elif told:
+            raise ValueError(told[0])
+        found.append(np.delete(grids, list(flaws), axis=0))
+    if not sum(map(len, found)):
+        left_out = f"; left out: {'; '.join(skipped[:3])}" if skipped else ""
+        raise ValueError(f"{path_of(source) or name}: holds no {notation.noun}{left_out}")
     return np.concatenate(found)
+
+
+def _flaws(grids: Grids, first_flaw: FirstFlaw, every: bool) -> dict[int, str]:
+    """Index -> flaw: of the first puzzle that has any, or of every one."""
+    first = first_flaw(grids)
+    flaws = dict([first] if first else [])
+    for index in range(min(flaws) + 1, len(grids)) if flaws and every else ():
+        if found := first_flaw(grids[index : index + 1]):
+            flaws[index] = found[1]
+    return flaws
 
 
 def batches(source: Any, notation: Notation, name: str = "puzzles") -> Iterator[Batch]:
