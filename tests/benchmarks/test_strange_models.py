@@ -12,6 +12,7 @@ import stable_baselines3
 import strange_files
 import torch
 from agent_helpers import agent, assert_same_weights, weights
+from stable_baselines3.common.base_class import BaseAlgorithm
 from strange_files import ENV, MODULE, NAME
 
 from baselines import METHODS
@@ -146,6 +147,21 @@ def test_our_files_hold_no_pickle(name, tmp_path):
     assert without_pickles(tmp_path / "model.zip")
     same = type(model).load(tmp_path / "model.zip", env=model.env, device="cpu")
     assert_same_weights(weights(model), weights(same))
+
+
+def test_parameters_are_taken_over_from_files_of_both_kinds(tmp_path):
+    model, other = agent("hindsight").learn(64), agent("hindsight", seed=5)
+    model.save(tmp_path / "ours.zip")
+    BaseAlgorithm.save(model, tmp_path / "sb3.zip")
+    for name in ("ours.zip", "sb3.zip"):
+        changed = agent("hindsight", seed=5)
+        assert any(
+            not torch.equal(a, b) for a, b in zip(weights(model).values(), weights(changed).values(), strict=True)
+        )
+        changed.set_parameters(tmp_path / name)
+        assert_same_weights(weights(model), weights(changed))
+    other.set_parameters(model.get_parameters())
+    assert_same_weights(weights(model), weights(other))
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -152,6 +152,19 @@ class TRMAlgorithm(BaseAlgorithm):
             model.rng = np.random.default_rng(model.seed)
         return model
 
+    def set_parameters(
+        self,
+        load_path_or_dict: str | pathlib.Path | dict[str, Any],
+        exact_match: bool = True,
+        device: torch.device | str = "auto",
+    ) -> None:
+        """Take over the state dicts of a file or a dictionary; arguments as for any SB3 algorithm."""
+        given = load_path_or_dict
+        if not isinstance(given, dict):
+            states = read_model(given).states
+            given = {name: states[name] for name in states if name != "pytorch_variables"}
+        super().set_parameters(given, exact_match, device)
+
     def _excluded_save_params(self) -> list[str]:
         # Made of the learning rate whenever a model is set up.
         return [*super()._excluded_save_params(), "lr_schedule"]
