@@ -11,7 +11,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from trm_agents.trc import TRCPolicy
-from trm_agents.trc.network import OUTPUT_SCALE, Latents
+from trm_agents.trc.network import OUTPUT_SCALE
 from trm_agents.trc.policies import Carried
 
 SMALLEST = 0.02
@@ -38,11 +38,6 @@ class WholePlan(nn.Module):
             last = cast(nn.Linear, self.layers[-1])
             last.weight.mul_(OUTPUT_SCALE)
             last.bias.zero_()
-
-    def start(self, batch: int) -> Latents:
-        """Latents of first states: zeros that nothing reads."""
-        zeros = torch.zeros(batch, 1, 1, device=next(self.parameters()).device)
-        return Latents(zeros, zeros)
 
     def forward(self, instances: Tensor) -> Tensor:
         """Actions within [-1, 1], shape (B, outputs), of observed instances, shape (B, inputs)."""
@@ -79,6 +74,6 @@ class WholePlanPolicy(TRCPolicy):
         self.optimizer = optimizer(self.network.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)
 
     def edit(self, network: Any, observation: PyTorchObs, carried: Carried) -> tuple[Tensor, Carried]:
-        """Actions within [-1, 1], shape (B, action_size), and what was carried as it was; see `TRCPolicy.edit`."""
+        """Actions within [-1, 1], shape (B, action_size), and what is carried as it was; see `TRCPolicy.edit`."""
         assert isinstance(observation, dict)
         return network(observation["instance"]), carried

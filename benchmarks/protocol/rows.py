@@ -109,7 +109,9 @@ class ControlRow(ResultRow):
     trained_env: str
     """Id of the environment that it was trained in; empty for a reference line."""
     simulated_steps: int
-    """Control steps that training has simulated: those of all edited plans and of all plans judged for learning."""
+    """Control steps that training has simulated: those of all edited plans and of all plans judged for learning.
+
+    An edit counts once, whatever its feedback or its restoration plays on the way."""
     feasible: int
     """States whose plan keeps every hard constraint."""
     reached: int

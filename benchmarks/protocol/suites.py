@@ -59,7 +59,12 @@ _9X9 = "SudokuPlanEdit-9x9"
 _TO_56 = ((20, 30), (31, 48), (49, 56))
 _16X16 = "SudokuPlanEdit-16x16"
 _TO_120 = ((20, 40), (41, 89), (90, 120))
-_DESCENT = _system("descent", "PoweredDescent", 144_000)
+# Refused edits leave a landing as it is, and the gradient along landings is what an edit can follow.
+_DESCENT = _system("descent", "PoweredDescent", 144_000, accept="improving", observe="gradient")
+_VDP = _system("vdp", "VanDerPol", 144_000)
+_VDP_MU = _system("vdp-mu", "VanDerPol", 144_000, mu=[0.5, 2.0])
+_MU = (0.5, 0.8, 1.0, 1.3, 1.6, 2.0)
+"""Dynamics that models of all mu are scored on one by one, and those of mu = 1 without having seen them."""
 
 SUITES: dict[str, Suite] = {
     row.name: row
@@ -93,7 +98,10 @@ SUITES: dict[str, Suite] = {
         _walk("walk-15x15-from-9x9", "MazeWalk-15x15", 300_000)._replace(trained_on="walk-9x9"),
         *_system("di", "DoubleIntegrator", 144_000),
         *_system("di-tight", "DoubleIntegratorTight", 144_000),
-        *_system("vdp", "VanDerPol", 144_000),
+        *_VDP,
+        *_VDP_MU,
+        *(_elsewhere(_VDP_MU[0], f"{mu:g}", mu=mu) for mu in _MU),
+        *(_elsewhere(_VDP[0], f"at-mu-{mu:g}", mu=mu) for mu in _MU if mu != 1.0),
         *_DESCENT,
         _elsewhere(_DESCENT[0], "shallow", shallow=True),
     )

@@ -99,7 +99,7 @@ CONTROL_COLUMNS = (
     ),
     Column(
         "simulated steps",
-        "Control steps that training has simulated, those of whole plans included: what all environments share.",
+        "Control steps that training has simulated; an edit of a plan counts as all steps of the plan, once.",
         lambda s: count(_of(s).simulated_steps),
     ),
     Column("model queries", "Plans judged for learning beside the edits.", lambda s: count(s.model_queries)),

@@ -34,7 +34,7 @@ from trm_envs import ENVIRONMENTS
 
 ENV_IDS = [row.id for row in ENVIRONMENTS]
 CONTROL = ["trc", "trc-antithetic"]
-"""They edit plans of systems, and have no row yet; `test_trc.py` has their settings."""
+"""They edit plans of systems; `test_trc.py` has their settings."""
 ROWS = [name for name in presets.PRESETS if name not in CONTROL]
 
 

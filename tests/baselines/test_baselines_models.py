@@ -23,6 +23,11 @@ from trm_envs.plan_edit.spaces import observe
 
 TRM_PPO_LIKE = ["trm_ppo", "trm_a2c", "trm_dqn", "trm_maskable_ppo", "trm_maskable_ppo-consistent"]
 
+PUZZLERS = [name for name, row in METHODS.items() if row.supports(ENV_ID)]
+ELSEWHERE = [
+    row for row in SUITES.values() if (row.trained_on or row.begun_on) and not row.env_id.startswith("Control")
+]
+
 
 def level_of(name: str) -> str:
     return METHODS[name].legal_actions or "givens"
@@ -32,7 +37,7 @@ def global_draws() -> tuple[float, float]:
     return float(np.random.random()), float(torch.rand(()))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", PUZZLERS)
 def test_learns_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
     model = small(name).learn(STEPS)
     mdp, states = problem_states(level_of(name))
@@ -60,7 +65,7 @@ def test_learns_mazes(name: str) -> None:
     assert gradient_steps(model) > 0
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", PUZZLERS)
 def test_evaluating_leaves_training_as_it_is(name: str) -> None:
     model = small(name)
     mdp, states = problem_states(level_of(name))
@@ -90,7 +95,7 @@ def test_sampled_actions_depend_on_the_agents_generator_alone(name: str) -> None
         assert sampled(0) != sampled(1)
 
 
-@pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.masks or row.resumes_exactly])
+@pytest.mark.parametrize("name", [name for name in PUZZLERS if METHODS[name].masks or METHODS[name].resumes_exactly])
 def test_masked_rows_act_legally_even_when_sampled(name: str) -> None:
     mdp, states = problem_states(level_of(name), count=200)
     actions = METHODS[name].agent(small(name), mdp, np.random.default_rng(0)).act(states, deterministic=False)
@@ -179,10 +184,8 @@ def test_a_model_is_carried_over_with_its_weights_and_the_settings_of_the_other_
     assert (policy.network.unroll, there.train_unroll) == (expected["unroll"], expected["train_unroll"])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("name", [name for name, row in METHODS.items() if row.network or row.resumes_exactly])
-@pytest.mark.parametrize(
-    "there", [row for row in SUITES.values() if row.trained_on or row.begun_on], ids=lambda s: s.name
-)
+@pytest.mark.parametrize("name", [name for name in PUZZLERS if METHODS[name].network or METHODS[name].resumes_exactly])
+@pytest.mark.parametrize("there", ELSEWHERE, ids=lambda s: s.name)
 def test_every_recursive_row_plays_the_suites_that_begin_elsewhere(name: str, there: Suite) -> None:
     here = SUITES[there.trained_on or there.begun_on[0]]  # type: ignore[index]
     if not METHODS[name].supports(here.env_id):
@@ -294,7 +297,7 @@ def test_a_row_says_what_is_true_of_its_method() -> None:
     assert len(set(orders)) == len(orders)
     for row in METHODS.values():
         assert ("masks" in row.knows) == row.masks
-        assert ("groups" in row.knows) == (row.network is not None or row.family != "baseline")
+        assert ("groups" in row.knows) == (row.network is not None or row.family in ("hindsight", "upi"))
     assert row_of("upi_trm-exact@n_steps=4") is METHODS["upi_trm-exact"]
     assert row_of("hindsight_trm@depth=1+attempts=7") is METHODS["hindsight_trm"]
     assert row_of("solver") is LINES["solver"] and row_of("elsewhere") is None

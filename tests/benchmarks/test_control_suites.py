@@ -60,6 +60,36 @@ def test_only_methods_and_lines_of_systems_play_systems():
         plan(baselines, ["control-di"], ["ppo"], [0], None)
 
 
+SHORTENED = {"PPO": {"n_steps": 8, "batch_size": 32}, "SAC": {"learning_starts": 16}, "TRC": {"batch_size": 8}}
+"""Settings of an algorithm whose first update comes soon."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in baselines.METHODS.items() if row.supports(suite(SYSTEM).env_id)]
+)
+def test_every_row_learns_plans_saves_and_loads(name, tmp_path):
+    row, method, pool = suite(SYSTEM), baselines.METHODS[name], of_suite(SYSTEM).chosen(np.arange(4))
+    settings = SHORTENED[method.algorithm.rpartition(":")[2]]
+    model = method.make(row.env_id, row.env_kwargs, 0, settings=settings).learn(128)
+    planned = evaluate_plans(method.planner(model, pool.mdp), pool)
+    assert baselines.gradient_steps(model) > 0 and baselines.parameters(model) > 0 and planned.feasible.all()
+    model.save(tmp_path / "model.zip")
+    loaded = method.load(str(tmp_path / "model.zip"), row.env_id, row.env_kwargs)
+    assert evaluate_plans(method.planner(loaded, pool.mdp), pool).gaps.tolist() == planned.gaps.tolist()
+    loaded.learn(128, reset_num_timesteps=False)
+    assert baselines.gradient_steps(loaded) > baselines.gradient_steps(model)
+
+
+def test_settings_of_systems_are_checked_by_name_and_type():
+    method = baselines.METHODS["trc@unroll=1@supervision=last@env.curriculum=[0.5,2.0]"]
+    assert method.hyperparameters_for(suite(SYSTEM).env_id)["unroll"] == 1 and method.training == {
+        "curriculum": [0.5, 2.0]
+    }
+    for name, message in (("trc@depth=2", "no setting 'depth'"), ("trc@supervision=all", "'every' or 'last'")):
+        with pytest.raises(ValueError, match=message):
+            baselines.METHODS[name]
+
+
 @pytest.mark.parametrize("name", [name for name in SUITES if name.startswith("control")])
 def test_every_suite_of_a_system_has_optima_that_its_own_checker_confirms(name):
     pool = of_suite(name, "test")
