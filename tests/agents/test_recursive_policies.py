@@ -187,6 +187,9 @@ def test_settling_is_for_predictions_alone():
     assert model.policy.readings.last_cycles.tolist() == settled.steps.tolist() != [2] * 6
     model.predict(seen)
     assert model.policy.readings.halts is False
+    short = steep(make("PPO", "box", halting="settle", max_cycles=1))
+    outputs(short, seen, predicting=True)
+    assert short.policy.readings.last_cycles.tolist() == [1] * 6 and Options().most_cycles == 12
 
 
 def test_predictions_use_averaged_weights():

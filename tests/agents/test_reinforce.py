@@ -108,6 +108,15 @@ def test_the_step_is_that_of_the_equation(baseline):
             assert torch.allclose(ours.grad, theirs.grad, atol=1e-5), name
 
 
+def test_the_gradient_is_clipped():
+    norms = []
+    for largest in (1e-3, 1e9):
+        made = model(max_grad_norm=largest).learn(1)
+        gradients = [weight.grad for weight in made.policy.parameters() if weight.grad is not None]
+        norms.append(float(torch.nn.utils.get_total_norm(gradients)))
+    assert norms[0] == pytest.approx(1e-3, rel=1e-2) and norms[1] > 2e-3
+
+
 def test_learns_to_walk_and_resumes_from_a_file(tmp_path):
     made = model(learning_rate=2e-2).learn(2500)
     seen, total, done = made.env.reset(), 0.0, False

@@ -71,7 +71,7 @@ class Readings(BaseFeaturesExtractor):
         self.halts = False
         """Whether passes may stop state by state, as `predict` lets them."""
         self.last_cycles: Tensor | None = None
-        """Cycles of each state in the last pass that could stop, (B,), int64; None before the first."""
+        """Cycles of each state in the last pass that could stop, (B,), int64; None without one, and with a cache."""
         if self.halt is not None:
             nn.init.zeros_(self.halt.weight)
             nn.init.constant_(self.halt.bias, -1.0)
@@ -113,6 +113,7 @@ class Readings(BaseFeaturesExtractor):
             settled = self._settle(observation)
             self.last_cycles = settled.steps
             return settled.latent
+        self.last_cycles = None
         kind = ("settle", self.options.most_cycles)
         return self.cache(self.network, observation, lambda still: self._settle(still).latent[None], kind)[0]
 
