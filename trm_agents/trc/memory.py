@@ -30,7 +30,7 @@ def remembered(memory: Tensor, cost: Tensor) -> Tensor:
         memory: from the edit before, shape (B, SIZE).
         cost: observed log cost, shape (B, 1).
     """
-    shorter, refusals, last = memory.split(1, dim=1)
+    shorter, refusals, last = torch.split(memory, 1, dim=1)
     refused = (cost == last) & (last != 0.0)
     shorter = torch.where(refused, shorter - log2(DECAY), (shorter - log2(GROWTH)).clamp_min(0.0))
     return torch.cat([shorter, refusals + refused, cost], dim=1)
