@@ -23,15 +23,20 @@ Zeros in first states. A log cost of exactly 0 counts as none.
 """
 
 
-def remembered(memory: Tensor, cost: Tensor) -> Tensor:
+def remembered(memory: Tensor, observation: dict[str, Tensor]) -> Tensor:
     """What is remembered at the next edit, shape (B, SIZE).
+
+    Refusals count where the plan is feasible. Elsewhere there is no direction that a shorter step would follow.
 
     Args:
         memory: from the edit before, shape (B, SIZE).
-        cost: observed log cost, shape (B, 1).
+        observation: with the log cost, shape (B, 1), and the violation, if the task has one.
     """
+    cost, violation = observation["cost"], observation.get("violation")
     shorter, refusals, last = torch.split(memory, 1, dim=1)
     refused = (cost == last) & (last != 0.0)
+    if violation is not None:
+        refused = refused & (violation <= 0.0)
     shorter = torch.where(refused, shorter - log2(DECAY), (shorter - log2(GROWTH)).clamp_min(0.0))
     return torch.cat([shorter, refusals + refused, cost], dim=1)
 

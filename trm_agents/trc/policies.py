@@ -125,7 +125,7 @@ class TRCPolicy(BasePolicy):
         outputs, whole, latents = network(features.steps, features.summary, carried.latents)
         memory = carried.memory
         if self.mdp.accept == "improving":
-            memory = remembered(memory, observation["cost"])
+            memory = remembered(memory, observation)
         return features.write(outputs, whole, memory), Carried(latents, memory)
 
     def carried(self, latents: NDArray[np.float32], memory: NDArray[np.float32]) -> Carried:
