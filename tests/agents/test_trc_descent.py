@@ -96,7 +96,7 @@ def test_a_turned_problem_is_read_alike_and_its_edit_is_turned(mirrored):
     torch.testing.assert_close(one.summary, two.summary, atol=2e-2, rtol=1e-2)
     outputs = torch.as_tensor(0.1 * rng.standard_normal((len(plans), HORIZON, 6)), dtype=torch.float32)
     whole = torch.as_tensor(0.1 * rng.standard_normal((len(plans), 3)), dtype=torch.float32)
-    found, expected = two.write(outputs, whole), one.write(outputs, whole)
+    found, expected = (read.write(outputs, whole, torch.zeros(len(plans), 3)) for read in (two, one))
     torch.testing.assert_close(found[:, -1], expected[:, -1], atol=1e-3, rtol=1e-3)
     turned_changes = expected[:, :-1].reshape(-1, HORIZON, 3) @ torch.as_tensor(matrix.T, dtype=torch.float32)
     torch.testing.assert_close(found[:, :-1].reshape(-1, HORIZON, 3), turned_changes, atol=2e-3, rtol=1e-3)
@@ -107,7 +107,7 @@ def test_an_action_by_hand():
     outputs, whole = torch.zeros(1, 2, 6), torch.tensor([[0.4, 0.0, 0.0]])
     outputs[0, 1] = torch.tensor([0.3, 0.0, -0.2, 0.5, 0.0, 9.0])
     slopes = Slopes(torch.tensor([[[0.0, 0.0, 0.0], [0.01, 0.02, -0.001]]]), torch.tensor([[0.05]]))
-    found = action_of(outputs, whole, torch.eye(2)[None], slopes)[0]
+    found = action_of(outputs, whole, torch.zeros(1, 3), torch.eye(2)[None], slopes)[0]
     expected = [
         np.tanh(0.5 * np.tanh(0.3) - 20.0 * 0.01 * np.exp(1.0)),
         np.tanh(-20.0 * 0.02),
@@ -116,6 +116,11 @@ def test_an_action_by_hand():
     ]
     np.testing.assert_allclose(found[:3], 0.0)
     np.testing.assert_allclose(found[3:], expected, rtol=1e-5)
+    # After two refusals and a growth: free changes a quarter, all of it three eighths.
+    memory = torch.tensor([[-np.log2(0.375), 2.0, 5.0]], dtype=torch.float32)
+    later = action_of(outputs, whole, memory, torch.eye(2)[None], slopes)[0]
+    first = 0.375 * np.tanh(0.125 * np.tanh(0.3) - 20.0 * 0.01 * np.exp(1.0))
+    np.testing.assert_allclose(later[[3, 4, 6]], [first, 0.375 * expected[1], 0.375 * np.tanh(0.05 - 0.1)], rtol=1e-5)
 
 
 def test_slopes_of_plans_that_do_not_land_are_not_followed():
@@ -123,7 +128,8 @@ def test_slopes_of_plans_that_do_not_land_are_not_followed():
     states.plans[0, -1] *= 0.5
     space, observation = observed(mdp, states)
     reader = DescentReader(mdp.task, space)
-    action = reader(observation).write(torch.zeros(len(states.plans), HORIZON, 6), torch.zeros(len(states.plans), 3))
+    batch = len(states.plans)
+    action = reader(observation).write(torch.zeros(batch, HORIZON, 6), torch.zeros(batch, 3), torch.zeros(batch, 3))
     assert (action[0] == 0.0).all() and (action[1:] != 0.0).any()
 
 

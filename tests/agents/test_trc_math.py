@@ -19,7 +19,7 @@ from trm_agents.trc.credit import (
     perturbations,
 )
 from trm_agents.trc.features import action_of
-from trm_agents.trc.memory import SIZE, length_of, remembered
+from trm_agents.trc.memory import SIZE, length_of, remembered, trust_of
 from trm_agents.trc.network import Latents, TimeMixing, TinyController
 from trm_agents.trc.pool import Pool
 from trm_envs.continuous.mdp import ControlEditMDP
@@ -171,7 +171,7 @@ def test_an_action_is_laid_out_as_the_environment_reads_it():
     """Changes, then gains row by row, then gates; the changes are scaled by the size of the problem."""
     outputs = torch.randn(2, 5, 4)
     size = torch.tensor([[0.5], [1.0]])
-    action = action_of(outputs, torch.empty(2, 0), size, (1, 2, 1))
+    action = action_of(outputs, torch.empty(2, 0), torch.zeros(2, SIZE), size, (1, 2, 1))
     torch.testing.assert_close(action[:, :5], torch.tanh(outputs[:, :, 0]) * size)
     torch.testing.assert_close(action[:, 5:15].reshape(2, 5, 2), torch.tanh(outputs[:, :, 1:3]))
     torch.testing.assert_close(action[:, 15:], torch.tanh(outputs[:, :, 3]))
@@ -229,11 +229,22 @@ def test_a_pool_tells_its_source_how_episodes_ended():
 
 
 def test_a_refused_edit_is_followed_by_half_of_one():
-    """Lengths by hand: 1, then 1/2, 1/4, then half as long again, and at most 1."""
+    """By hand: lengths 1, then 1/2, 1/4, then half as long again, and at most 1; trust is halved for good."""
     memory, lengths = torch.zeros(2, SIZE), []
     for cost in ([3.0, 5.0], [3.0, 4.0], [3.0, 3.0], [2.0, 3.0], [1.0, 2.0], [0.5, 1.0], [0.2, 0.5]):
-        memory = remembered(memory, torch.tensor(cost)[:, None])
+        memory = remembered(memory, {"cost": torch.tensor(cost)[:, None]})
         lengths.append(length_of(memory)[:, 0])
     found = torch.stack(lengths, 1)
     torch.testing.assert_close(found[0], torch.tensor([1.0, 0.5, 0.25, 0.375, 0.5625, 0.84375, 1.0]))
     torch.testing.assert_close(found[1], torch.tensor([1.0, 1.0, 1.0, 0.5, 0.75, 1.0, 1.0]))
+    torch.testing.assert_close(trust_of(memory)[:, 0], torch.tensor([0.25, 0.5]))
+    same = {"cost": torch.tensor([[0.2], [0.5]]), "violation": torch.tensor([[0.0], [1.0]])}
+    after = remembered(memory, same)
+    torch.testing.assert_close(length_of(after)[:, 0], torch.tensor([0.5, 1.0]))  # what does not land is not refused
+    torch.testing.assert_close(trust_of(after)[:, 0], torch.tensor([0.125, 0.5]))
+    shorter = torch.tensor([[1.0, 5.0, 3.0]])
+    actions = [
+        action_of(torch.ones(1, 5, 4), torch.empty(1, 0), m, torch.ones(1, 1), (1, 2, 1))
+        for m in (0 * shorter, shorter)
+    ]
+    torch.testing.assert_close(actions[1], actions[0] / 2.0)

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from trm_agents.trc.features import Features, Reader
+from trm_agents.trc.memory import length_of, trust_of
 from trm_envs.control.descent import DescentTask
 from trm_envs.control.lander import VEHICLE
 
@@ -39,7 +40,8 @@ class DescentReader(Reader):
     0 with x >= 0, and mirrored to start with v_y >= 0, and what is written is turned back. Lengths are scaled by the
     first distance to the pad. An edit is a free change and a step along the observed gradient, which is 0 at an optimal
     plan: T_k += T_max / 2 tanh(s f_k - RATE G_k g_k), and likewise for the logarithm of the flight time. The network
-    gives f_k and the logarithms of the gains G_k, which are diagonal, and s within (0, 1) for the whole.
+    gives f_k and the logarithms of the gains G_k, which are diagonal, and s within (0, 1) for the whole. A refused edit
+    halves s for good, and the length of the next edit.
 
     Args:
         task: the system.
@@ -136,22 +138,23 @@ def turned(vectors: Tensor, turn: Tensor) -> Tensor:
     return torch.cat([vectors[..., :2] @ turn.transpose(1, 2), vectors[..., 2:]], dim=-1)
 
 
-def action_of(outputs: Tensor, whole: Tensor, turn: Tensor, slopes: Slopes | None) -> Tensor:
+def action_of(outputs: Tensor, whole: Tensor, memory: Tensor, turn: Tensor, slopes: Slopes | None) -> Tensor:
     """The action that a network's outputs stand for, within [-1, 1], shape (B, 3 N + 1).
 
     Args:
         outputs: free changes f_k and logarithms of gains of each step, shape (B, N, 3 or 6).
         whole: free change of the flight time, what s is read from, and a logarithm of its gain, shape (B, 2 or 3).
+        memory: of refused edits, shape (B, 3): free changes are trusted less, and all of it is shorter.
         turn: shape (B, 2, 2).
         slopes: the observed gradient, if any; then there are gains.
     """
-    share = torch.sigmoid(3.0 * whole[:, 1:2])
+    share = torch.sigmoid(3.0 * whole[:, 1:2]) * trust_of(memory)
     changes, time = outputs[..., :3].tanh() * share[:, :, None], whole[:, :1] * share
     if slopes is not None:
         changes = changes - RATE * slopes.thrusts * _gain(outputs[..., 3:])
         time = time - TIME_RATE * slopes.time * _gain(whole[:, 2:])
     back = turned(changes.tanh(), turn.transpose(1, 2))
-    return torch.cat([back.flatten(1), time.tanh()], dim=1)
+    return torch.cat([back.flatten(1), time.tanh()], dim=1) * length_of(memory)
 
 
 def _gain(outputs: Tensor) -> Tensor:

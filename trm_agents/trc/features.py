@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from trm_agents.trc.memory import length_of
 from trm_envs.continuous.spaces import LIMIT
 from trm_envs.control.quadratic import QuadraticTask
 
@@ -28,9 +29,9 @@ class Features(NamedTuple):
     """Of each time step, shape (B, N, f)."""
     summary: Tensor
     """Of the whole, shape (B, g)."""
-    write: Callable[[Tensor, Tensor], Tensor]
+    write: Callable[[Tensor, Tensor, Tensor], Tensor]
     """The actions within [-1, 1], shape (B, action_size), that a network's outputs stand for: those of each time step,
-    shape (B, N, outputs), and those of the whole, shape (B, whole)."""
+    shape (B, N, outputs), those of the whole, shape (B, whole), and what is remembered of refused edits, (B, 3)."""
 
 
 class Reader(ABC):
@@ -94,16 +95,18 @@ class QuadraticReader(Reader):
         return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), write)
 
 
-def action_of(outputs: Tensor, whole: Tensor, size: Tensor, parts: tuple[int, ...]) -> Tensor:
+def action_of(outputs: Tensor, whole: Tensor, memory: Tensor, size: Tensor, parts: tuple[int, ...]) -> Tensor:
     """The action that a network's outputs stand for, within [-1, 1], shape (B, action_size).
 
-    a = tanh(outputs), part by part; the first part, changes of the controls, is multiplied by the size of the problem.
+    a = tanh(outputs), part by part; the first part, changes of the controls, is multiplied by the size of the problem,
+    and all of it by the length that refusals have left.
 
     Args:
         outputs: numbers of each time step, shape (B, N, sum(parts)).
         whole: nothing, shape (B, 0).
+        memory: of refused edits, shape (B, 3).
         size: shape (B, 1).
         parts: numbers a time step of each part of the action.
     """
     changes, *rest = (part.flatten(1) for part in torch.split(torch.tanh(outputs), list(parts), dim=2))
-    return torch.cat([changes * size, *rest, whole], dim=1)
+    return torch.cat([changes * size, *rest, whole], dim=1) * length_of(memory)

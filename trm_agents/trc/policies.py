@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trm_agents.trc.descent_features import DescentReader
 from trm_agents.trc.features import OUTPUTS, QuadraticReader, Reader
-from trm_agents.trc.memory import SIZE, length_of, remembered
+from trm_agents.trc.memory import SIZE, remembered
 from trm_agents.trc.network import Latents, TinyController
 from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.control.descent import DescentTask
@@ -123,11 +123,10 @@ class TRCPolicy(BasePolicy):
         assert isinstance(observation, dict) and self.mdp is not None
         features = self.reader(observation)
         outputs, whole, latents = network(features.steps, features.summary, carried.latents)
-        actions, memory = features.write(outputs, whole), carried.memory
+        memory = carried.memory
         if self.mdp.accept == "improving":
-            memory = remembered(memory, observation["cost"])
-            actions = actions * length_of(memory)
-        return actions, Carried(latents, memory)
+            memory = remembered(memory, observation)
+        return features.write(outputs, whole, memory), Carried(latents, memory)
 
     def carried(self, latents: NDArray[np.float32], memory: NDArray[np.float32]) -> Carried:
         """What edits start from, of arrays of shape (B, 2, tokens, width) and (B, SIZE)."""
@@ -161,7 +160,7 @@ class TRCPolicy(BasePolicy):
         Args:
             observation: of one state, or of a batch.
             state: what the prediction before returned: latents, shape (B, 2, tokens, width), and what is remembered of
-                refused edits, shape (B, 2). None: first states.
+                refused edits, shape (B, 3). None: first states.
             episode_start: which states are first ones, shape (B,).
             deterministic: changes nothing.
 

@@ -7,12 +7,12 @@ premises are in docs/stability.md.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_agents.trc.playing import Predicts, play
+from trm_agents.trc.playing import Predicts
 from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.continuous.spaces import ControlEditRules, Observe
 from trm_envs.continuous.task import Numbers
@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 
 TOLERANCE = 1e-9
 """Of comparisons of values, relative to 1 + V."""
-FIRST_EDITS = 10
+FIRST_EDITS = 2
 """Edits of the first plan."""
 
 
@@ -105,7 +105,7 @@ class Receding:
             seed: of the noise.
         """
         task, rng = self.task, np.random.default_rng(seed)
-        plans, started = self._first(instances)
+        plans, started, state = self._first(instances)
         here, plans = instances[started], plans[started]
         values = value(task, self.terminal, here, plans).values
         states, controls, history, facts = [here[:, :2]], [], [values], []
@@ -118,7 +118,7 @@ class Receding:
             after[:, :2] += noise * rng.standard_normal((len(after), 2))
             controls.append(plans[:, 0])
             kept = self._fed(after, continued(task, self.terminal, here, plans, after))
-            plans, accepted = self._edited(after, kept)
+            plans, accepted, state = self._edited(after, kept, state)
             here, old, new = after, value(task, self.terminal, after, kept), value(task, self.terminal, after, plans)
             values = new.values
             worse = old.feasible & (values > old.values + TOLERANCE * (1.0 + old.values))
@@ -134,13 +134,16 @@ class Receding:
         after[:, :2] = kernels.steps(system.kind, system.time_step, instances, instances[:, :2], controls)
         return after
 
-    def _first(self, instances: Numbers) -> tuple[Numbers, Flags]:
-        """First plans, and whether they are feasible: what the model edits, or the feedback's where it fails."""
-        written = play(self.model, self.mdp, instances, FIRST_EDITS, self.rules.observes).plans
+    def _first(self, instances: Numbers) -> tuple[Numbers, Flags, Any]:
+        """First plans, whether they are feasible, and what the model carries; the feedback's plan where it fails."""
+        plans, state = self.mdp.initial(instances).plans, None
         fed = regulated(self.task, self.terminal, instances)
-        failed = ~value(self.task, self.terminal, instances, written).feasible
-        plans = self._fed(instances, np.where(failed[:, None], fed, written))
-        return plans, value(self.task, self.terminal, instances, plans).feasible
+        for _ in range(FIRST_EDITS):
+            plans, state = self._written(instances, plans, state)
+        failed = ~value(self.task, self.terminal, instances, plans).feasible
+        plans = self._fed(instances, np.where(failed[:, None], fed, plans))
+        started = value(self.task, self.terminal, instances, plans).feasible
+        return plans, started, None if state is None else tuple(part[started] for part in state)
 
     def _fed(self, instances: Numbers, plans: Numbers) -> Numbers:
         """Plans, or in the terminal set the feedback's where those are cheaper: V <= F holds there."""
@@ -148,19 +151,21 @@ class Receding:
         inside = self.terminal.cost(instances[:, :2]) <= self.terminal.level
         return np.where(inside[:, None], fed, plans)
 
-    def _edited(self, instances: Numbers, plans: Numbers) -> tuple[Numbers, Flags]:
-        """Plans after the edits of one step, and where an edited one was taken."""
-        mdp, state = self.mdp, None
-        states = mdp.initial(instances)._replace(plans=plans)
+    def _edited(self, instances: Numbers, plans: Numbers, state: Any) -> tuple[Numbers, Flags, Any]:
+        """Plans after the edits of one step, where an edited one was taken, and what the model carries."""
+        written = plans
         for _ in range(self.edits):
-            actions, state = self.model.predict(
-                self.rules.observe(states, mdp.check(states)), state, deterministic=True
-            )
-            written = mdp.task.edit(instances, states.plans, self.rules.read_actions(actions, len(instances)))
-            states = states._replace(plans=written)
+            written, state = self._written(instances, written, state)
         if self.test:
-            return self._better(instances, plans, states.plans)
-        return states.plans, np.ones(len(plans), np.bool_)
+            return *self._better(instances, plans, written), state
+        return written, np.ones(len(plans), np.bool_), state
+
+    def _written(self, instances: Numbers, plans: Numbers, state: Any) -> tuple[Numbers, Any]:
+        """Plans after one edit, and what the model carries to the next."""
+        states = self.mdp.initial(instances)._replace(plans=plans)
+        observation = self.rules.observe(states, self.mdp.check(states))
+        actions, state = self.model.predict(observation, state, deterministic=True)
+        return self.task.edit(instances, plans, self.rules.read_actions(actions, len(instances))), state
 
     def _better(self, instances: Numbers, plans: Numbers, others: Numbers) -> tuple[Numbers, Flags]:
         """The acceptance test: other plans where they are feasible, and cheaper where the first ones are too."""

@@ -12,6 +12,7 @@ from trm_envs.control.quadratic_steps import QuadraticStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin, read_mu
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import VAN_DER_POL
+from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
 POOL = "control-van-der-pol"
@@ -28,6 +29,7 @@ def van_der_pol_problem(
         ValueError: a value outside its range, keywords that contradict each other, or a bad instance.
     """
     check_keywords(options, EditOptions)
+    truth("observe_mu", observe_mu)
     task = QuadraticTask(VAN_DER_POL, options.get("edit", "feedback"), hidden=0 if observe_mu else 1)
     source = control_source(task, quadratic_origin(POOL, read_mu(mu)), options)
     return ControlProblem(ControlEditMDP(task, **mdp_options(options)), source, options.get("observe", "error"))
