@@ -89,7 +89,9 @@ class RayLauncher:
             raise ValueError(f"no Ray cluster at {address!r} ({error}); `ray start --head` starts one") from error
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         store: Any = ray.remote(Store)
-        self._store = store.options(num_cpus=0, scheduling_strategy=here, max_restarts=RETRIES).remote(root)
+        # What is asked of it may be asked twice: rows are not doubled, and files are replaced.
+        again = {"max_restarts": RETRIES, "max_task_retries": RETRIES}
+        self._store = store.options(num_cpus=0, scheduling_strategy=here, **again).remote(root)
         self._task: Any = ray.remote(perform)
         origin = provenance()
         self._told = {COMMIT: f"{origin.commit}{'-dirty' if origin.dirty else ''}"} if send_code else {}
