@@ -7,7 +7,8 @@ from baselines.agents import Agent, Cost, Unroll
 from baselines.control_agents import Planner
 from baselines.control_method import ControlLine, ControlMethod
 from baselines.counters import gradient_steps, model_queries, parameters
-from baselines.method import Line, Method
+from baselines.line import Line
+from baselines.method import Method
 from baselines.registry import LINES, METHODS, line, method, row_of
 from baselines.solvers import Solver, SolverKind
 from baselines.spaces import SPACES, Space

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from baselines.control_agents import EditPlanner, LinePlanner, Planner, StepPlanner
-from baselines.method import SYSTEMS, Line, Method
+from baselines.line import SYSTEMS, Line
+from baselines.method import Method
 from trm_agents import presets
 from trm_envs.continuous.mdp import ControlEditMDP
 

@@ -1,4 +1,4 @@
-"""What is true of a method, in one row: `Method` for what is trained, `Line` for what it is compared with."""
+"""What is true of a method that is trained, in one row: `Method`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomness, recursive_networks
 from baselines.counters import COUNTS, count_gradient_steps, optimizers
+from baselines.line import Knowledge, Role, plays
 from baselines.solvers import ModelSolver, Solver, SolverKind
 from trm_agents import presets
 from trm_agents.common.files import UNREADABLE
@@ -24,13 +25,9 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
 ObservationKind = Literal["dict", "one_hot"]
-Role = Literal["contestant", "reference"]
 Family = Literal["hindsight", "upi", "trc", "baseline"]
-Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
-SYSTEMS = "Control"
-"""What ids of environments of systems start with; those of puzzles do not."""
 UNWEIGHTED = (*WALKS, "SudokuPlace")
 """Prefixes of the environment ids whose checker has no weights to choose."""
 ROW_NAME = "row_name"
@@ -311,50 +308,6 @@ class Method:
 
             vector_env = OneHotVectorObservation(vector_env)
         return VecMonitor(VectorEnvAdapter(vector_env)), mdp
-
-
-@dataclass(frozen=True)
-class Line:
-    """One reference line: an agent that does not learn."""
-
-    name: str
-    path: str
-    """Import path of what builds the `Agent` from (mdp, rng)."""
-    order: int
-    """Place among the references of a table."""
-    puzzles: tuple[str, ...] = ()
-    """Prefixes of the environment ids that it can play; empty means all puzzles."""
-    drawn_once: bool = False
-    """Whether there is no chance in it: one seed says it all."""
-    knows: tuple[Knowledge, ...] = ()
-    """What it is given beside observations and rewards, see `Method.knows`; puzzle: how such puzzles are solved."""
-    compared: bool = False
-    """Whether tables show the best contestant's difference to it."""
-    role: Role = "reference"
-    colour: str = ""
-
-    def supports(self, env_id: str) -> bool:
-        """Whether the line can play this environment."""
-        return plays(self.puzzles, env_id)
-
-    def agent(self, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
-        """Its agent.
-
-        Args:
-            mdp: the MDP that states will belong to.
-            rng: what its choices are drawn with.
-
-        Raises:
-            ValueError: it cannot play this puzzle.
-        """
-        agent: Agent = resolve_name(self.path)(mdp, rng)
-        return agent
-
-
-def plays(puzzles: tuple[str, ...], env_id: str) -> bool:
-    """Whether an environment id starts with one of these; with none of them all puzzles do, and no system."""
-    name = env_id.rpartition(":")[2]
-    return name.startswith(puzzles) if puzzles else not name.startswith(SYSTEMS)
 
 
 def _fuse(model: BaseAlgorithm) -> None:

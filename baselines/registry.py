@@ -10,7 +10,8 @@ from typing import Any
 
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
-from baselines.method import Line, Method
+from baselines.line import Line
+from baselines.method import Method
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 

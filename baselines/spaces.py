@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from baselines.method import UNWEIGHTED, plays
+from baselines.line import plays
+from baselines.method import UNWEIGHTED
 
 Settings = dict[str, Any]
 """Setting -> value."""

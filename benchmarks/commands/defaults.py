@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.commands.arguments import names, seeds
 from benchmarks.protocol import records
 from benchmarks.protocol.provenance import provenance, set_threads
-from benchmarks.protocol.rows import DefaultsRow
+from benchmarks.protocol.study_rows import DefaultsRow
 
 THREADS = 1
 

@@ -10,8 +10,8 @@ from rich.table import Column, Table
 
 from benchmarks.commands import arguments
 from benchmarks.protocol import records
-from benchmarks.protocol.path_rows import PathsRow
 from benchmarks.protocol.provenance import provenance, set_threads
+from benchmarks.protocol.study_rows import PathsRow
 
 THREADS = 1
 

@@ -14,7 +14,7 @@ from benchmarks.commands import arguments, launching
 from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.provenance import provenance
-from benchmarks.protocol.rows import ScalingRow
+from benchmarks.protocol.study_rows import ScalingRow
 from benchmarks.reporting import tables
 from benchmarks.running import scaling
 

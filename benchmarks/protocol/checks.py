@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from baselines.method import SYSTEMS
+from baselines.line import SYSTEMS
 from benchmarks.protocol import suites
 from benchmarks.protocol.control import unpacked
-from benchmarks.protocol.path_rows import PathsRow
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import (
     ComputeRow,
     ControlRow,
     CurveRow,
-    DefaultsRow,
     FailureRow,
     RefutationRow,
     ResultRow,
@@ -30,8 +28,10 @@ from benchmarks.protocol.rows import (
     TuningRow,
     unpack_bits,
 )
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow
 
-_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, RefutationRow, SpeedRow, DefaultsRow, PathsRow, FailureRow)
+_STUDIES = (RefutationRow, SpeedRow, DefaultsRow, PathsRow)
+_OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, FailureRow, *_STUDIES)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
 _SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
 """Fields that may be negative; a plan may cost a little less than the reference, whose solver stops at a tolerance."""

@@ -9,18 +9,16 @@ from typing import Any, TypeVar
 from benchmarks.protocol import records, sums
 from benchmarks.protocol.fields import variant
 from benchmarks.protocol.folder import Folder
-from benchmarks.protocol.path_rows import PathsRow
 from benchmarks.protocol.rows import (
     ComputeRow,
     ControlRow,
     CurveRow,
-    DefaultsRow,
     RefutationRow,
     ResultRow,
-    ScalingRow,
     SpeedRow,
     TuningRow,
 )
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"

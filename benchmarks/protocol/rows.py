@@ -286,28 +286,6 @@ class SpeedRow(Renamed, Origin):
         return self.name
 
 
-@dataclass(frozen=True, kw_only=True)
-class DefaultsRow(Renamed, Origin):
-    """One training run of UPITRM with its defaults, on a small task that any algorithm should learn."""
-
-    task: str
-    seed: int
-    budget: int
-    """Environment steps at most."""
-    env_steps: int
-    """Environment steps until `wanted` was reached, or all of the budget."""
-    score: float
-    """Best of the evaluations, in the unit of `wanted`."""
-    wanted: float
-    """The least score that counts as learned."""
-    schema: str = "defaults/1"
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What was learned."""
-        return self.task, self.seed
-
-
 @dataclass(frozen=True)
 class RefutationRow(Renamed, Origin):
     """How many edits of one kind, in the first states of a test pool, a trained model believes dead (w < 1/2)."""
@@ -328,38 +306,6 @@ class RefutationRow(Renamed, Origin):
     def key(self) -> tuple[str, str, int, int, str]:
         """What the row is the measurement of."""
         return self.suite, self.algo, self.seed, self.steps, self.rounds
-
-
-@dataclass(frozen=True)
-class ScalingRow(Origin):
-    """A run of short cells on a launcher."""
-
-    launcher: str
-    workers: int
-    """Cells at a time."""
-    suite: str
-    algo: str
-    steps: int
-    cells: int
-    start_s: float
-    """Seconds until the first work of a new launcher had ended."""
-    wall_s: float
-    """Seconds of the run."""
-    cells_per_hour: float
-    overhead_s: float
-    """Seconds that a worker spends on a work beyond what its command takes by itself."""
-    sent_bytes: float
-    """Rows and files that travelled to a cell's node, the mean over cells; 0 where the folder is shared."""
-    received_bytes: float
-    """Rows and files that came back, the mean over cells."""
-    model_bytes: int
-    """A trained model, which is as large as a checkpoint."""
-    schema: str = "scaling/1"
-
-    @property
-    def key(self) -> tuple[str, int, str, str, int]:
-        """What the row is the measurement of."""
-        return self.launcher, self.workers, self.suite, self.algo, self.steps
 
 
 def pack_bits(solved: NDArray[np.bool_]) -> str:

@@ -60,7 +60,7 @@ _TO_56 = ((20, 30), (31, 48), (49, 56))
 _16X16 = "SudokuPlanEdit-16x16"
 _TO_120 = ((20, 40), (41, 89), (90, 120))
 # Refused edits leave a landing as it is, and the gradient along landings is what an edit can follow.
-_DESCENT = _system("descent", "PoweredDescent", 144_000, accept="improving", observe="gradient")
+_DESCENT = _system("descent", "PoweredDescent", 48_000, accept="improving", observe="gradient")
 _VDP = _system("vdp", "VanDerPol", 144_000)
 _VDP_MU = _system("vdp-mu", "VanDerPol", 144_000, mu=[0.5, 2.0])
 _MU = (0.5, 0.8, 1.0, 1.3, 1.6, 2.0)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
-from benchmarks.protocol.rows import ResultRow, ScalingRow
+from benchmarks.protocol.rows import ResultRow
+from benchmarks.protocol.study_rows import ScalingRow
 from benchmarks.reporting import overview, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise

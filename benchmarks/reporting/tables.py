@@ -9,8 +9,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.protocol.rows import ComputeRow, RefutationRow, ScalingRow, SpeedRow
+from benchmarks.protocol.rows import ComputeRow, RefutationRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
+from benchmarks.protocol.study_rows import ScalingRow
 from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import ControlSummary, Lasting, Summary
 

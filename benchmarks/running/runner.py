@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from baselines import Method
-from baselines.method import SYSTEMS
+from baselines.line import SYSTEMS
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder

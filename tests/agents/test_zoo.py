@@ -231,7 +231,7 @@ def test_settings_of_a_slim_file_are_those_of_the_full_one(tmp_path):
 
 def test_only_our_algorithms_can_be_slim(tmp_path):
     stable_baselines3.A2C("MlpPolicy", "CartPole-v1", device="cpu").save(tmp_path / "a2c.zip")
-    with pytest.raises(ValueError, match=r"a2c\.zip is not a saved HindsightTRM or UPITRM"):
+    with pytest.raises(ValueError, match=r"a2c\.zip is not a saved HindsightTRM, UPITRM or TRC"):
         zoo.slim(tmp_path / "a2c.zip")
     UPITRM("MlpPolicy", "CartPole-v1", device="cpu").save(tmp_path / "mlp.zip")
     assert len(zoo.slim(tmp_path / "mlp.zip")) < zoo.MAX_BYTES

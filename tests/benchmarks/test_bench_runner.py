@@ -18,8 +18,7 @@ from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES, suite
-from benchmarks.running import cell as cell_module
-from benchmarks.running import models, training
+from benchmarks.running import models, scoring, training
 from benchmarks.running.cell import run_cell
 from benchmarks.running.runner import Runner, jobs, plan
 
@@ -192,7 +191,7 @@ def test_training_time_excludes_scoring_and_survives_a_resume(tmp_path, monkeypa
     """Half a second a step, a thousand for every evaluation, an hour between the kill and the resume."""
     folder, _ = new_folder(tmp_path / "clock")
     cell = Cell("sudoku-4x4-hard", "mine", 0, 200)
-    now, step, score = [0.0], training.CellCallback._on_step, cell_module.evaluate
+    now, step, score = [0.0], training.CellCallback._on_step, scoring.evaluate
 
     def slow_step(self):
         now[0] += 0.5
@@ -204,7 +203,7 @@ def test_training_time_excludes_scoring_and_survives_a_resume(tmp_path, monkeypa
 
     monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(training.CellCallback, "_on_step", slow_step)
-    monkeypatch.setattr(cell_module, "evaluate", slow_evaluate)
+    monkeypatch.setattr(scoring, "evaluate", slow_evaluate)
     interrupted_cell(folder, cell, monkeypatch)
     now[0] += 3600.0
     # What was trained between the checkpoint and the kill is lost, and not counted.

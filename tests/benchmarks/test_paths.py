@@ -7,7 +7,7 @@ import pytest
 from benchmarks.cli import main
 from benchmarks.protocol import records
 from benchmarks.protocol.checks import problem_of
-from benchmarks.protocol.path_rows import PathsRow
+from benchmarks.protocol.study_rows import PathsRow
 from benchmarks.studies.paths import NETWORKS
 from trm_agents.supervised import RecursivePaths, paths, weights
 

@@ -11,7 +11,7 @@ from bench_fakes import HereLauncher
 from benchmarks import cli
 from benchmarks.commands import launching
 from benchmarks.protocol import records
-from benchmarks.protocol.rows import ScalingRow
+from benchmarks.protocol.study_rows import ScalingRow
 from benchmarks.reporting import readme, tables
 from benchmarks.running import scaling
 

@@ -1,0 +1,96 @@
+"""Rows of studies: what is measured beside the comparison of methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.protocol.rows import Origin, Renamed
+
+
+@dataclass(frozen=True)
+class PathsRow(Origin):
+    """How many mazes of a pool a network marks right that was trained with labels."""
+
+    network: str
+    """Name in `benchmarks.studies.paths.NETWORKS`."""
+    seed: int
+    updates: int
+    trained_on: int
+    """Side of the training mazes."""
+    weights: int
+    depth: int
+    """Layers that let cells exchange what they hold, one after the other, in training."""
+    side: int
+    """Of the mazes that are scored."""
+    split: str
+    cycles: str
+    """Cycles a pass took, or `halting`: as many as the network asked for."""
+    mean_cycles: float
+    n: int
+    exact: int
+    """Mazes of which every cell was right."""
+    cells: float
+    """Share of cells that were right."""
+    cpu_seconds: float
+    """Of training."""
+    pool_sha256: str
+    schema: str = "paths/1"
+
+    @property
+    def key(self) -> tuple[str, int, int, int, int, str, str]:
+        """What the row is the measurement of."""
+        return self.network, self.seed, self.updates, self.trained_on, self.side, self.split, self.cycles
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultsRow(Renamed, Origin):
+    """One training run of UPITRM with its defaults, on a small task that any algorithm should learn."""
+
+    task: str
+    seed: int
+    budget: int
+    """Environment steps at most."""
+    env_steps: int
+    """Environment steps until `wanted` was reached, or all of the budget."""
+    score: float
+    """Best of the evaluations, in the unit of `wanted`."""
+    wanted: float
+    """The least score that counts as learned."""
+    schema: str = "defaults/1"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What was learned."""
+        return self.task, self.seed
+
+
+@dataclass(frozen=True)
+class ScalingRow(Origin):
+    """A run of short cells on a launcher."""
+
+    launcher: str
+    workers: int
+    """Cells at a time."""
+    suite: str
+    algo: str
+    steps: int
+    cells: int
+    start_s: float
+    """Seconds until the first work of a new launcher had ended."""
+    wall_s: float
+    """Seconds of the run."""
+    cells_per_hour: float
+    overhead_s: float
+    """Seconds that a worker spends on a work beyond what its command takes by itself."""
+    sent_bytes: float
+    """Rows and files that travelled to a cell's node, the mean over cells; 0 where the folder is shared."""
+    received_bytes: float
+    """Rows and files that came back, the mean over cells."""
+    model_bytes: int
+    """A trained model, which is as large as a checkpoint."""
+    schema: str = "scaling/1"
+
+    @property
+    def key(self) -> tuple[str, int, str, str, int]:
+        """What the row is the measurement of."""
+        return self.launcher, self.workers, self.suite, self.algo, self.steps
