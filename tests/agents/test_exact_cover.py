@@ -7,13 +7,11 @@ import torch
 from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder
 from trm_agents.recursion.cores.layout import layout
 from trm_agents.theory.clamped import ClampedExactCover
-from trm_envs.light_up.task import LightUpTask
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
 from trm_envs.sudoku.task import SudokuTask
 
-ARROWS = LightUpTask(4)
 CORES = {"none": ExactCover(), "clamped": ClampedExactCover(), "certified": CertifiedExactCover()}
 CONTRACTED_OR_NOT = pytest.mark.parametrize("core", [ExactCover(), CertifiedExactCover()], ids=["none", "certified"])
 TASKS = {"4x4": SudokuTask(4), "9x9": SudokuTask(9), "maze": MazeTask(5)}
@@ -64,36 +62,6 @@ def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precis
     for name, parameter in net.named_parameters():
         error = (parameter.grad - compiled[name]).norm() / parameter.grad.norm()
         assert error < 1e-4, name
-
-
-@pytest.mark.parametrize("radius", [10.0, None])
-def test_compiled_sums_along_arrows_are_those_of_pytorch_too(radius):
-    test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precision(ARROWS, radius, ExactCover())
-
-
-def test_along_arrows_news_goes_one_way():
-    found = layout(ARROWS.groups, 16, 1)
-    heard = {
-        name: found.members[start : start + 16] for name, start in zip(ARROWS.groups, range(0, 64, 16), strict=True)
-    }
-    # Cell 5 lies right of 4, left of 6, below 1 and above 9; cell 0 has no left and no upper neighbour.
-    assert [heard[name][5].max() for name in ("right", "left", "down", "up")] == [4, 6, 1, 9]
-    assert [heard[name][0].max() for name in ("right", "left", "down", "up")] == [-1, 1, -1, 4]
-    net = network(ARROWS, unroll=2, radius=None)
-    with torch.no_grad():
-        net.core.maps[1:] = 0.0
-    seen = observation(ARROWS, batch=1)
-    changed = {**seen, "instance": seen["instance"].clone()}
-    changed["instance"][0, 5] = (changed["instance"][0, 5] + 1) % 7
-    moved = (net.last(seen) != net.last(changed)).any(2)[0].view(4, 4)
-    # Only along the row, rightwards, one cell an inner step after the first.
-    assert moved.nonzero().tolist() == [[1, 1], [1, 2]]
-
-
-@pytest.mark.parametrize("core", [CertifiedExactCover(), ClampedExactCover()], ids=["certified", "clamped"])
-def test_arrows_have_no_exact_norm(core):
-    with pytest.raises(ValueError, match=r"'right' have a direction.*cannot be certified"):
-        network(ARROWS, core=core)
 
 
 @CONTRACTED_OR_NOT

@@ -10,7 +10,7 @@ from own_tasks import Latin, Queens, latin_instances, queens_instances
 from search_helpers import mazes, sudokus
 
 from trm_envs.maze.task import MazeTask
-from trm_envs.plan_edit.task import Arrows, Symmetries
+from trm_envs.plan_edit.task import Symmetries
 from trm_envs.sudoku.task import SudokuTask
 from trm_envs.testing import check_task
 
@@ -252,22 +252,6 @@ class GroupsOutOfRange(Latin):
         return Latin().check(instances, plans)
 
 
-class ArrowsOutOfRange(Latin):
-    arrows = ([0, 1], [1, 16])
-
-    @property
-    def groups(self):
-        return {**super().groups, "arrow": Arrows(*np.array(self.arrows, np.int64))}
-
-
-class ArrowsInACircle(ArrowsOutOfRange):
-    arrows = ([0, 1], [1, 1])
-
-
-class ArrowsTwice(ArrowsOutOfRange):
-    arrows = ([0, 0], [1, 1])
-
-
 class GroupsNameACellTwice(GroupsOutOfRange):
     @property
     def groups(self):
@@ -309,9 +293,6 @@ BROKEN = [
     (HopelessPeeks, r"hopeless, instance \d+: it gives up a plan|depends on cells"),
     (CannotBePickled, r"pickle: the task cannot be pickled"),
     (GroupsOutOfRange, r"groups\['line'\]: cells from 1 to 16"),
-    (ArrowsOutOfRange, r"groups\['arrow'\]\.heads: cells from 1 to 16"),
-    (ArrowsInACircle, r"groups\['arrow'\]: tails and heads do not pair different cells"),
-    (ArrowsTwice, r"groups\['arrow'\]: an arrow occurs twice"),
     (GroupsNameACellTwice, r"groups\['line'\]: group 0.*twice"),
     (DrawsNothing, r"render_text: got ''"),
 ]

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from trm_agents.recursion.cores.base import checked, spectral_norm
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
+from trm_agents.recursion.cores.exact_cover import ExactCoverCore, Groups, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
-from trm_envs.plan_edit.task import Groups
 
 
 class ClampedExactCoverCore(ExactCoverCore):

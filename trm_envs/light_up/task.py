@@ -16,7 +16,7 @@ from trm_envs.plan_edit.drawing import MARK
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.square import turns
-from trm_envs.plan_edit.task import Arrows, Checks, Grids, LegalActions, Symmetries, check_weights
+from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
 from trm_envs.reading import Notation
 
@@ -65,15 +65,14 @@ class LightUpTask(MarkTask):
         self.dead_end_weight = float(dead_end_weight)
 
     @cached_property
-    def groups(self) -> Mapping[str, Arrows]:
-        """Arrows from each cell to the one beside it, a kind a direction: `right`, `left`, `down`, `up`.
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
+        """`across`: pairs of cells beside each other; `down`: pairs of cells above each other.
 
-        Runs of cells between walls are other ones in every instance, so they are no groups. Light passes from cell to
-        cell instead, in four directions, and a wall is a token type that can stop it.
+        Runs of cells between walls are other ones in every instance, so they are no groups: light passes from cell
+        to cell, along rows and along columns, and walls are token types that can stop it.
         """
         across, down = np.split(neighbours(self.shape), 2)
-        ends = {"right": across, "left": across[:, ::-1], "down": down, "up": down[:, ::-1]}
-        return {name: Arrows(*np.ascontiguousarray(pairs.T)) for name, pairs in ends.items()}
+        return {"across": across, "down": down}
 
     @cached_property
     def _turns(self) -> NDArray[np.int64]:

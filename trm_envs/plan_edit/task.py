@@ -89,23 +89,6 @@ def check_weights(violation_weight: float, dead_end_weight: float) -> None:
             raise ValueError(f"{name} must be a number, finite and not negative, got {name}={shown}")
 
 
-class Arrows(NamedTuple):
-    """A kind of groups with a direction: the cell at the head of an arrow hears the one at its tail, not the reverse.
-
-    Along arrows of one direction a network can count what lies behind a cell, step by step; over pairs, which carry
-    news both ways, what a cell has said comes back to it.
-    """
-
-    tails: NDArray[np.int64]
-    """Cells that are heard, shape (n_arrows,)."""
-    heads: NDArray[np.int64]
-    """Cells that hear them, shape (n_arrows,)."""
-
-
-Groups = Mapping[str, NDArray[np.int64] | Arrows]
-"""Groups of cells by kind: cells of each group, shape (n_groups, cells), -1 pads; or arrows."""
-
-
 class Symmetries(NamedTuple):
     """Symmetries of a task, one a state: what becomes of its cells and of the symbols in them."""
 
@@ -211,11 +194,10 @@ class PlanTask(ABC):
 
     @property
     @abstractmethod
-    def groups(self) -> Groups:
+    def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """Groups of cells that bear on each other, by kind: cells of each group, shape (n_groups, cells), -1 pads.
 
-        Networks sum messages over them, so that an agent needs to know no puzzle. A cell hears the sum over its group;
-        pairs are a graph, in which a cell hears its neighbours; `Arrows` are a graph with directions.
+        Networks sum messages over them, so that an agent needs to know no puzzle.
         """
 
     @abstractmethod

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled
 from numpy.typing import NDArray
 
-from trm_envs.plan_edit.task import Arrows, Grids, LegalActions, PlanTask, Symmetries
+from trm_envs.plan_edit.task import Grids, LegalActions, PlanTask, Symmetries
 from trm_envs.testing.states import LEVELS, Cells, States, fail, legal_writes, next_plans, open_cells
 
 TRIES = 256
@@ -23,9 +23,6 @@ def check_groups(task: PlanTask) -> None:
         fail("groups", f"got {type(groups).__name__}", 'return a mapping such as {"line": array}, as a property')
     for kind, cells in groups.items():
         name = f"groups[{kind!r}]"
-        if isinstance(cells, Arrows):
-            _check_arrows(task, cells, name)
-            continue
         if not isinstance(cells, np.ndarray) or cells.ndim != 2 or cells.dtype != np.int64 or len(cells) == 0:
             fail(name, "it is no int64 array of shape (n_groups, cells)", "build it with `pad_groups`")
         if cells.min() < -1 or cells.max() >= task.n_cells:
@@ -34,19 +31,6 @@ def check_groups(task: PlanTask) -> None:
             members = group[group >= 0]
             if len(members) == 0 or len(np.unique(members)) < len(members):
                 fail(name, f"group {number} is empty or holds a cell twice", "list each cell of a group once")
-
-
-def _check_arrows(task: PlanTask, arrows: Arrows, name: str) -> None:
-    """Tails and heads are cells, and no arrow occurs twice or begins where it ends."""
-    for end, cells in arrows._asdict().items():
-        if not isinstance(cells, np.ndarray) or cells.ndim != 1 or cells.dtype != np.int64 or len(cells) == 0:
-            fail(f"{name}.{end}", "it is no int64 array of shape (n_arrows,)", "list the cells of all arrows")
-        if cells.min() < 0 or cells.max() >= task.n_cells:
-            fail(f"{name}.{end}", f"cells from {cells.min()} to {cells.max()}", f"stay in 0..{task.n_cells - 1}")
-    if len(arrows.tails) != len(arrows.heads) or (arrows.tails == arrows.heads).any():
-        fail(name, "tails and heads do not pair different cells", "give each arrow one tail and another cell as head")
-    if len(np.unique(np.stack(arrows), axis=1).T) < len(arrows.tails):
-        fail(name, "an arrow occurs twice", "list each arrow once")
 
 
 def check_symmetries(task: PlanTask, states: States, solved: States, rng: np.random.Generator) -> None:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from trm_agents.recursion.cores.base import at_most_one, checked, prove
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
+from trm_agents.recursion.cores.exact_cover import ExactCoverCore, Groups, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
-from trm_envs.plan_edit.task import Groups
 
 
 class CertifiedExactCoverCore(ExactCoverCore):

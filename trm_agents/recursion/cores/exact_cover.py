@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trm_agents.recursion.cores import autograd
 from trm_agents.recursion.cores.base import Core, Unrolled, unrolled
 from trm_agents.recursion.cores.layout import Layout, layout
-from trm_envs.plan_edit.task import Groups
+
+Groups = Mapping[str, NDArray[np.int64]]
+"""Cells of each group by kind, as `PlanTask.groups`."""
 
 
 class TokenInjection(NamedTuple):
@@ -45,7 +50,7 @@ class ExactCoverCore(Core):
 
     z' = Pi_R(z + W_2 relu(A z + I) + J + b) with A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over
     the symbols of the cell, if it has several), where a kind of pairs is a graph, and its sums are those over the
-    neighbours of a cell, or, of `Arrows`, over the tails of the arrows that end in it.
+    neighbours of a cell.
 
     A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
     kind, symbols and inner steps, so the step commutes with every symmetry of the puzzle that keeps the groups, and has

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from trm_envs.plan_edit.task import Arrows, Groups
 
 Indices = NDArray[np.int64]
 
@@ -28,7 +26,7 @@ class Layout(NamedTuple):
     """Sums that each cell is a part of, padded with -1; with groups of three or more these are those it hears."""
 
 
-def layout(groups: Groups, n_cells: int, n_symbols: int) -> Layout:
+def layout(groups: Mapping[str, Indices], n_cells: int, n_symbols: int) -> Layout:
     """The layout of `PlanTask.groups`."""
     summed, heard = zip(*(sums_of(kind, n_cells) for kind in groups.values()), strict=True)
     members, hearers = _padded(row for kind in summed for row in kind), _padded(row for kind in heard for row in kind)
@@ -37,20 +35,16 @@ def layout(groups: Groups, n_cells: int, n_symbols: int) -> Layout:
     return Layout(members, _holding(hearers, n_cells), ends, hearers, _holding(members, n_cells))
 
 
-def sums_of(kind: Indices | Arrows, n_cells: int) -> tuple[Indices, Indices]:
+def sums_of(kind: Indices, n_cells: int) -> tuple[Indices, Indices]:
     """Which cells each sum of a kind of groups adds up, and which cells hear it, a row a sum, -1 pads.
 
     A cell hears the sums over its groups, itself included, which its own map can take back as long as all cells are in
-    equally many. Pairs are a graph, where they need not be: there a cell hears the sum over its neighbours. Of arrows
-    a cell hears the sum over the tails of those that end in it.
+    equally many. Pairs are a graph, where they need not be: there a cell hears the sum over its neighbours.
     """
-    if isinstance(kind, Arrows):
-        tails, heads = kind
-    elif kind.shape[1] == 2:
-        heads, tails = np.concatenate([kind, kind[:, ::-1]]).T
-    else:
+    if kind.shape[1] != 2:
         return kind, kind
-    return _padded(tails[heads == cell] for cell in range(n_cells)), np.arange(n_cells)[:, None]
+    pairs = np.concatenate([kind, kind[:, ::-1]])
+    return _padded(pairs[pairs[:, 0] == cell, 1] for cell in range(n_cells)), np.arange(n_cells)[:, None]
 
 
 def _padded(rows: Iterable[Indices]) -> Indices:

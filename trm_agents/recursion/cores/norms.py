@@ -8,7 +8,7 @@ eigenvalues ("mode"), and |A| is the largest spectral norm of a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trm_agents.recursion.cores.layout import sums_of
-from trm_envs.plan_edit.task import Arrows, Groups
 
 DIGITS = 9
 """Decimals at which two eigenvalues are taken for the same."""
 
 
-def modes(groups: Groups, n_cells: int, n_symbols: int) -> NDArray[np.float64]:
+def modes(groups: Mapping[str, NDArray[np.int64]], n_cells: int, n_symbols: int) -> NDArray[np.float64]:
     """Joint eigenvalues of the sums over the groups of each kind and, last, over symbols.
 
     Shape (n_modes, kinds of sums).
@@ -31,15 +30,9 @@ def modes(groups: Groups, n_cells: int, n_symbols: int) -> NDArray[np.float64]:
     A norm is convex, so along a line of modes it is largest at an end: those in between are left out.
 
     Raises:
-        ValueError: the sums have a direction or do not commute, so that there is no common eigenbasis.
+        ValueError: the sums do not commute, so that there is no common eigenbasis.
     """
     sums = {name: _sums(kind, n_cells) for name, kind in groups.items()}
-    for name, kind in groups.items():
-        if isinstance(kind, Arrows):
-            raise ValueError(
-                f"the groups {name!r} have a direction: the norm of maps over them is not known exactly, so a "
-                "contraction cannot be certified"
-            )
     for (one, first), (other, second) in combinations(sums.items(), 2):
         if not np.array_equal(first @ second, second @ first):
             raise ValueError(
@@ -58,7 +51,7 @@ def modes(groups: Groups, n_cells: int, n_symbols: int) -> NDArray[np.float64]:
     return np.array(_ends([(*mode, *own) for mode in found.tolist() for own in of_symbols]))
 
 
-def _sums(kind: NDArray[np.int64] | Arrows, n_cells: int) -> NDArray[np.int64]:
+def _sums(kind: NDArray[np.int64], n_cells: int) -> NDArray[np.int64]:
     """S of one kind, shape (n_cells, n_cells): how many sums the row's cell hears that add up the column's."""
     summed, heard = (
         (cells[:, :, None] == np.arange(n_cells)).any(1).astype(np.int64) for cells in sums_of(kind, n_cells)
