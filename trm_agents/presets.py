@@ -34,14 +34,18 @@ _MAZE: Data = {
     "search": {"instances": 8, "calls": 100, "solutions": 4},
     "ema_decay": 0.998,
 }
-# As in mazes, bulbs and cells without one weigh the same, and light has to travel, though not as far.
+# As in mazes, bulbs and cells without one weigh the same, and light has to travel, though not as far. Few episodes
+# succeed at first, and the search labels the others.
 _LIGHT_UP: Data = {
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,
+    "train_ratio": 4.0,
+    "min_buffer_size": 200,
     "solved_cell_weight": 1.0,
     "unroll": 16,
     "train_unroll": [6, 20, 10],
-    "checker_steps": 20_000,
+    "checker_steps": 10_000,
+    "search": {"instances": 8, "calls": 100, "solutions": 4},
 }
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Data = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
