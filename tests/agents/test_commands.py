@@ -220,7 +220,7 @@ def test_what_a_policy_leaves_gets_attempts_and_both_are_counted(unsolvable_is_r
         (["solve", "--env", "SudokuPlanEdit-9x9-v0", "." * 81, "--model", AGENT], "paces do not match"),
         (["evaluate", "zoo:nobody"], "unknown agent 'nobody'; the zoo has:"),
         (["evaluate", "nowhere.zip", "--env", ENV], "there is no model file nowhere.zip"),
-        (["evaluate", AGENT, "--env", "Nothing-v0"], "known ones: MazePlanEdit-15x15-v0"),
+        (["evaluate", AGENT, "--env", "Nothing-v0"], "known ones: LightUpPlanEdit-10x10"),
         (["evaluate", AGENT, "--env", "nopackage:Nothing-v0"], "No module named 'nopackage'"),
         (["evaluate", AGENT, "--env-kwargs", '{"nothing": 1}'], "unknown keyword 'nothing'"),
         (["evaluate", AGENT, "--env-kwargs", '{"split": "other"}'], "split must be"),
