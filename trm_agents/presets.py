@@ -35,7 +35,7 @@ _MAZE: Data = {
     "ema_decay": 0.998,
 }
 # As in mazes, bulbs and cells without one weigh the same, and light has to travel, though not as far. Few episodes
-# succeed at first, and the search labels the others.
+# succeed at first; the search, which succeeds by the rules alone on such puzzles, labels the others.
 _LIGHT_UP: Data = {
     "learning_rate": [8e-3, 1e-4],
     "batch_size": 16,

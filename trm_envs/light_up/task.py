@@ -68,8 +68,8 @@ class LightUpTask(MarkTask):
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`across`: pairs of cells beside each other; `down`: pairs of cells above each other.
 
-        Runs of cells between walls are other ones in every instance, so they are no groups: light passes from cell
-        to cell, along rows and along columns, and walls are token types that can stop it.
+        Runs of cells between walls differ from instance to instance, so they are no groups. Light passes from cell to
+        cell instead, along rows and along columns, and a wall is a token type that can stop it.
         """
         across, down = np.split(neighbours(self.shape), 2)
         return {"across": across, "down": down}
