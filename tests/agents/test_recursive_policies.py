@@ -8,6 +8,7 @@ from policy_helpers import PAIRS, SMALL, make, observations, outputs, plans, ste
 from stable_baselines3 import PPO
 
 from trm_agents.recursive_policies import MLPPolicy, Options, RecursivePolicy, TokenReadings, TRMPolicy, VaryDepth
+from trm_agents.recursive_policies.encoders import OneHotPlans, PlanSpace
 from trm_agents.recursive_policies.sharing import halting_shares, mixture, shared
 from trm_envs.plan_edit.spaces import observation_space
 from trm_envs.sudoku.env import sudoku_problem
@@ -363,3 +364,10 @@ def test_a_rollout_is_played_and_learned_from_at_one_depth():
     assert model.policy.readings.network.unroll == SMALL["k_cycles"]
     with pytest.raises(ValueError, match="least <= most"):
         VaryDepth(3, 2)
+
+
+def test_plans_are_told_by_what_is_not_zero():
+    features = OneHotPlans(PlanSpace(spaces.Dict(plans(2))))
+    seen = {"instance": [[0, 3]], "plan": [[1, 0]], "remaining_edits": [[4]]}
+    told = features({key: torch.tensor(value) for key, value in seen.items()})
+    assert told.tolist() == [[0, 0, 0, 0, 0, 1, 1, 0, 0.25]] and features.features_dim == 9

@@ -85,7 +85,9 @@ class Previous(nn.Module):
 
 
 class OneHotPlans(nn.Module):
-    """Instances and plans one-hot, then the share of edits left: (B, n_cells (instance_high + plan_high + 2) + 1).
+    """Instances and plans one-hot, then the share of edits left: (B, n_cells (instance_high + plan_high) + 1).
+
+    A value of 0 is told by none of the others, so that what differs between states is not drowned by what does not.
 
     Args:
         space: the task.
@@ -94,13 +96,15 @@ class OneHotPlans(nn.Module):
     def __init__(self, space: PlanSpace) -> None:
         super().__init__()
         self.space = space
-        self.features_dim = space.n_cells * (space.instance_high + space.plan_high + 2) + 1
+        self.features_dim = space.n_cells * (space.instance_high + space.plan_high) + 1
 
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """Plan-edit observations -> features."""
         highs = (("instance", self.space.instance_high), ("plan", self.space.plan_high))
         left = observation["remaining_edits"].float() / self.space.max_edits
-        hot = [nn.functional.one_hot(observation[key].long(), high + 1).flatten(1).float() for key, high in highs]
+        hot = [
+            nn.functional.one_hot(observation[key].long(), high + 1)[..., 1:].flatten(1).float() for key, high in highs
+        ]
         return torch.cat([*hot, left], dim=1)
 
 
