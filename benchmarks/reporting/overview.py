@@ -84,8 +84,11 @@ def of_method(rows: Iterable[ResultRow], method: str, page: str) -> str:
 
 
 def glance(suite: str, lines: list[Summary]) -> Glance | None:
-    """A suite's overview; None where our methods have no rows. Of budgets with as many methods it takes the largest."""
-    contestants = [line for line in lines if not line.is_reference]
+    """A suite's overview without variants; None where our methods have no rows.
+
+    Of budgets with as many methods it takes the largest.
+    """
+    contestants = [line for line in lines if not (line.is_reference or named(line.algo).settings)]
     budgets = {line.steps for line in contestants if line.ours}
     if not budgets:
         return None

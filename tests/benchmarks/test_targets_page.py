@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from page_helpers import column, row
 
-from benchmarks.reporting import results, targets_page
+from benchmarks.reporting import overview, results, targets_page
+from benchmarks.reporting.summary import summarise
 
 SURVIVAL, OUTCOME, COSTS = "upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"
 
@@ -34,3 +35,11 @@ def test_targets_stand_together_with_their_attempts(hand_made, tmp_path):
 def test_two_targets_make_no_table(hand_made, tmp_path):
     rows = [row(0, [1, 0, 0, 0], algo) for algo in (SURVIVAL, OUTCOME)]
     assert "## sudoku" not in results.pages(hand_made(rows), tmp_path).texts["targets.md"]
+
+
+def test_an_overview_leaves_variants_to_the_pages():
+    rows = [row(0, [1, 1, 0, 0], SURVIVAL), row(0, [1, 1, 1, 0], f"{SURVIVAL}@unroll=4"), row(0, [1, 0, 0, 0], "ppo")]
+    found = overview.glance(rows[0].suite, summarise(rows))
+    assert found is not None and found.policy is not None
+    assert (found.policy.algo, [line.algo for line in found.others]) == (SURVIVAL, ["ppo"])
+    assert overview.glance(rows[0].suite, summarise(rows[1:2])) is None
