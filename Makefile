@@ -1,11 +1,12 @@
 # For everybody: `make test`, `make bench` and `make docs`. Each sets up the virtual environment first.
+# `make fuzz` tries hostile input, `make soak` whether memory grows.
 # `make wheel-test` tries what is published, `make cluster-test` the launchers that are extras.
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test wheel-test cluster-test bench docs clean
+.PHONY: setup lint test fuzz soak wheel-test cluster-test bench docs clean
 
 setup: $(VENV)/.installed
 
@@ -22,6 +23,12 @@ lint: setup
 # One thread a process: torch oversubscribes small machines.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --durations 15
+
+fuzz: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz --cases 10000
+
+soak: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks soak --minutes 60
 
 # What is published, in an environment that has nothing else, from another folder.
 wheel-test: setup

@@ -109,7 +109,7 @@ def _not_counted(record: Any) -> str | None:
     if isinstance(record, PathsRow):
         fits = record.exact <= record.n and record.cells <= 1.0
         return None if fits else f"exact = {record.exact} of {record.n} mazes, cells = {record.cells}"
-    if isinstance(record, FailureRow):
+    if isinstance(record, FailureRow | DefaultsRow):
         return None
     if record.n < 1:
         return f"n is {record.n}: a result is of at least one puzzle"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 import torch
 from stable_baselines3.common.callbacks import EvalCallback, StopTrainingOnRewardThreshold
 from stable_baselines3.common.env_util import make_vec_env
@@ -37,21 +38,23 @@ class SmallTask(NamedTuple):
     """(seed, budget, wanted) -> what came of it."""
 
 
-class Circle(gym.Env[Any, Any]):
+class Circle(gym.Env[np.int64, np.int64]):
     """States in a circle that any action moves along, with a reward of one a step, for ever."""
 
     observation_space = gym.spaces.Discrete(STATES)
     action_space = gym.spaces.Discrete(2)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.int64, dict[str, Any]]:
         """Start at state 0."""
         super().reset(seed=seed)
-        self.state = 0
+        self.state = np.int64(0)
         return self.state, {}
 
-    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
         """Move on."""
-        self.state = (self.state + 1) % STATES
+        self.state = np.int64((self.state + 1) % STATES)
         return self.state, 1.0, False, False, {}
 
 
@@ -89,7 +92,7 @@ def cart_pole(seed: int, budget: int, wanted: float) -> Outcome:
 TASKS: dict[str, SmallTask] = {
     "identity": SmallTask(3_000, 90.0, identity),
     "identity-discounted": SmallTask(2_500, 90.0, lambda *run: identity(*run, gamma=0.4)),
-    "time-limit": SmallTask(10_000, 0.98, time_limit),
+    "time-limit": SmallTask(5_000, 0.9, time_limit),
     "cart-pole": SmallTask(50_000, 400.0, cart_pole),
 }
-"""By name. The second is SB3's own test of the first; the third is its test of time limits, with a larger budget."""
+"""By name. `identity-discounted` is SB3's own test. SB3's test of time limits wants 0.98 after 1,500 steps of A2C."""

@@ -23,6 +23,7 @@ from trm_agents.common.base import TRMAlgorithm
 from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
+from trm_agents.common.resuming import unsaved
 from trm_agents.common.rollout import Rollout, Update
 from trm_agents.common.vec_env import StatesLostError, states_of_environments
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -58,7 +59,7 @@ class ResumableAlgorithm(TRMAlgorithm):
     ) -> None:
         super().__init__(
             policy,
-            env,  # type: ignore[arg-type]
+            env,
             learning_rate,
             support_multi_env=True,
             supported_action_spaces=(spaces.Discrete,),
@@ -230,6 +231,22 @@ class ResumableAlgorithm(TRMAlgorithm):
         for name, value in (update.log | counts).items():
             self.logger.record(name, value)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _continue_episodes(self) -> None:
+        """Warn of what the file does not hold; where environments do not take states, new episodes begin.
+
+        Warns:
+            UserWarning: the resumed run is not what the whole one would have been.
+        """
+        assert self.env is not None
+        if missing := unsaved(self.env):
+            warnings.warn(
+                f"resuming is inexact: no saved model holds the state of {', '.join(missing)}",
+                UserWarning,
+                stacklevel=3,
+            )
+        if self._env_states is None:
+            self._last_obs = None
 
     def _restore_envs(self) -> None:
         """Put the environments back to where a loaded model left them."""

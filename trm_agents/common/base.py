@@ -8,18 +8,19 @@ import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import get_system_info, safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from trm_agents.common.files import readable, refuse_left_out, refuse_unknown_keywords
-from trm_agents.common.hyperparameters import make_plain, not_true_or_false, refuse
+from trm_agents.common.hyperparameters import make_plain, not_true_or_false, refuse, wrong_for_all
 from trm_agents.common.model_files import as_sb3, content_of, read_model
 from trm_agents.common.saving import write_model
 from trm_agents.common.vec_env import VectorEnvAdapter
@@ -33,6 +34,10 @@ class TRMAlgorithm(BaseAlgorithm):
     rng: np.random.Generator
     """Draws whatever training leaves to chance."""
 
+    def __init__(self, policy: Any, env: Any, learning_rate: float | Schedule, **sb3: Any) -> None:
+        refuse(list(wrong_for_all(SimpleNamespace(**sb3))))
+        super().__init__(policy, env, learning_rate, **sb3)
+
     @abstractmethod
     def _all_problems(self) -> Iterable[str]:
         """What is wrong with the hyperparameters, in words that name the value and the remedy."""
@@ -41,17 +46,22 @@ class TRMAlgorithm(BaseAlgorithm):
     def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
         """Why the policy cannot read the observations of an environment, in words that name the remedy."""
 
+    def _continue_episodes(self) -> None:
+        """Get ready to go on with the episodes of a file; an algorithm that steps no environment has none."""
+
     @abstractmethod
     def _constructor_keywords(self) -> dict[str, Any]:
         """What the policy's constructor takes, beside spaces, learning rate and `policy_kwargs`."""
 
     def _setup_model(self) -> None:
+        # What was given at load has not been looked at yet.
+        shared = SimpleNamespace(verbose=self.verbose, stats_window_size=self._stats_window_size, seed=self.seed)
+        refuse([*wrong_for_all(shared), *not_true_or_false(self), *self._all_problems()])
+        make_plain(self)
         # A loaded model keeps its own random state; only a new one starts afresh.
         self.set_random_seed(self.seed)
         if not hasattr(self, "rng"):
             self.rng = np.random.default_rng(self.seed)
-        refuse([*not_true_or_false(self), *self._all_problems()])
-        make_plain(self)
         self._setup_lr_schedule()
         self.policy = self.policy_class(
             self.observation_space,
@@ -148,6 +158,8 @@ class TRMAlgorithm(BaseAlgorithm):
             stream, objects = as_sb3(file)
             objects |= custom_objects or {}
             model = super().load(stream, env, device, objects, False, force_reset, **kwargs)  # type: ignore[arg-type]
+        if env is not None and not force_reset:
+            model._continue_episodes()
         if "seed" in kwargs:
             model.rng = np.random.default_rng(model.seed)
         return model

@@ -31,9 +31,12 @@ def depth_weights(steps: int, deep_supervision: bool) -> Tensor:
 
 def train_unroll_problems(depths: Sequence[int] | None) -> Iterator[str]:
     """What is wrong with the keyword `train_unroll` of an algorithm, (low, high, gradient) or None."""
-    if depths is not None and not (len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
-        wanted = "(low, high, gradient) with 1 <= low <= high and gradient >= 1"
-        yield f"train_unroll must be {wanted}, got {tuple(depths)}"
+    if depths is None:
+        return
+    whole = isinstance(depths, (list, tuple)) and not any(isinstance(d, bool) or not isinstance(d, int) for d in depths)
+    if not (whole and len(depths) == 3 and 1 <= depths[0] <= depths[1] and depths[2] >= 1):
+        wanted = "(low, high, gradient), whole numbers with 1 <= low <= high and gradient >= 1"
+        yield f"train_unroll must be {wanted}, got {depths!r}"
 
 
 def deepening(train_unroll: TrainUnroll, progress: float) -> TrainUnroll:

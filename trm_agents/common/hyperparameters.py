@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from math import inf
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -22,21 +22,30 @@ def refuse(problems: list[str]) -> None:
         raise ValueError("; ".join(problems))
 
 
-def not_whole(owner: Any, *names: str, least: int = 1) -> Iterator[str]:
-    """Attributes that are no whole numbers of at least `least`; those of NumPy are whole too."""
+def not_whole(owner: Any, *names: str, least: int = 1, most: int = 2**31 - 1) -> Iterator[str]:
+    """Attributes that are no whole numbers from `least` to `most`; those of NumPy are whole too."""
     for name in names:
         value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, Integral):
+        # NumPy calls its spans of time integers.
+        is_whole = isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64)
+        if not is_whole:
             yield f"{name} must be a whole number of at least {least}, got {value!r}: pass an int"
         elif value < least:
             yield f"{name} must be at least {least}, got {value}"
+        elif value > most:
+            yield f"{name} must be at most {most}, got {value}"
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether it is a real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
 def not_positive(owner: Any, *names: str, largest: float = sys.float_info.max) -> Iterator[str]:
     """Attributes that are no numbers above 0 and at most `largest`, which is finite by default."""
     for name in names:
         value = getattr(owner, name)
-        if not (isinstance(value, Real) and 0.0 < float(value) <= largest):
+        if not (is_number(value) and 0.0 < value <= largest):
             yield f"{name} must be positive, got {value}"
 
 
@@ -44,7 +53,7 @@ def negative(owner: Any, *names: str) -> Iterator[str]:
     """Attributes that are no finite numbers of at least 0."""
     for name in names:
         value = getattr(owner, name)
-        if not (isinstance(value, Real) and 0.0 <= float(value) < inf):
+        if not (is_number(value) and 0.0 <= value < inf):
             yield f"{name} must not be negative, got {value}"
 
 
@@ -52,8 +61,29 @@ def not_a_share(owner: Any, *names: str) -> Iterator[str]:
     """Attributes that are not within [0, 1]."""
     for name in names:
         value = getattr(owner, name)
-        if not (isinstance(value, Real) and 0.0 <= float(value) <= 1.0):
+        if not (is_number(value) and 0.0 <= value <= 1.0):
             yield f"{name} must be within [0, 1], got {value}"
+
+
+def not_a_decay(owner: Any, name: str = "ema_decay") -> Iterator[str]:
+    """An attribute that is not within [0, 1)."""
+    value = getattr(owner, name)
+    if not (is_number(value) and 0.0 <= value < 1.0):
+        yield f"{name} must be within [0, 1), got {value}"
+
+
+def not_one_of(owner: Any, name: str, *kinds: type) -> Iterator[str]:
+    """An attribute that is neither None nor of one of these classes."""
+    value = getattr(owner, name)
+    if value is not None and not isinstance(value, kinds):
+        yield f"{name} must be None or {' or '.join(kind.__name__ for kind in kinds)}(...), got {value!r}"
+
+
+def wrong_for_all(owner: Any) -> Iterator[str]:
+    """What is wrong with the keywords that every SB3 algorithm has, before SB3 looks at them."""
+    yield from not_whole(owner, "verbose", least=0)
+    yield from not_whole(owner, "stats_window_size")
+    yield from (() if owner.seed is None else not_whole(owner, "seed", least=0, most=2**32 - 1))
 
 
 def not_true_or_false(owner: Any) -> Iterator[str]:
@@ -65,7 +95,7 @@ def not_true_or_false(owner: Any) -> Iterator[str]:
 
 
 def make_plain(owner: Any) -> None:
-    """Replace NumPy's integers and truth values among the attributes by Python's, which all of PyTorch takes."""
+    """Replace NumPy's numbers and truth values among the attributes by Python's, which all of PyTorch takes."""
     for name, value in vars(owner).items():
-        if isinstance(value, np.integer | np.bool_):
+        if isinstance(value, np.number | np.bool_):
             setattr(owner, name, value.item())

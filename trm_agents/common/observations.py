@@ -21,7 +21,7 @@ def observation_problems(
         env: where it comes from; None when it is not at hand.
         expected: the observations that the task gives.
     """
-    chain = [] if env is None else list(_layers(env))
+    chain = [] if env is None else list(layers(env))
     if any(isinstance(layer, VecNormalize) and (layer.norm_obs or layer.norm_reward) for layer in chain):
         yield f"{reader} takes observations and rewards as the task gives them: leave out VecNormalize"
     difference = _difference(space, expected)
@@ -46,7 +46,7 @@ def _difference(space: spaces.Space[Any], expected: spaces.Space[Any]) -> str:
     return next(changed, "")
 
 
-def _layers(env: Any) -> Iterator[Any]:
+def layers(env: Any) -> Iterator[Any]:
     """An environment and all that it wraps, from the outside in; what runs in other processes is out of sight."""
     while env is not None:
         yield env

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 
 from trm_agents.common.algorithm import ResumableAlgorithm
 from trm_agents.common.depths import TrainUnroll, train_unroll_problems
-from trm_agents.common.hyperparameters import negative, not_positive, not_whole
+from trm_agents.common.hyperparameters import negative, not_a_decay, not_one_of, not_positive, not_whole
 from trm_agents.common.policy import as_tensors
 from trm_agents.common.rollout import Update
 from trm_agents.hindsight.fitting import FitSettings, fit
@@ -124,7 +124,7 @@ class HindsightTRM(ResumableAlgorithm):
         )
         self.batch_size = batch_size
         self.gamma = gamma
-        self.train_unroll = None if train_unroll is None else list(train_unroll)
+        self.train_unroll = list(train_unroll) if isinstance(train_unroll, tuple) else train_unroll
         self.carry_unroll = carry_unroll
         self.beta = beta
         self.train_ratio = train_ratio
@@ -156,8 +156,8 @@ class HindsightTRM(ResumableAlgorithm):
             yield f"min_buffer_size={self.min_buffer_size} must be at most buffer_size={self.buffer_size}"
         yield from not_positive(self, "beta", "train_ratio", "solved_cell_weight")
         yield from negative(self, "checker_steps")
-        if not 0.0 <= self.ema_decay < 1.0:
-            yield f"ema_decay must be within [0, 1), got {self.ema_decay}"
+        yield from not_a_decay(self)
+        yield from not_one_of(self, "search", Search)
         if self.carry_unroll is not None:
             yield from (f"{problem}, or None to carry no latent" for problem in not_whole(self, "carry_unroll"))
         yield from train_unroll_problems(self.train_unroll)

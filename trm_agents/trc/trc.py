@@ -19,7 +19,7 @@ from torch import Tensor
 
 from trm_agents.common.base import TRMAlgorithm
 from trm_agents.common.gradients import clip_gradients
-from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
+from trm_agents.common.hyperparameters import negative, not_a_decay, not_a_share, not_positive, not_whole
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import as_tensors
 from trm_agents.trc.credit import Credit, CreditKind, adjoint_credit, antithetic_credit, credited
@@ -107,7 +107,7 @@ class TRC(TRMAlgorithm):
     ) -> None:
         super().__init__(
             policy,
-            env,  # type: ignore[arg-type]
+            env,
             learning_rate,
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
@@ -158,8 +158,7 @@ class TRC(TRMAlgorithm):
         yield from not_positive(self, "sigma")
         yield from not_positive(self, "max_grad_norm", largest=inf)
         yield from negative(self, "exploration", *(() if callable(self.learning_rate) else ("learning_rate",)))
-        if not 0.0 <= self.ema_decay < 1.0:
-            yield f"ema_decay must be within [0, 1), got {self.ema_decay}"
+        yield from not_a_decay(self)
         for name, known in (("supervision", get_args(Supervision)), ("credit", get_args(CreditKind))):
             if getattr(self, name) not in known:
                 yield f"{name} must be one of {known}, got {getattr(self, name)!r}"

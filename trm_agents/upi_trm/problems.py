@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from trm_agents.common.depths import train_unroll_problems
-from trm_agents.common.hyperparameters import not_a_share, not_whole
+from trm_agents.common.hyperparameters import not_a_share, not_one_of, not_whole
 from trm_agents.survival import EditTarget
-from trm_agents.upi_trm.conservative import Exact
+from trm_agents.upi_trm.conservative import Distilled, Exact
 from trm_agents.upi_trm.policies import TRMPolicy
 from trm_agents.upi_trm.targets import KStep
 
@@ -16,8 +16,6 @@ from trm_agents.upi_trm.targets import KStep
 def problems_of_edits(model: Any) -> Iterable[str]:
     """Where the policy is read from the values of all edits."""
     yield from train_unroll_problems(model.train_unroll)
-    if not 0.0 <= model.ema_decay < 1.0:
-        yield f"ema_decay must be within [0, 1), got {model.ema_decay}"
     if not isinstance(model.target, EditTarget):
         yield f"EditPolicy needs target=Survival() or another of all edits, got {model.target}: use TRMPolicy for it"
     if not (model.mixture is None or (isinstance(model.mixture, Exact) and not model.mixture.is_safe)):
@@ -50,5 +48,6 @@ def problems_of_heads(model: Any) -> Iterable[str]:
             f"advantage={model.advantage!r} with checker_weight={model.checker_weight} needs a plan-edit environment "
             "and TRMPolicy: leave both at None elsewhere"
         )
-    if model.mixture.is_safe and model.advantage != "enumerate":
+    yield from not_one_of(model, "mixture", Distilled, Exact)
+    if isinstance(model.mixture, Exact) and model.mixture.is_safe and model.advantage != "enumerate":
         yield f"Exact(SafeStep()) needs advantage='enumerate', got {model.advantage!r}"

@@ -16,7 +16,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from trm_agents.common.algorithm import Infos, ResumableAlgorithm
 from trm_agents.common.checker_values import potentials
 from trm_agents.common.depths import TrainUnroll, deepening
-from trm_agents.common.hyperparameters import not_positive, not_whole
+from trm_agents.common.hyperparameters import not_a_decay, not_positive, not_whole
 from trm_agents.common.policy import as_tensors, numpy_observation
 from trm_agents.survival import EditTarget
 from trm_agents.upi_trm import edit_learning, head_learning
@@ -157,9 +157,10 @@ class UPITRM(ResumableAlgorithm):
         self.n_epochs = n_epochs
         self.gamma = gamma
         self.target = target
-        self.train_unroll = None if train_unroll is None else list(train_unroll)
+        self.train_unroll = list(train_unroll) if isinstance(train_unroll, tuple) else train_unroll
         self.carry_unroll = carry_unroll
-        self.advantage: Advantage = advantage or ("enumerate" if modelled else "readout")
+        usual_advantage: Advantage = "enumerate" if modelled else "readout"
+        self.advantage = usual_advantage if advantage is None else advantage
         usual = 10.0 if self.reads_edits else 4.0 if self.advantage == "enumerate" else 1.0
         self.beta = usual if beta is None else beta
         self.checker_weight = (0.5 if modelled else 0.0) if checker_weight is None else checker_weight
@@ -191,6 +192,7 @@ class UPITRM(ResumableAlgorithm):
     def _problems(self) -> Iterable[str]:
         yield from not_whole(self, "n_epochs")
         yield from not_positive(self, "beta")
+        yield from not_a_decay(self)
         yield from problems_of_edits(self) if self.reads_edits else problems_of_heads(self)
         if self.mdp is not None and self.mdp.shaping and self.gamma != self.mdp.gamma:
             yield (

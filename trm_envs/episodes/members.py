@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def checked_seeds(seed: Any, count: int) -> Sequence[int | None]:
     if seed is None:
         return [None] * count
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
-        return [whole("seed", seed, 0) + i for i in range(count)]
+        return [whole("seed", seed, 0, inf) + i for i in range(count)]
     if not isinstance(seed, Sequence | np.ndarray) or isinstance(seed, str | bytes) or np.ndim(seed) == 0:
         raise TypeError(f"seed must be an integer, a sequence of {count} of them, or None, got {seed!r}")
     if len(seed) != count:

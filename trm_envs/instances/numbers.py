@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**31 - 1
+"""The largest count: observations and states hold counts as int32."""
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`, as an int; numpy's integers are welcome, truth values are not.
+
+def whole(name: str, value: Any, least: int, most: float = LARGEST) -> int:
+    """A whole number from `least` to `most`, as an int; numpy's integers are welcome, truth values are not.
 
     Raises:
         ValueError: it is something else; the message names it.
@@ -24,6 +27,8 @@ def whole(name: str, value: Any, least: int) -> int:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
     if number < least:
         raise ValueError(f"{name} must be at least {least}, got {number}")
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
     return number
 
 
@@ -33,7 +38,7 @@ def share(name: str, value: Any) -> float:
     Raises:
         ValueError: it is something else; the message names it.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    number = _real(value)
     if not 0.0 <= number <= 1.0:
         raise ValueError(f"{name} must be within [0, 1], got {value!r}")
     return number
@@ -56,7 +61,17 @@ def number(name: str, value: Any, least: float) -> float:
     Raises:
         ValueError: it is something else; the message names it.
     """
-    found = float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    found = _real(value)
     if not least <= found < inf:
         raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r}")
     return found
+
+
+def _real(value: Any) -> float:
+    """A real number as a float; nan for what is none, such as a truth value or a span of time."""
+    if not isinstance(value, Real) or isinstance(value, bool | np.timedelta64):
+        return nan
+    try:
+        return float(value)
+    except OverflowError:
+        return inf

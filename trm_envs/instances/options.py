@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict, get_args, get_type_hints
 
 from trm_envs.instances.adaptive import Retry
-from trm_envs.instances.numbers import truth
+from trm_envs.instances.numbers import share, truth
 from trm_envs.instances.sources import InstanceSource, Number
 
 Split = Literal["train", "validation", "test"]
@@ -76,5 +76,5 @@ def with_retry(source: InstanceSource[Number], options: Mapping[str, Any]) -> In
     Raises:
         ValueError: `retry` is no probability.
     """
-    probability = options.get("retry", 0.0)
+    probability = share("retry", options.get("retry", 0.0))
     return source if probability == 0.0 else Retry(source, probability)

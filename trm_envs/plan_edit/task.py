@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from math import inf
 from numbers import Real
 from typing import Literal, NamedTuple
 
@@ -81,12 +80,17 @@ class Checks(NamedTuple):
         )
 
 
+MOST_WEIGHT = 1e9
+
+
 def check_weights(violation_weight: float, dead_end_weight: float) -> None:
-    """Raise ValueError unless both weights of a checker are numbers, finite and not negative."""
+    """Raise ValueError unless both weights of a checker are numbers that leave scores finite."""
     for name, weight in (("violation_weight", violation_weight), ("dead_end_weight", dead_end_weight)):
-        if not isinstance(weight, Real) or isinstance(weight, bool) or not 0.0 <= weight < inf:
+        if not isinstance(weight, Real) or isinstance(weight, bool) or not 0.0 <= weight <= MOST_WEIGHT:
             shown = weight if isinstance(weight, Real) else repr(weight)
-            raise ValueError(f"{name} must be a number, finite and not negative, got {name}={shown}")
+            raise ValueError(
+                f"{name} must be a number of at most {MOST_WEIGHT:g}, finite and not negative, got {name}={shown}"
+            )
 
 
 class Symmetries(NamedTuple):

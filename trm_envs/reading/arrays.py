@@ -107,7 +107,7 @@ def npz_batches(file: IO[bytes], notation: Notation, name: str) -> Iterator[Batc
                 )
             with archive.open(f"{chosen[0]}.npy") as member:
                 yield from npy_batches(member, notation, f"{name}:{chosen[0]}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
         raise ValueError(f"{name}: damaged archive ({error}): save it again with numpy.savez") from error
 
 
@@ -118,7 +118,7 @@ def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype
         if version not in readers:
             raise ValueError(f"version {version}")
         shape, fortran, dtype = readers[version](file)
-    except (ValueError, TypeError, EOFError) as error:
+    except Exception as error:  # a header is read as Python source, so that a damaged one may raise anything
         raise ValueError(f"{name}: not a NumPy array file ({error}): save the array with numpy.save") from error
     return tuple(shape), bool(fortran), dtype
 

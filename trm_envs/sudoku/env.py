@@ -15,6 +15,7 @@ from trm_envs.plan_edit.problem import (
     with_retry,
 )
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
+from trm_envs.sudoku.geometry import check_size
 from trm_envs.sudoku.sources import SudokuOptions, puzzle_source
 from trm_envs.sudoku.task import SudokuTask
 
@@ -28,6 +29,7 @@ def sudoku_problem(size: int = 9, **options: Unpack[SudokuOptions]) -> Problem:
     """
     check_keywords(options, SudokuOptions)
     check_source_options(options)
+    size = check_size(size)
     task = SudokuTask(
         size,
         violation_weight=options.get("violation_weight", 2.0),

@@ -11,6 +11,8 @@ from math import isqrt
 import numpy as np
 import numpy.typing as npt
 
+from trm_envs.instances.numbers import whole
+
 SIZES = (4, 9, 16)
 
 Grids = npt.NDArray[np.int8]
@@ -18,10 +20,10 @@ Indices = npt.NDArray[np.int64]
 
 
 def check_size(size: int) -> int:
-    """Return `size`; raise ValueError unless it is 4, 9 or 16."""
-    if size not in SIZES:
+    """Return `size` as an int; raise ValueError unless it is 4, 9 or 16."""
+    if whole("size", size, 1) not in SIZES:
         raise ValueError(f"Sudoku size must be one of {SIZES}, got {size!r}")
-    return size
+    return int(size)
 
 
 @cache

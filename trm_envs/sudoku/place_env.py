@@ -18,6 +18,7 @@ from trm_envs.plan_edit.problem import (
     with_retry,
 )
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
+from trm_envs.sudoku.geometry import check_size
 from trm_envs.sudoku.place import SudokuPlaceTask
 from trm_envs.sudoku.sources import BlanksOptions, puzzle_source
 
@@ -31,6 +32,7 @@ def place_problem(size: int = 9, **options: Unpack[BlanksOptions]) -> Problem:
     """
     check_keywords(options, BlanksOptions)
     check_source_options(options)
+    size = check_size(size)
     task = SudokuPlaceTask(size)
     share = 1.0 / task.n_cells
     own = cast(ProblemOptions, {"shaping": False, "legal_actions": "consistent", **options})

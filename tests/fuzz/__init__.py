@@ -1,0 +1,1 @@
+"""Hostile input for all public entry points, and what becomes of it."""
