@@ -162,7 +162,7 @@ def test_it_learns_to_land_with_less_fuel():
         return np.where(played.checks.feasible, played.checks.cost / optimum - 1.0, 1.0)
 
     before = gap()
-    model.learn(40 * 32)
+    model.learn(80 * 32)
     after = gap()
     assert after.min() > -2e-3, "no plan is better than the reference optimum by more than its tolerances"
     assert np.median(after) < 0.6 * np.median(before)

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import cli
 from benchmarks.commands import defaults as command
 from benchmarks.protocol import records
-from benchmarks.protocol.rows import DefaultsRow
+from benchmarks.protocol.study_rows import DefaultsRow
 from benchmarks.studies import defaults, soak
 from benchmarks.studies.soak import Sample, growth_mb
 

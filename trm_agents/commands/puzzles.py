@@ -91,9 +91,8 @@ def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:
 
 def _known() -> str:
     """Ids of the environments that come along: importing `trm_envs.plan_edit` has registered them."""
-    ours = {name: str(spec.entry_point) for name, spec in gym.registry.items()}
-    folders = ("trm_envs.sudoku.", "trm_envs.maze.")
-    return "known ones: " + ", ".join(sorted(name for name, entry in ours.items() if entry.startswith(folders)))
+    ours = (name for name, spec in gym.registry.items() if str(spec.entry_point).startswith("trm_envs."))
+    return "known ones: " + ", ".join(sorted(name for name in ours if not name.startswith("Control")))
 
 
 def pick(n: int, index: int | None, seed: int) -> int:

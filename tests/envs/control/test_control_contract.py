@@ -181,7 +181,7 @@ SYSTEM_FAULTS = [
     ({"curriculum": [0.5, 5.0]}, ValueError, r"largest states.*got \[0.5, 5.0\]"),
     ({"curriculum": []}, ValueError, "largest states"),
     ({"curriculum": [1.0], "split": "test"}, ValueError, "leave curriculum out"),
-    ({"retry": 2}, ValueError, r"retry is a probability within \[0, 1\]"),
+    ({"retry": 2}, ValueError, r"retry must be within \[0, 1\]"),
     ({"render_mode": "video"}, ValueError, "render_mode must be None or one of"),
 ]
 
