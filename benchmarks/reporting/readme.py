@@ -1,7 +1,7 @@
 """Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
-`headline` and `survival` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, or
+`headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, or
 `theory:NAME` for docs/theory.md.
 """
 

@@ -17,14 +17,15 @@ import torch
 from agent_helpers import agent, hindsight_trm, sudoku, tensors
 
 import baselines
+from benchmarks.protocol.control import ControlPool, evaluate_plans
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.stats import wilson_interval
-from benchmarks.protocol.suites import pool, suite
+from benchmarks.protocol.suites import pool, scored_pool, suite
 from benchmarks.running import models
 from trm_agents import UPITRM, Attempts, BestFirst, Guesses, HindsightTRM, Restarts, zoo
 from trm_agents.zoo import Card, Score
-from trm_agents.zoo.cards import SCHEMA, read_card
+from trm_agents.zoo.cards import SCHEMA, ControlCard, read_card
 
 ROOT = Path(__file__).parents[2]
 NAME = "upi-trm-sudoku-4x4"
@@ -47,7 +48,11 @@ def test_every_agent_is_what_its_card_says(name):
     content = file.read_bytes()
     assert hashlib.sha256(content).hexdigest() == card.sha256
     assert len(content) <= zoo.MAX_BYTES
-    assert (card.name, card.licence, card.schema) == (name, "MIT", SCHEMA)
+    assert (card.name, card.licence, card.schema) == (
+        name,
+        "MIT",
+        ControlCard.schema if isinstance(card, ControlCard) else SCHEMA,
+    )
     assert "+" not in card.trained_commit, "trained by uncommitted code"
     for score in filter(None, (card.policy, card.solver)):
         assert score.success == score.solved / card.n
@@ -55,7 +60,7 @@ def test_every_agent_is_what_its_card_says(name):
         assert score.inner_steps >= score.network_calls > 0.0
     row = suite(card.suite)
     assert row.env_id == card.env_id
-    assert card.pool_sha256 == pool_hash(pool(row.env_id, row.env_kwargs, "test").instances)
+    assert card.pool_sha256 == pool_hash(scored_pool(row.env_id, row.env_kwargs, "test").instances)
     label = models.label_of(file)
     assert label is not None
     assert (label.algo, label.env_id, label.env_kwargs) == (card.algo, card.env_id, card.env_kwargs)
@@ -84,8 +89,13 @@ def test_a_policy_makes_one_pass_an_edit_and_a_solver_is_what_its_line_says(name
 @pytest.mark.parametrize("name", zoo.names())
 def test_every_agent_solves_what_its_card_says(name):
     card = zoo.card(name)
-    mdp, instances = pool(card.env_id, card.env_kwargs, "test")
-    model = zoo.load(name, device="cpu")
+    test, model = scored_pool(card.env_id, card.env_kwargs, "test"), zoo.load(name, device="cpu")
+    if isinstance(test, ControlPool):
+        planner = baselines.METHODS[card.algo].planner(model, test.mdp)
+        found = evaluate_plans(planner, test.chosen(np.arange(16)))
+        assert found.solved.sum() >= 14 and found.feasible.all() and found.reached.all()
+        return
+    mdp, instances = test
     n = min(64, card.n) if mdp.task.n_cells <= 81 else 4
     player = baselines.METHODS[card.algo].agent(model, mdp, np.random.default_rng(0))
     solved = {card.policy: evaluate(player, mdp, instances[:n]).n_solved}

@@ -34,7 +34,7 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     shorter, replaced = re.subn(r"learn\([\d_]+\)", "learn(500)", code)
     names: dict[str, object] = {}
     exec(compile(shorter, "README.md", "exec"), names)
-    assert replaced == 2
+    assert replaced == 3
     assert names["model"].num_timesteps == 500
     assert len(names["solutions"].plans) == 50
 

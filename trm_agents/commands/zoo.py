@@ -22,7 +22,7 @@ COLUMNS: dict[str, Callable[[Card], str]] = {
     "agent": lambda card: card.name,
     "environment": lambda card: card.env_id,
     "policy": lambda card: f"{card.policy.success:.1%}",
-    "with a solver": lambda card: "" if card.solver is None else f"{card.solver.success:.1%}",
+    "solver": lambda card: "" if card.solver is None else f"{card.solver.success:.1%}",
     "n": lambda card: str(card.n),
 }
 """Columns of the list: head -> what it says of a card."""
