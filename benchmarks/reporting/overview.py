@@ -55,6 +55,8 @@ def table(rows: Iterable[ResultRow], page: str, suites: Collection[str] = SUITES
 def systems(rows: Iterable[ResultRow], page: str) -> str:
     """Systems to control at a glance: our best method, the best other one and the lines; empty without rows.
 
+    Suites that only score models of another one are left to their pages.
+
     Args:
         rows: published results.
         page: folder of the suites' pages, seen from the page that shows the table.
@@ -62,7 +64,7 @@ def systems(rows: Iterable[ResultRow], page: str) -> str:
     lines = [line for line in summarise(rows) if isinstance(line, ControlSummary)]
     columns = {column.head: column for column in CONTROL_COLUMNS}
     shown = []
-    for suite in (name for name in SUITES if any(line.suite == name for line in lines)):
+    for suite in dict.fromkeys(line.suite for line in lines if SUITES[line.suite].trained_on is None):
         here = [line for line in lines if line.suite == suite]
         found = glance(suite, list(here))
         policies = [] if found is None else [found.policy, *found.others[:1]]
