@@ -39,6 +39,8 @@ TARGETS: Mapping[str, Target] = {
     _REFUSALS: Target("checker alone", "which edits the checker refuses at once, and nothing else"),
 }
 """Method -> its target."""
+SPENT = ("network calls", "inner steps", "checks")
+"""Heads of the columns of what a puzzle costs at test time."""
 FEWEST = 3
 """Targets that a table has at least."""
 
@@ -75,12 +77,20 @@ def _attempts_of(policy: Summary, line: Summary) -> bool:
 
 def _table(arms: Sequence[_Arm]) -> tuple[list[str], list[list[str]]]:
     budgets = sorted({named(line.algo).budget for arm in arms for line in arm.solvers})
-    heads = ["target", "policy alone", *(f"{budget} attempts" for budget in budgets), "seeds"]
-    return heads, [_row(arm, budgets) for arm in arms]
+    heads = ["target", "knows", "policy alone", *SPENT]
+    for budget in budgets:
+        heads += [f"{budget} attempts", *SPENT]
+    return [*heads, "seeds"], [_row(arm, budgets) for arm in arms]
 
 
 def _row(arm: _Arm, budgets: Sequence[int]) -> list[str]:
-    by_budget = {named(line.algo).budget: tables.rate(line.success) for line in arm.solvers}
-    policy = arm.policy
-    attempts = [by_budget.get(budget, "") for budget in budgets]
-    return [TARGETS[policy.algo].name, tables.rate(policy.success), *attempts, str(policy.seeds)]
+    by_budget = {named(line.algo).budget: _cells(line) for line in arm.solvers}
+    empty = [""] * (1 + len(SPENT))
+    attempts = [cell for budget in budgets for cell in by_budget.get(budget, empty)]
+    return [TARGETS[arm.policy.algo].name, arm.policy.knows, *_cells(arm.policy), *attempts, str(arm.policy.seeds)]
+
+
+def _cells(line: Summary) -> list[str]:
+    """Success, and what it cost at test time."""
+    columns = {column.head: column for column in tables.COLUMNS}
+    return [tables.rate(line.success), *(columns[head].cell(line) for head in SPENT)]
