@@ -27,6 +27,7 @@ ENVIRONMENTS = (
     Row("MazePlanEdit-9x9-v0", "maze", "env", "MazePlanEdit", {"size": 9}),
     Row("MazePlanEdit-15x15-v0", "maze", "env", "MazePlanEdit", {"size": 15}),
     Row("MazePlanEdit-31x31-v0", "maze", "env", "MazePlanEdit", {"size": 31}),
+    Row("MazePlanEdit-Hard30x30-v0", "maze", "env", "MazePlanEdit", {"size": 30, "scattered": True, "shortest": True}),
     Row("MazeWalk-5x5-v0", "maze", "walk_env", "MazeWalk", {"size": 5}),
     Row("MazeWalk-7x7-v0", "maze", "walk_env", "MazeWalk", {"size": 7}),
     Row("MazeWalk-9x9-v0", "maze", "walk_env", "MazeWalk", {"size": 9}),

@@ -85,7 +85,13 @@ SUITES: dict[str, Suite] = {
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),
-        _row("maze-31x31", "MazePlanEdit-31x31", 200_000),
+        _row("maze-31x31", "MazePlanEdit-31x31", 200_000, shortest=True),
+        _row("maze-scattered-9x9", "MazePlanEdit-9x9", 120_000, retry=0.3, scattered=True, shortest=True),
+        _row("maze-scattered-15x15", "MazePlanEdit-15x15", 120_000, retry=0.3, scattered=True, shortest=True),
+        _row("maze-hard-30x30", "MazePlanEdit-Hard30x30", 180_000, retry=0.3)._replace(
+            begun_on=("maze-scattered-9x9", 120_000)
+        ),
+        _row("maze-hard-30x30-from-9x9", "MazePlanEdit-Hard30x30", 120_000)._replace(trained_on="maze-scattered-9x9"),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
         # Solutions take less than a third of the cells: with half as many edits, episodes that fail end sooner.
         _row("light-up-7x7", "LightUpPlanEdit-7x7", 60_000, retry=0.3, max_edits=24),

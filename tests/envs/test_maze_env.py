@@ -10,7 +10,7 @@ from gymnasium.utils.env_checker import check_env
 import trm_envs
 from trm_envs import pools
 from trm_envs.maze.env import MazePlanEditEnv, MazePlanEditVectorEnv, maze_problem
-from trm_envs.maze.generator import BRAID, generate
+from trm_envs.maze.generator import BRAID, generate, shortest_path_length
 from trm_envs.maze.sources import training_mazes
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.task import MazeTask
@@ -67,12 +67,18 @@ def test_walls_and_ends_are_locked():
 
 
 @pytest.mark.parametrize(
-    ("braid", "kinds"), [(False, ["perfect"]), (True, ["braided"]), (None, ["perfect", "braided"])]
+    ("keywords", "kinds"),
+    [
+        ({"braid": False}, ["perfect"]),
+        ({"braid": True}, ["braided"]),
+        ({}, ["perfect", "braided"]),
+        ({"scattered": True}, ["scattered"]),
+    ],
 )
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_shipped_mazes_are_those_of_the_pools(braid, kinds, split):
+def test_shipped_mazes_are_those_of_the_pools(keywords, kinds, split):
     lines = [line for kind in kinds for line in pools.load(f"maze-9x9-{kind}", split)]
-    assert format_mazes(maze_problem(9, braid=braid, split=split).source.instances) == lines
+    assert format_mazes(maze_problem(9, split=split, **keywords).source.instances) == lines
 
 
 def test_generated_mazes_are_training_ones_of_the_kind_asked_for():
@@ -87,6 +93,42 @@ def test_generated_mazes_are_training_ones_of_the_kind_asked_for():
     assert (first["instance"] != second["instance"]).any()
     assert (env.reset(seed=1)[0]["instance"] == first["instance"]).all()
     pickle.loads(pickle.dumps(env.unwrapped.source))
+
+
+def test_generated_mazes_of_scattered_walls_are_training_ones_with_a_curriculum_of_lengths():
+    rng = np.random.default_rng(0)
+    mazes = training_mazes(8, None, 40, rng, scattered=True)
+    assert {split_of_key(key) for key in orbit_keys(mazes)} == {"train"}
+    source = maze_problem(8, scattered=True, generate=True, curriculum=[(8, 9), (12, None)]).source
+    assert 8 <= shortest_path_length(source.sample(rng)[None])[0] <= 9
+    easy = maze_problem(9, scattered=True, curriculum=[(9, 10), (9, None)]).source
+    assert all(9 <= shortest_path_length(easy.sample(rng)[None])[0] <= 10 for _ in range(20))
+
+
+@pytest.mark.parametrize(
+    ("maze", "way", "solved"),
+    [
+        # Two shortest ways around a wall.
+        ([2, 0, 0, 0, 1, 0, 0, 0, 3], (1, 2, 5), True),
+        ([2, 0, 0, 0, 1, 0, 0, 0, 3], (3, 6, 7), True),
+        # A short way along the top, and a long one around the wall.
+        ([2, 0, 3, 0, 1, 0, 0, 0, 0], (1,), True),
+        ([2, 0, 3, 0, 1, 0, 0, 0, 0], (3, 6, 7, 8, 5), False),
+    ],
+)
+def test_any_shortest_path_solves_a_hard_maze_and_a_longer_one_does_not(maze, way, solved):
+    env = gym.make("trm_envs:MazePlanEdit-Hard30x30-v0", size=3, puzzles=[maze])
+    env.reset(seed=0)
+    for cell in way:
+        *_, terminated, _, info = env.step(cell)
+    assert info["is_success"] == solved == terminated
+
+
+def test_a_hard_maze_is_30x30_and_its_path_has_more_than_110_cells():
+    env = gym.make("trm_envs:MazePlanEdit-Hard30x30-v0", split="validation")
+    observation, _ = env.reset(seed=0)
+    assert observation["instance"].shape == (900,) and env.unwrapped.mdp.task.shortest
+    assert shortest_path_length(env.unwrapped.source.instances).min() > 110
 
 
 def test_shortest_and_weights_reach_the_checker():
@@ -159,6 +201,10 @@ def test_bad_files_are_refused(tmp_path):
         (9, {"split": "exam"}, ValueError, "exam"),
         (9, {"generate": True, "split": "test"}, ValueError, "one source"),
         (3, {"puzzles": [MAZE], "braid": True}, ValueError, "braid"),
+        (9, {"scattered": True, "braid": True}, ValueError, "braid=True is about corridors"),
+        (11, {"scattered": True}, ValueError, "scattered walls are shipped for the sizes .9, 15, 30., not 11"),
+        (31, {"scattered": True, "generate": True}, ValueError, "side of 5 to 30, got 31"),
+        (30, {}, ValueError, "corridors are shipped"),
         (9, {"blanks": (1, 2)}, TypeError, "blanks"),
     ],
 )

@@ -38,7 +38,7 @@ CASES = [(env_id, name) for env_id in OPTIONS for name in truths(env_id)]
 def test_the_annotations_are_found():
     assert trm_envs.__version__
     assert {name for _, name in CASES} == {
-        "generate", "shaping", "allow_erase", "braid", "shortest", "ood", "tight", "shallow", "observe_mu",
+        "generate", "shaping", "allow_erase", "braid", "scattered", "shortest", "ood", "tight", "shallow", "observe_mu",
     }  # fmt: skip
 
 

@@ -36,7 +36,13 @@ PLAN_EDIT: dict[str, Test] = {
 }
 ENVIRONMENTS: dict[Any, dict[str, Test]] = {
     SudokuPlanEditEnv: {**PLAN_EDIT, "allow_erase": truth, "size": whole(4, 4)},
-    MazePlanEditEnv: {**PLAN_EDIT, "braid": maybe(truth), "shortest": truth, "size": whole(5, 5)},
+    MazePlanEditEnv: {
+        **PLAN_EDIT,
+        "braid": maybe(truth),
+        "scattered": lambda v: truth(v) and not v,
+        "shortest": truth,
+        "size": whole(5, 5),
+    },
     DoubleIntegratorPlanEditEnv: {
         **DISTRIBUTION,
         "tight": truth,

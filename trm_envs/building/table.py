@@ -5,7 +5,7 @@ from __future__ import annotations
 from trm_envs.control.pool import ControlPool, DescentPool
 from trm_envs.light_up.pool import LightUpPool
 from trm_envs.maze.generator import BRAID
-from trm_envs.maze.pool import MazeOrbitPool, MazePool
+from trm_envs.maze.pool import MazeOrbitPool, MazePool, ScatteredMazePool
 from trm_envs.pools.source import PoolSource
 from trm_envs.sudoku.pool import HardSudokuPool, SudokuOrbitPool, SudokuPool
 
@@ -33,6 +33,9 @@ _ROWS: tuple[PoolSource, ...] = (
     MazePool("maze-15x15-braided", 15, BRAID, train=4_000, seed=15_005),
     MazePool("maze-31x31-perfect", 31, 0.0, train=1_000, seed=31_000),
     MazePool("maze-31x31-braided", 31, BRAID, train=1_000, seed=31_005),
+    ScatteredMazePool("maze-9x9-scattered", 9, 0.0, train=4_000, seed=9_009),
+    ScatteredMazePool("maze-15x15-scattered", 15, 0.0, train=4_000, seed=15_009),
+    ScatteredMazePool("maze-30x30-scattered", 30, 0.0, train=1_000, seed=30_009),
     ControlPool("control-double-integrator", train=2_000, held_out=200, seed=2_001),
     ControlPool("control-double-integrator-ood", train=0, held_out=100, seed=2_002, ood=True),
     ControlPool("control-van-der-pol", train=2_000, held_out=200, seed=2_003),

@@ -48,8 +48,10 @@ class MazePlanEditEnv(PlanEditEnv):
     and shapes the reward. Mazes come from frozen, hashed pools; train, validation and test share none, not even a
     rotated or reflected one or one with its ends swapped.
 
-    Ids: `MazePlanEdit-5x5-v0`, `MazePlanEdit-9x9-v0`, `MazePlanEdit-15x15-v0`, `MazePlanEdit-31x31-v0`. The state is
-    (instance, plan, edits left) and fully observed; `env.unwrapped.mdp` is its deterministic transition function.
+    Ids: `MazePlanEdit-5x5-v0`, `MazePlanEdit-9x9-v0`, `MazePlanEdit-15x15-v0`, `MazePlanEdit-31x31-v0`, and
+    `MazePlanEdit-Hard30x30-v0`, in the shape of Maze-Hard (Wang et al. 2025, arXiv 2506.21734): scattered walls, and
+    only a shortest path, of more than 110 cells, solves a maze, whichever it is. The state is (instance, plan, edits
+    left) and fully observed; `env.unwrapped.mdp` is its deterministic transition function.
 
     ## Action Space
     `Discrete(N * N)`: action `row * N + column` marks that cell, or unmarks it if it is marked. Toggling a wall, the
@@ -84,9 +86,10 @@ class MazePlanEditEnv(PlanEditEnv):
     |---|---|---|
     | `size` | 9 | side N |
     | `braid` | None | False: perfect mazes, True: mazes with loops, None: both, half and half |
+    | `scattered` | False | True: walls scattered at random, with many paths, instead of corridors (N = 9, 15, 30) |
     | `shortest` | False | only a shortest path solves the maze |
     | `split` | `train` | pool that mazes come from: `train`, `validation` or `test` (N = 5, 7, 9, 11, 15, 31) |
-    | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd, at least 5) |
+    | `generate` | False | a new maze every episode, never one of a validation or test pool (N odd or `scattered`) |
     | `puzzles` | None | your own mazes: an array, text, or a file ([puzzles of your own](../puzzles.md)) |
     | `curriculum` | None | stages of training mazes, easy to hard: ranges of the length of a shortest path |
     | `retry` | 0 | probability that a training episode takes the maze that has waited longest of those failed |

@@ -1,4 +1,4 @@
-"""Random mazes: perfect ones by depth-first search, ones with loops by opening dead ends."""
+"""Random mazes: perfect ones by depth-first search, ones with loops by opening dead ends, ones of scattered walls."""
 
 from __future__ import annotations
 
@@ -113,11 +113,14 @@ def _generate_all(mazes: Grids, side: int, braid: float, seeds: Stream) -> None:
         _place_ends(mazes[index], side, stream)
 
 
-def check_size(size: int) -> int:
-    """Return `size`; raise ValueError unless it is odd and at least 5."""
-    if size < 5 or size % 2 == 0:
+def check_size(size: int, scattered: bool = False) -> None:
+    """Raise ValueError unless mazes of this side can be generated: odd from 5 on, or 5 to 30 with scattered walls."""
+    if scattered and not 5 <= size <= 30:
+        raise ValueError(
+            f"generated mazes of scattered walls have a side of 5 to 30, got {size}; give puzzles= instead"
+        )
+    if not scattered and (size < 5 or size % 2 == 0):
         raise ValueError(f"generated mazes have an odd side of at least 5, got {size}; for others give puzzles=")
-    return size
 
 
 def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0) -> Grids:
@@ -143,6 +146,66 @@ def generate(size: int, count: int, rng: np.random.Generator, braid: float = 0.0
         raise ValueError(f"braid must be within [0, 1], got {braid}")
     mazes = np.empty((count, size * size), np.int8)
     _generate_all(mazes, (size + 1) // 2, float(braid), rng.integers(2**64, size=count, dtype=np.uint64))
+    return mazes
+
+
+SCATTERED = (30, 50)
+"""The share of walls, in percent, of a maze of scattered walls, drawn anew for each maze from this range."""
+
+
+@kernel()
+def _scatter(maze: Grid, size: int, least: int, stream: Stream) -> None:
+    """Draw walls and a start until some cell is far enough from it; the goal is any of those cells."""
+    far = np.empty(size * size, np.int64)
+    start, count = 0, 0
+    while count == 0:
+        share = SCATTERED[0] + below(stream, SCATTERED[1] - SCATTERED[0] + 1)
+        for cell in range(size * size):
+            maze[cell] = WALL if below(stream, 100) < share else FREE
+        start = below(stream, size * size)
+        maze[start] = START
+        steps = distances(maze, start, size)
+        for cell in range(size * size):
+            if steps[cell] + 1 >= least:
+                far[count] = cell
+                count += 1
+    maze[far[below(stream, count)]] = GOAL
+
+
+@kernel()
+def _scatter_all(mazes: Grids, size: int, least: int, seeds: Stream) -> None:
+    for index in range(len(mazes)):
+        _scatter(mazes[index], size, least, seeds[index : index + 1])
+
+
+def least_path(size: int) -> int:
+    """The least number of cells of a shortest path in generated mazes of scattered walls.
+
+    N, and 111 for N = 30: the shape of the set Maze-Hard of Wang et al. (2025, arXiv 2506.21734), whose paths have
+    more than 110 cells.
+    """
+    return 111 if size == 30 else size
+
+
+def scatter(size: int, count: int, rng: np.random.Generator) -> Grids:
+    """Random solvable mazes of scattered walls, int8 of shape (count, N*N): 0 free, 1 wall, 2 start, 3 goal.
+
+    Every cell is a wall with the probability that was drawn for its maze. Start and goal are cells whose shortest
+    path has at least `least_path(N)` cells, and many shortest paths join them as a rule.
+
+    Args:
+        size: side N, 5 to 30.
+        count: number of mazes.
+        rng: source of one seed a maze; the same generator state gives the same mazes.
+
+    Raises:
+        ValueError: a value is outside its range.
+    """
+    check_size(size, scattered=True)
+    if count < 0:
+        raise ValueError(f"count must be at least 0, got {count}")
+    mazes = np.empty((count, size * size), np.int8)
+    _scatter_all(mazes, size, least_path(size), rng.integers(2**64, size=count, dtype=np.uint64))
     return mazes
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trm_envs.maze.generator import generate, shortest_path_length
+from trm_envs.maze.generator import generate, least_path, scatter, shortest_path_length
 from trm_envs.maze.paths import WALL, flaw
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import format_mazes, parse_mazes
@@ -55,10 +56,13 @@ class MazePool:
         rng = np.random.default_rng(self.seed)
 
         def draw() -> tuple[list[str], list[int]]:
-            mazes = generate(self.size, _BATCH, rng, self.braid)
+            mazes = self._drawn(rng)
             return format_mazes(mazes), orbit_keys(mazes)
 
         return fill_splits(self.sizes, draw)
+
+    def _drawn(self, rng: np.random.Generator) -> Grids:
+        return generate(self.size, _BATCH, rng, self.braid)
 
     def describe(self, lines: Sequence[str]) -> dict[str, Any]:
         """Return the range and the mean of the shortest path's cells, and the number of orbits."""
@@ -77,16 +81,20 @@ class MazePool:
         """Check that every maze is solvable, perfect or not as promised, long enough, and occurs once."""
         mazes = self._parse(lines)
         found = [f"line {number}: {fault}" for number, maze in enumerate(mazes, 1) if (fault := flaw(maze))]
-        # A connected maze is perfect when its R rooms are joined by R - 1 doors.
-        loops = (mazes != WALL).sum(axis=1) > 2 * ((self.size + 1) // 2) ** 2 - 1
-        faults = {
-            "not of the promised kind (perfect or braided)": loops != (self.braid > 0),
-            f"path of fewer than {self.size} cells": shortest_path_length(mazes) < self.size,
-        }
+        faults = self._faults(mazes)
         found += [f"line {index + 1}: {fault}" for fault, where in faults.items() for index in np.flatnonzero(where)]
         if len(set(lines)) < len(lines):
             found.append(f"{len(lines) - len(set(lines))} lines repeat another one")
         return found
+
+    def _faults(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
+        """What else may be wrong with mazes, and with which of them it is."""
+        # A connected maze is perfect when its R rooms are joined by R - 1 doors.
+        loops = (mazes != WALL).sum(axis=1) > 2 * ((self.size + 1) // 2) ** 2 - 1
+        return {
+            "not of the promised kind (perfect or braided)": loops != (self.braid > 0),
+            f"path of fewer than {self.size} cells": shortest_path_length(mazes) < self.size,
+        }
 
     def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
         """Return nothing: the keys leave no symmetry out."""
@@ -106,3 +114,15 @@ class MazeOrbitPool(MazePool):
         mazes = rng.permutation(np.unique(generate(self.size, _ENUMERATION, rng, self.braid), axis=0))
         owners = np.array([split_of_key(key) for key in orbit_keys(mazes)])
         return {split: format_mazes(mazes[owners == split][: self.sizes[split]]) for split in SPLITS}
+
+
+class ScatteredMazePool(MazePool):
+    """Mazes of scattered walls, in which many shortest paths join the ends as a rule; `braid` means nothing."""
+
+    def _drawn(self, rng: np.random.Generator) -> Grids:
+        # Mazes of 30x30 take a tenth of a second each.
+        return scatter(self.size, 16, rng)
+
+    def _faults(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
+        least = least_path(self.size)
+        return {f"path of fewer than {least} cells": shortest_path_length(mazes) < least}

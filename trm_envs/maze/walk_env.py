@@ -179,6 +179,7 @@ class MazeWalkEnv(PlanEditEnv):
     |---|---|---|
     | `size` | 9 | side N |
     | `braid` | None | False: perfect mazes, True: mazes with loops, None: both, half and half |
+    | `scattered` | False | True: walls scattered at random instead of corridors (N = 9, 15, 30) |
     | `ends` | `pool` | start and goal as the maze has them, N cells apart or more; `any`: any two cells, drawn anew |
     | `split` | `train` | which walls: `train`, `validation` or `test` (N = 5, 7, 9, 11, 15, 31) |
     | `generate` | False | a new maze every episode, with training walls (N odd, at least 5) |
