@@ -21,6 +21,7 @@ ENVIRONMENTS = (
     Row("SudokuPlanEdit-4x4-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 4}),
     Row("SudokuPlanEdit-9x9-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 9}),
     Row("SudokuPlanEdit-16x16-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 16}),
+    Row("SudokuPlanEdit-25x25-v0", "sudoku", "env", "SudokuPlanEdit", {"size": 25}),
     Row("SudokuPlace-4x4-v0", "sudoku", "place_env", "SudokuPlace", {"size": 4}),
     Row("SudokuPlace-9x9-v0", "sudoku", "place_env", "SudokuPlace", {"size": 9}),
     Row("MazePlanEdit-5x5-v0", "maze", "env", "MazePlanEdit", {"size": 5}),

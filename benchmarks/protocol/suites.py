@@ -55,10 +55,24 @@ def _elsewhere(row: Suite, ending: str, **kwargs: Any) -> Suite:
     return row._replace(name=f"{row.name}-{ending}", env_kwargs={**row.env_kwargs, **kwargs}, trained_on=row.name)
 
 
+def _carried(name: str, env: str, blanks: Any) -> Suite:
+    """A suite of another size of Sudoku, for models of 9x9 that never saw it."""
+    return _row(f"{name}-zero-shot", env, 200_000, blanks=blanks)._replace(trained_on="sudoku-9x9")
+
+
 _9X9 = "SudokuPlanEdit-9x9"
 _TO_56 = ((20, 30), (31, 48), (49, 56))
 _16X16 = "SudokuPlanEdit-16x16"
 _TO_120 = ((20, 40), (41, 89), (90, 120))
+# Naked and hidden singles solve none of the 16x16 ones, and two thirds of the larger ones.
+_HARD_16X16 = (141, 150)
+_OTHER_SIZES = (
+    ("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", "minimal"),
+    ("sudoku-16x16", _16X16, (90, 120)),
+    ("sudoku-16x16-hard", _16X16, _HARD_16X16),
+    ("sudoku-25x25", "SudokuPlanEdit-25x25", (200, 250)),
+    ("sudoku-25x25-hard", "SudokuPlanEdit-25x25", (251, 300)),
+)
 # Refused edits leave a landing as it is, and the gradient along landings is what an edit can follow.
 _DESCENT = _system("descent", "PoweredDescent", 48_000, accept="improving", observe="gradient")
 _VDP = _system("vdp", "VanDerPol", 144_000)
@@ -81,7 +95,9 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-9x9-hard", _9X9, 1_000_000, *_TO_56, "minimal", "hard"),
         _row("sudoku-9x9-hard-from-9x9", _9X9, 200_000, blanks="hard")._replace(trained_on="sudoku-9x9"),
         _graded("sudoku-16x16", _16X16, 200_000, *_TO_120),
+        _graded("sudoku-16x16-hard", _16X16, 200_000, *_TO_120, _HARD_16X16),
         _graded("sudoku-16x16-from-9x9", _16X16, 60_000, *_TO_120)._replace(begun_on=("sudoku-9x9", 30_000)),
+        *(_carried(name, env, blanks) for name, env, blanks in _OTHER_SIZES),
         _row("maze-5x5", "MazePlanEdit-5x5", 20_000),
         _row("maze-9x9", "MazePlanEdit-9x9", 200_000, retry=0.3),
         _row("maze-15x15", "MazePlanEdit-15x15", 180_000, retry=0.3)._replace(begun_on=("maze-9x9", 120_000)),

@@ -147,7 +147,7 @@ def test_bad_files_are_refused(tmp_path):
             read_puzzles(tmp_path / name, 9)
 
 
-def test_only_three_sizes_exist():
+def test_other_sizes_do_not_exist():
     with pytest.raises(ValueError, match="size"):
         read_puzzles([SEVENTEEN], 8)
 
@@ -155,5 +155,6 @@ def test_only_three_sizes_exist():
 def test_16x16_uses_letters_and_4x4_does_not():
     line = "G1" + "." * 254
     assert parse_grid_lines([line], 16)[0, :3].tolist() == [16, 1, 0]
+    assert parse_grid_lines(["P1" + "." * 623], 25)[0, :3].tolist() == [25, 1, 0]
     with pytest.raises(ValueError, match="symbol '5'"):
         parse_grid_lines(["5" + "." * 15], 4)

@@ -119,8 +119,8 @@ def test_other_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="size"):
         generate(6, (1, 4), 1, rng)
     with pytest.raises(ValueError, match="size"):
-        random_solutions(25, 1, rng)
+        random_solutions(36, 1, rng)
     with pytest.raises(ValueError, match="sizes 4 and 9"):
-        generate_minimal(16, 1, rng)
+        generate_minimal(25, 1, rng)
     with pytest.raises(ValueError, match="count"):
         generate(9, (20, 30), -1, rng)

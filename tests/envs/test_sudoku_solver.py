@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from trm_envs.sudoku.generator import generate, random_solutions
 from trm_envs.sudoku.geometry import cell_units, units
 from trm_envs.sudoku.solver import beyond_singles, count_solutions, singles, solve
+from trm_envs.sudoku.solver_kernels import bit_count
 
 
 def naive_count(grid: list[int], size: int) -> int:
@@ -84,7 +85,7 @@ def test_count_equals_backtracking_on_9x9_puzzles_with_several_solutions():
     assert count_solutions(puzzles, limit=10**6).tolist() == totals
 
 
-@pytest.mark.parametrize(("size", "blanks"), [(4, (6, 8)), (9, (49, 56)), (16, (90, 120))])
+@pytest.mark.parametrize(("size", "blanks"), [(4, (6, 8)), (9, (49, 56)), (16, (90, 120)), (25, (251, 260))])
 def test_solve_returns_the_one_solution(size, blanks):
     puzzles = generate(size, blanks, 20, np.random.default_rng(0))
     before = puzzles.copy()
@@ -95,7 +96,12 @@ def test_solve_returns_the_one_solution(size, blanks):
     assert (puzzles == before).all()
 
 
-@pytest.mark.parametrize("size", [4, 9, 16])
+@given(st.integers(0, 2**31 - 1))
+def test_bits_are_counted(mask):
+    assert bit_count(mask) == mask.bit_count()
+
+
+@pytest.mark.parametrize("size", [4, 9, 16, 25])
 def test_solve_fills_an_empty_grid(size):
     empty = np.zeros((1, size * size), dtype=np.int8)
     solutions, solved = solve(empty)

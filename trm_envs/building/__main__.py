@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _reference([REFERENCES[options.name]] if options.name else list(REFERENCES.values()), options.check)
     sources = [POOLS[options.pool]] if options.pool else list(POOLS.values())
     if options.command == "build" and not options.check:
-        build_pools(sources)
+        build_pools(sources, POOLS)
         return 0
     faults, notes = check_pools(sources) if options.command == "build" else verify_pools(sources)
     for line in notes + faults:

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from trm_envs import pools
@@ -27,8 +27,13 @@ def compress(text: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def build_pools(sources: Iterable[PoolSource]) -> None:
-    """Generate the given pools, write their files and update the manifest, each file atomically."""
+def build_pools(sources: Iterable[PoolSource], order: Collection[str]) -> None:
+    """Generate the given pools, write their files and update the manifest, each file atomically.
+
+    Args:
+        sources: the pools.
+        order: names of all pools, as the manifest lists them.
+    """
     path = pools.ROOT / "manifest.json"
     entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for source in sources:
@@ -38,6 +43,7 @@ def build_pools(sources: Iterable[PoolSource]) -> None:
             write(pools.ROOT / "data" / name, data)
             splits[split] = {"file": name, "sha256": _sha256(data), **_facts(source, lines)}
         entries[source.name] = {"seed": source.seed, "splits": splits}
+        entries = {name: entries[name] for name in (*order, *entries) if name in entries}
         write(path, (json.dumps(entries, indent=1) + "\n").encode("ascii"))
     pools.manifest.cache_clear()
     pools.load.cache_clear()

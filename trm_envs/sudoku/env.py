@@ -47,8 +47,9 @@ class SudokuPlanEditEnv(PlanEditEnv):
     writes one digit into one cell of it, and a cell may be rewritten. The episode succeeds as soon as the grid is full
     and no row, column or box (of side sqrt(N)) repeats a digit, and fails when the edits run out.
 
-    Ids: `SudokuPlanEdit-4x4-v0`, `SudokuPlanEdit-9x9-v0`, `SudokuPlanEdit-16x16-v0`. The state is (instance, plan,
-    edits left) and fully observed; `env.unwrapped.mdp` is its deterministic transition function.
+    Ids: `SudokuPlanEdit-4x4-v0`, `SudokuPlanEdit-9x9-v0`, `SudokuPlanEdit-16x16-v0`, `SudokuPlanEdit-25x25-v0`. The
+    state is (instance, plan, edits left) and fully observed; `env.unwrapped.mdp` is its deterministic transition
+    function.
 
     ## Action Space
     `Discrete(N^3)`: action `cell * N + digit - 1` writes `digit` into `cell`, counted row by row from 0. `allow_erase`
@@ -83,11 +84,11 @@ class SudokuPlanEditEnv(PlanEditEnv):
     `filled`, `violations`, `dead_ends` (int) and `invalid_action` (bool: the action just taken was not legal).
 
     ## Arguments
-    - `size`: N, one of 4, 9, 16. Set by the id.
+    - `size`: N, one of 4, 9, 16, 25. Set by the id.
     - `render_mode`: `"ansi"`, `"rgb_array"`, `"human"` or None.
     - `blanks`: inclusive range of blank cells, or `"minimal"` (no given can be spared; 4x4 and 9x9), or `"hard"` (9x9:
       minimal, and naked and hidden singles do not solve it; half of them hill-climbed to need more guesses).
-      (6, 8), (49, 56) and (90, 120) by default.
+      (6, 8), (49, 56), (90, 120) and (200, 250) by default.
     - `split`: `"train"` (default), `"validation"` or `"test"`: shipped pools, disjoint up to the puzzle's symmetries.
     - `puzzles`: own puzzles instead: an array, text, or a file in one of many forms
       ([puzzles of your own](../puzzles.md)); one that has no solution is refused.
@@ -129,7 +130,7 @@ class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
 
     Args:
         num_envs: B.
-        size: N, one of 4, 9, 16.
+        size: N, one of 4, 9, 16, 25.
         render_mode: `ansi`, `rgb_array` or None.
         autoreset_mode: when an ended episode is replaced: `AutoresetMode.NEXT_STEP`, `SAME_STEP` or `DISABLED`.
         max_episode_steps: steps after which an episode is truncated; None: never.

@@ -19,7 +19,7 @@ from trm_envs.sudoku.solver_kernels import (
     search,
 )
 
-# A fill that goes wrong early is abandoned: on 16x16 the tail of the search time is heavy and a restart is cheap.
+# A fill that goes wrong early is abandoned: above 9x9 the tail of the search time is heavy and a restart is cheap.
 _MAX_FILL_NODES = 2_000
 # Grids dug for one puzzle before its blank count is declared out of reach.
 _MAX_ATTEMPTS = 5_000
@@ -134,7 +134,7 @@ def random_solutions(size: int, count: int, rng: np.random.Generator) -> Grids:
     """Return `count` random solved grids, int8 (count, N*N), by randomised search (not exactly uniform).
 
     Raises:
-        ValueError: if size is not 4, 9 or 16 or count is negative.
+        ValueError: if size is not 4, 9, 16 or 25 or count is negative.
     """
     geometry, seeds = geometry_of(size), draw_seeds(count, rng)
     grids = np.zeros((count, size * size), dtype=np.int8)
@@ -146,7 +146,7 @@ def generate(size: int, blanks: tuple[int, int], count: int, rng: np.random.Gene
     """Return `count` random puzzles with exactly one solution, int8 (count, N*N).
 
     Args:
-        size: N, one of 4, 9, 16.
+        size: N, one of 4, 9, 16, 25.
         blanks: (lo, hi), inclusive; each puzzle's number of blanks is drawn uniformly from it.
         count: number of puzzles.
         rng: source of one seed a puzzle; the same generator state gives the same puzzles.
@@ -162,7 +162,7 @@ def generate_minimal(size: int, count: int, rng: np.random.Generator, blanks: tu
     """Return `count` random minimal puzzles, int8 (count, N*N): without any one given there is a second solution.
 
     Args:
-        size: N, 4 or 9 (testing every given of a 16x16 puzzle is out of reach).
+        size: N, 4 or 9 (testing every given of a larger puzzle is out of reach).
         count: number of puzzles.
         rng: source of one seed a puzzle.
         blanks: accepted numbers of blanks (lo, hi), inclusive. None: 11-12 for 4x4, any number for 9x9.

@@ -1,6 +1,6 @@
 """Where the rows, columns and boxes of an N x N Sudoku are, and the form every grid array has.
 
-Grids are row-major int8 arrays of shape (B, N*N), N in {4, 9, 16}, 0 = blank.
+Grids are row-major int8 arrays of shape (B, N*N), N in {4, 9, 16, 25}, 0 = blank.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 from trm_envs.instances.numbers import whole
 
-SIZES = (4, 9, 16)
+SIZES = (4, 9, 16, 25)
 
 Grids = npt.NDArray[np.int8]
 Indices = npt.NDArray[np.int64]
 
 
 def check_size(size: int) -> int:
-    """Return `size` as an int; raise ValueError unless it is 4, 9 or 16."""
+    """Return `size` as an int; raise ValueError unless it is 4, 9, 16 or 25."""
     if whole("size", size, 1) not in SIZES:
         raise ValueError(f"Sudoku size must be one of {SIZES}, got {size!r}")
     return int(size)
@@ -50,7 +50,7 @@ def check_grids(grids: npt.ArrayLike) -> tuple[Grids, int]:
     """Return `grids` as a contiguous int8 array (B, N*N) and its size N.
 
     Raises:
-        ValueError: if the array is not two-dimensional with 16, 81 or 256 columns, is not of an integer type,
+        ValueError: if the array is not two-dimensional with 16, 81, 256 or 625 columns, is not of an integer type,
             or holds a value outside 0..N.
     """
     array = np.asarray(grids)

@@ -16,7 +16,7 @@ class SudokuPlaceTask(SudokuTask):
     no digit fits, is lost. The score is that of `SudokuTask` over N^2, so `max_score`, the cost of failing, is 1.
 
     Args:
-        size: side N, one of 4, 9, 16.
+        size: side N, one of 4, 9, 16, 25.
 
     Raises:
         ValueError: the size is another one.

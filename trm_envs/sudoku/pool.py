@@ -1,4 +1,4 @@
-"""Sudoku pools: 4x4 by enumerating every orbit of puzzles, 9x9 and 16x16 by drawing random puzzles."""
+"""Sudoku pools: 4x4 by enumerating every orbit of puzzles, larger ones by drawing random puzzles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class SudokuPool:
 
     Attributes:
         name: name of the pool.
-        size: N, 9 or 16.
+        size: N, 9, 16 or 25.
         blanks: (lo, hi) inclusive: each puzzle's number of blanks is uniform in it (minimal pools: accepted range).
         train: number of training puzzles.
         seed: seed of everything drawn.

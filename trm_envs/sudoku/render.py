@@ -17,7 +17,7 @@ _GIVEN_INK, _EDIT_INK, _VIOLATION_INK = "#1d2733", "#1f63c6", "#c2181f"
 _THIN_LINE, _THICK_LINE = "#c3cad3", "#2b3644"
 
 # Pixels a cell by side, so that every image is 400 to 560 pixels wide.
-_CELL_PIXELS = {4: 100, 9: 54, 16: 33}
+_CELL_PIXELS = {4: 100, 9: 54, 16: 33, 25: 22}
 _MARGIN = 12
 
 

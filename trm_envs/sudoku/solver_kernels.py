@@ -33,11 +33,12 @@ def geometry_of(size: int) -> Geometry:
 
 @kernel()
 def bit_count(mask: int) -> int:
-    """Return the number of set bits of a 16-bit mask."""
-    mask = mask - ((mask >> 1) & 0x5555)
-    mask = (mask & 0x3333) + ((mask >> 2) & 0x3333)
-    mask = (mask + (mask >> 4)) & 0x0F0F
-    return (mask + (mask >> 8)) & 0x1F
+    """Return the number of set bits of a 32-bit mask."""
+    mask = mask - ((mask >> 1) & 0x55555555)
+    mask = (mask & 0x33333333) + ((mask >> 2) & 0x33333333)
+    mask = (mask + (mask >> 4)) & 0x0F0F0F0F
+    mask = mask + (mask >> 8)
+    return (mask + (mask >> 16)) & 0x3F
 
 
 @kernel()

@@ -24,7 +24,7 @@ from trm_envs.sudoku.text import parse_grid_lines, read_puzzles
 
 Blanks = tuple[int, int] | Literal["minimal", "hard"]
 
-DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120)}
+DEFAULT_BLANKS: dict[int, Blanks] = {4: (6, 8), 9: (49, 56), 16: (90, 120), 25: (200, 250)}
 """Range of blank cells for each size, where none is asked for."""
 
 
@@ -103,8 +103,8 @@ def _checked(blanks: Any, size: int) -> Blanks:
 
 def _generator(size: int, blanks: Blanks) -> Any:
     """A picklable function (count, rng) -> puzzles."""
-    if blanks == "minimal" and size == 16:
-        raise ValueError("minimal 16x16 puzzles take too long to generate: give blanks=(least, most)")
+    if blanks == "minimal" and size > 9:
+        raise ValueError(f"minimal {size}x{size} puzzles take too long to generate: give blanks=(least, most)")
     return partial(training_puzzles, size, blanks)
 
 
@@ -112,7 +112,7 @@ def training_puzzles(size: int, blanks: Blanks, count: int, rng: np.random.Gener
     """New puzzles, int8 of shape (count, N*N), none of them symmetric to a puzzle of a validation or test pool.
 
     Args:
-        size: side N, one of 4, 9, 16.
+        size: side N, one of 4, 9, 16, 25.
         blanks: as the environments' keyword.
         count: how many.
         rng: what they are drawn with.

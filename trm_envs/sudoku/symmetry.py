@@ -53,11 +53,11 @@ def canonical(grids: npt.ArrayLike) -> Grids:
         grids: integer array (B, N*N); 4x4: puzzles with blanks or solved grids, 9x9: solved grids.
 
     Raises:
-        ValueError: for a wrong shape, type or value, a 9x9 grid that is not solved, or 16x16 (use `invariant`).
+        ValueError: for a wrong shape, type or value, a 9x9 grid that is not solved, or a larger one (use `invariant`).
     """
     array, size = check_grids(grids)
-    if size == 16:
-        raise ValueError("canonical forms of 16x16 grids are out of reach; compare `invariant(grids)` instead")
+    if size > 9:
+        raise ValueError(f"canonical forms of {size}x{size} grids are out of reach; compare `invariant(grids)` instead")
     if size == 4:
         return canonical_by_enumeration(array, _cell_orders(4))
     _check_solved(array, size)

@@ -160,7 +160,7 @@ class SudokuTask(SymbolTask):
     distinct digits over all units, and dead ends are blank cells that no digit fits.
 
     Args:
-        size: side N, one of 4, 9, 16.
+        size: side N, one of 4, 9, 16, 25.
         violation_weight: w_v >= 0, finite.
         dead_end_weight: w_z >= 0, finite.
         can_erase: add one erase action a cell.

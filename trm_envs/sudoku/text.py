@@ -1,4 +1,4 @@
-"""Sudoku grids as text: one puzzle a line, 1-9 and then A-G for the digits, `.` for a blank."""
+"""Sudoku grids as text: one puzzle a line, 1-9 and then letters from A on for the digits, `.` for a blank."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trm_envs.reading import Notation, read
 from trm_envs.sudoku.geometry import Grids, check_grids, check_size, units
 from trm_envs.sudoku.solver import is_unsolvable
 
-SYMBOLS = ".123456789ABCDEFG"
+SYMBOLS = ".123456789ABCDEFGHIJKLMNOP"
 BLANKS = ".0*_-?"
 """What a blank may be written as."""
 
@@ -24,7 +24,7 @@ def notation(size: int) -> Notation:
     """How N x N puzzles are written."""
     check_size(size)
     digits = SYMBOLS[1 : size + 1]
-    named = digits if size < 16 else "1-9 and A-G"
+    named = digits if size < 16 else f"1-9 and A-{digits[-1]}"
     return Notation(
         (size, size),
         high=size,
@@ -55,7 +55,7 @@ def parse_grid_lines(lines: Iterable[str], size: int, name: str = "lines") -> Gr
 
     Args:
         lines: the lines, with or without line ends.
-        size: N, one of 4, 9, 16.
+        size: N, one of 4, 9, 16, 25.
         name: what errors call the source.
 
     Returns:
@@ -148,15 +148,21 @@ def _doubt(size: int, text: str) -> str | None:
     if size < 16 and "0" not in text:
         return None
     text, digits = text.upper(), SYMBOLS[1 : size + 1]
-    if size == 16 and not set("123456789") & set(text) and set("ABCDEFG") & set(text):
-        return "its letters are the digits 10 to 16, written A-G, or 1 to 7 of A-P: write the digits as 1-9 and A-G"
+    if size > 9 and not set("123456789") & set(text) and set(digits[9:]) & set(text):
+        last, other = digits[-1], chr(ord("A") + size - 1)
+        return (
+            f"its letters are the digits 10 to {size}, written A-{last}, or 1 to {size - 9} of A-{other}: "
+            f"write the digits as 1-9 and A-{last}"
+        )
     if not 0 < text.count("0") <= size or digits[-1] in text:
         return None
     # Read with 0 as the first digit, and every other one moved up by one.
     moved = np.array([("0" + digits).find(symbol) + 1 for symbol in text], np.int8)
     if _repeated(moved):
         return None
-    usual, other = ("1-9 and A-G", "0-9 and A-F") if size == 16 else (f"1-{size}", f"0-{size - 1}")
+    usual, other = f"1-{size}", f"0-{size - 1}"
+    if size > 9:
+        usual, other = f"1-9 and A-{digits[-1]}", f"0-9 and A-{digits[-2]}"
     blank = next((symbol for symbol in text if symbol in BLANKS and symbol != "0"), None)
     rest = f"with {blank!r} alone for a blank" if blank else "with no blank"
     return f"0 is a blank and the digits are {usual}, or they are {other}, {rest}: write {usual}, and '.' for a blank"
