@@ -6,7 +6,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: setup lint test fuzz soak wheel-test cluster-test bench docs clean
+.PHONY: setup lint test fuzz soak wheel-test cluster-test bench scoreboard docs clean
 
 setup: $(VENV)/.installed
 
@@ -49,6 +49,10 @@ cluster-test:
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks run --suite sudoku-4x4-hard --algos hindsight_trm,ppo,a2c,dqn \
 		--seeds 0-2 --steps 20000 --workers $(WORKERS) --out runs/demo --resume
+
+# Scores all entries anew, refuses what it cannot reproduce, and writes the ranking.
+scoreboard: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks scoreboard
 
 # The site goes to site/; a broken link or reference is an error.
 docs: setup

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,29 @@ from baselines import Method, SolverKind
 from baselines.agents import TOLERANCE
 from benchmarks.commands import arguments
 from benchmarks.protocol.evaluation import Result, evaluate, solve
-from benchmarks.protocol.stats import wilson_interval
-from benchmarks.protocol.suites import Pool, pool
+from benchmarks.protocol.suites import Pool, mdp_of, pool
 from benchmarks.running import models
 from trm_agents.commands import arguments as shared
-from trm_agents.commands.puzzles import tell_skipped
-from trm_envs.reading import OnlyValid
+from trm_agents.streaming import Score, Scored, Valid, facts, read_valid, showing, stream
+from trm_envs.reading import Batch, batches
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+
+DEPENDS_ON = (
+    "env",
+    "env_kwargs",
+    "unroll",
+    "tolerance",
+    "attempts",
+    "search",
+    "max_edits",
+    "legal_actions",
+    "algo",
+    "contestants",
+    "skip_invalid",
+)
+"""Options that the result depends on, beside the model and the puzzles."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,14 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--algo", help="the model's method, where the file does not tell")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     shared.add_skip_invalid(parser)
+    shared.add_stream(parser)
     shared.add_trust(parser)
-    parser.add_argument(
-        "--stream",
-        type=Path,
-        metavar="FILE.jsonl",
-        help="for files larger than memory: score piece by piece, and go on after the pieces that FILE has rows of",
-    )
-    parser.add_argument("--workers", type=arguments.positive, metavar="N", help="processes of --stream (default: 1)")
     arguments.add_contestants(parser)
 
 
@@ -72,48 +81,50 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     if options.unroll == "auto" and (options.attempts or options.search):
         raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
-    if options.workers and not options.stream:
-        raise ValueError("--workers are for --stream FILE.jsonl, which keeps what they have done")
-    if options.skip_invalid and options.stream:
-        raise ValueError("--skip-invalid lists what it leaves out of a whole file: leave out --stream")
     method, level, keywords = _asked(options)
-    skipped: list[str] = []
-    if options.stream:
-        from benchmarks.commands import streamed
-
-        shipped = pool(options.env, {"legal_actions": level, **keywords}, "test")
-        facts, max_edits = streamed.facts(options, score, shipped)
-    else:
-        source = OnlyValid(options.puzzles, skipped) if options.skip_invalid else options.puzzles
-        result, max_edits = score(options, source)
-        tell_skipped(skipped, result.n)
-        facts = _facts(result)
-    facts |= {"attempts": options.attempts, "search": options.search}
+    mdp = mdp_of(options.env, {"legal_actions": level, **keywords})
+    with showing.progress(silent=options.json) as told:
+        pieces = batches(options.puzzles, mdp.task.notation)
+        found = stream(pieces, scorer, options, _hash(options), told, options.stream, options.workers)
+    showing.tell_skipped(found.skipped, found.n)
+    known = {**facts(found), "attempts": options.attempts, "search": options.search}
     if options.search:
         # What `checks` of a search were called before solvers counted them all.
-        facts["model_queries"] = facts["checks"]
+        known["model_queries"] = known["checks"]
     if options.unroll == "auto":
-        facts |= {"tolerance": options.tolerance, "mean_depth": facts["inner_steps"] / facts["network_calls"]}
-    facts |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}
-    facts["max_edits"] = max_edits
-    facts |= {"skipped": skipped} if options.skip_invalid else {}
-    facts |= {"env_kwargs": options.env_kwargs} if options.env_kwargs else {}
-    print(json.dumps(facts) if options.json else _text(facts))
+        known |= {"tolerance": options.tolerance, "mean_depth": known["inner_steps"] / known["network_calls"]}
+    known |= {"algo": method.name, "env": options.env, "legal_actions": level, "unroll": options.unroll}
+    known["max_edits"] = mdp.max_edits
+    known |= {"skipped": found.skipped} if options.skip_invalid else {}
+    known |= {"env_kwargs": options.env_kwargs} if options.env_kwargs else {}
+    print(json.dumps(known) if options.json else _text(known))
+    if not options.json:
+        showing.show_ratings(known)
     return 0
 
 
-def score(options: argparse.Namespace, puzzles: Any) -> tuple[Result, int]:
-    """What became of the puzzles, a source or an array of shape (n, n_cells), and the budget of edits.
+def scorer(options: argparse.Namespace) -> Score:
+    """What scores pieces of the puzzles, with the model loaded.
 
     Raises:
-        ValueError: a puzzle is flawed, or the model is none that can be scored so.
+        ValueError: the model is none that can be scored so.
     """
     method, level, keywords = _asked(options)
     trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[1]
-    found = pool(options.env, {"puzzles": puzzles, "legal_actions": level, **keywords})
     # What changes the spaces changes them for the model too.
     model = method.load(str(options.model), options.env, {**trained_with, **options.env_kwargs}, trust=options.trust)
-    return _result(options, method, model, found), found.mdp.max_edits
+
+    def read(source: Any) -> Pool:
+        return pool(options.env, {"puzzles": source, "legal_actions": level, **keywords})
+
+    def score(batch: Batch) -> tuple[Scored, Valid]:
+        puzzles, valid = read_valid(batch, options.skip_invalid, read)
+        if puzzles is None:
+            return Scored.nothing(), valid
+        found = _result(options, method, model, puzzles)
+        return Scored(found.solved, found.edits, found.network_calls, found.inner_steps, found.checks), valid
+
+    return score
 
 
 def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, Any]]:
@@ -132,6 +143,12 @@ def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, Any]]:
     return method, level, {**budget, **options.env_kwargs}
 
 
+def _hash(options: argparse.Namespace) -> str:
+    """Of the model's file and of all options that the result depends on."""
+    told = json.dumps({name: getattr(options, name) for name in DEPENDS_ON}, sort_keys=True)
+    return hashlib.sha256(options.model.read_bytes() + told.encode()).hexdigest()
+
+
 def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, puzzles: Pool) -> Result:
     kind: SolverKind = "attempts" if options.attempts else "search"
     if count := options.attempts or options.search:
@@ -140,27 +157,13 @@ def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, p
     return evaluate(agent, *puzzles)
 
 
-def _facts(result: Result) -> dict[str, Any]:
-    interval = wilson_interval(result.n_solved, result.n)
-    solved = result.solved
-    return {
-        "solved": result.n_solved,
-        "n": result.n,
-        "success": interval.mean,
-        "interval": [interval.lo, interval.hi],
-        "edits": result.mean_edits,
-        **result.mean_compute._asdict(),
-        "network_calls_solved": float(np.median(result.network_calls[solved])) if solved.any() else None,
-    }
-
-
-def _text(facts: dict[str, Any]) -> str:
-    lo, hi = facts["interval"]
-    solver = next((f" with {name}={facts[name]}" for name in ("attempts", "search") if facts[name]), "")
-    depth = f", {facts['mean_depth']:.1f} inner steps a pass" if facts["unroll"] == "auto" else ""
+def _text(known: dict[str, Any]) -> str:
+    lo, hi = known["interval"]
+    solver = next((f" with {name}={known[name]}" for name in ("attempts", "search") if known[name]), "")
+    depth = f", {known['mean_depth']:.1f} inner steps a pass" if known["unroll"] == "auto" else ""
     return (
-        f"{facts['algo']}{solver} solved {facts['solved']} of {facts['n']} puzzles: {facts['success']:.1%} "
-        f"(95 % Wilson interval {lo:.1%} to {hi:.1%}), {facts['edits']:.1f} edits a puzzle of at most "
-        f"{facts['max_edits']}, {facts['network_calls']:.1f} network calls of {facts['inner_steps']:.1f} inner steps "
-        f"together and {facts['checks']:.1f} checks a puzzle{depth}, legal actions: {facts['legal_actions']}"
+        f"{known['algo']}{solver} solved {known['solved']} of {known['n']} puzzles: {known['success']:.1%} "
+        f"(95 % Wilson interval {lo:.1%} to {hi:.1%}), {known['edits']:.1f} edits a puzzle of at most "
+        f"{known['max_edits']}, {known['network_calls']:.1f} network calls of {known['inner_steps']:.1f} inner steps "
+        f"together and {known['checks']:.1f} checks a puzzle{depth}, legal actions: {known['legal_actions']}"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import shlex
@@ -10,13 +9,14 @@ import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from trm_agents.common.threads import set_threads
+from trm_envs.pools.hashing import pool_hash
+
+__all__ = ["Provenance", "command_line", "cpu_name", "pool_hash", "provenance", "set_threads", "versions"]
 
 PACKAGES = ("numpy", "gymnasium", "numba", "torch", "stable-baselines3", "sb3-contrib", "scipy")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 NODE, COMMIT = "BENCHMARKS_NODE", "BENCHMARKS_COMMIT"
 """Environment variables by which a launcher tells a work its node, and the commit of code that has travelled."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,12 +47,6 @@ def provenance() -> Provenance:
     return Provenance(commit, dirty, cpu, versions())
 
 
-def set_threads(threads: int) -> None:
-    """Limit the threads of numeric libraries that this process loads from now on, and of those it starts."""
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(threads)
-
-
 def versions() -> str:
     """`python 3.11.2; numpy 2.4.6; ...`, installed packages only."""
     found = [f"python {platform.python_version()}"]
@@ -78,13 +72,6 @@ def command_line(arguments: Sequence[str]) -> str:
     """`python -m benchmarks ...`, with absolute paths cut to their last part."""
     shown = [Path(word).name if os.path.isabs(word) else word for word in arguments]
     return shlex.join(["python", "-m", "benchmarks", *shown])
-
-
-def pool_hash(instances: NDArray[Any]) -> str:
-    """SHA-256 of a pool: its shape, then its cells or numbers in order."""
-    kind = "<f8" if instances.dtype.kind == "f" else "i1"
-    array = np.ascontiguousarray(instances, kind)
-    return hashlib.sha256(repr(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _git(*arguments: str) -> str:

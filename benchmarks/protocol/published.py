@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.protocol import records, sums
-from benchmarks.protocol.fields import variant
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.rows import (
     ComputeRow,
@@ -19,6 +18,7 @@ from benchmarks.protocol.rows import (
     TuningRow,
 )
 from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow
+from trm_agents.common.fields import variant
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import fcntl
 import io
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from benchmarks.protocol.checks import problem_of
-from benchmarks.protocol.fields import record_of
 from benchmarks.protocol.rows import ResultRow
+from trm_agents.common.fields import record_of
 from trm_agents.common.saving import replace_atomically, write_atomically
-from trm_agents.common.sealing import KEY, opened, sealed
+from trm_agents.common.sealed_lines import append, line_of, locked, parsed, rewrite, whole_lines
 
 __all__ = [
     "Sifted", "append", "class_of", "latest", "line_of", "read", "replace_atomically", "rewrite", "schema_of",
@@ -37,28 +35,6 @@ class Sifted(Generic[Record]):
     """Number of a line -> what is wrong with it, file and line included."""
     unsealed: int = 0
     """Records of a `.jsonl` file without a checksum: versions before 0.2 wrote none."""
-
-
-def line_of(record: Any) -> str:
-    """A record as a line of a `.jsonl` file, with its checksum."""
-    return sealed(json.dumps(dataclasses.asdict(record))) + "\n"
-
-
-def append(path: Path, record: Any) -> None:
-    """Append a record as one whole line; a line that a killed writer left unfinished is removed first."""
-    line = line_of(record).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path) as file:
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def rewrite(path: Path, records: Iterable[Any]) -> None:
-    """Replace a `.jsonl` file by these records, as a whole or not at all."""
-    write_atomically(path, "".join(map(line_of, records)))
 
 
 def read(path: Path, kind: type[Record], check: Check | None = None) -> list[Record]:
@@ -99,7 +75,7 @@ def sift(path: Path, kind: type[Record], check: Check | None = None) -> Sifted[R
                     raise ValueError(f"{where} has another number of fields than the header")
             else:
                 where = f"{path.name}, line {number}"
-                values, was_sealed = _parsed(line, where)
+                values, was_sealed = parsed(line, where)
                 unsealed += not was_sealed
             record = record_of(values, kind, where, written=isinstance(line, dict))
             if problem := problem_of(record) or (check and check(record)):
@@ -114,7 +90,7 @@ def set_aside(path: Path, kind: type[Record], check: Check | None = None) -> lis
     """Move damaged lines of a `.jsonl` file to `NAME.damaged` beside it; return what was wrong with them."""
     if not path.exists():
         return []
-    with _locked(path) as file:
+    with locked(path) as file:
         damaged = sift(path, kind, check).damaged
         if not damaged:
             return []
@@ -133,7 +109,7 @@ def set_aside(path: Path, kind: type[Record], check: Check | None = None) -> lis
 def schema_of(path: Path) -> str:
     """Schema that the first record of a file names; empty where the file has no record."""
     for number, line in _lines(path):
-        values = line if isinstance(line, dict) else _parsed(line, f"{path.name}, line {number}")[0]
+        values = line if isinstance(line, dict) else parsed(line, f"{path.name}, line {number}")[0]
         return str(values.get("schema", ""))
     return ""
 
@@ -170,60 +146,13 @@ def latest(records: Iterable[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def _locked(path: Path) -> BinaryIO:
-    """The file, open for appending; several cells append to one file, one at a time."""
-    while True:
-        file = open(path, "ab+")  # noqa: SIM115, whoever asked for it closes it
-        fcntl.flock(file, fcntl.LOCK_EX)
-        # Whoever held it may have put another file in its place.
-        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return file
-        file.close()
-
-
 def _lines(path: Path) -> Iterator[tuple[int, bytes | dict[Any, Any]]]:
     """Numbers and lines of a `.jsonl` file, or numbers and rows of a `.csv` file by the names of its header."""
-    content = path.read_bytes()
     if path.suffix != ".csv":
-        *lines, rest = content.split(b"\n")
-        yield from enumerate(lines, 1)
-        if not _is_torn(rest):
-            yield len(lines) + 1, rest
+        yield from whole_lines(path)
         return
     try:
-        text = content.decode()
+        text = path.read_bytes().decode()
         yield from enumerate(csv.DictReader(io.StringIO(text, newline=""), strict=True), 1)
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{path.name} is not a CSV file of rows: {error}") from None
-
-
-def _is_torn(rest: bytes) -> bool:
-    """Whether what follows the last newline is the beginning of a line, all that a killed writer can leave."""
-    try:
-        json.loads(rest)
-    except json.JSONDecodeError as error:
-        return not error.msg.startswith("Extra data")
-    except (UnicodeDecodeError, RecursionError):
-        return False
-    return True
-
-
-def _parsed(line: bytes, where: str) -> tuple[dict[str, Any], bool]:
-    """The JSON object of a line, and whether it had a checksum.
-
-    Raises:
-        ValueError: the line is no JSON object, or was changed since it was written.
-    """
-    try:
-        text, state = opened(line.decode())
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{where} is not UTF-8: {error}") from None
-    if state == "damaged":
-        raise ValueError(f"{where} was changed since it was written: its {KEY} is of another content")
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{where} is not a JSON object")
-    return value, state == "intact"

@@ -165,10 +165,14 @@ def pool(env_id: str, env_kwargs: dict[str, Any], split: Split | None = None) ->
     Raises:
         ValueError: there is no such environment, or it makes its instances as it goes, or refuses a keyword.
     """
-    env = _made(env_id, env_kwargs, split)
-    if not isinstance(getattr(env, "mdp", None), PlanEditMDP):
-        raise ValueError(f"{env_id} is no plan-editing environment; {_NAMED}")
+    env = _editing(env_id, env_kwargs, split)
     return Pool(env.mdp, _fixed(env_id, env, env_kwargs))
+
+
+def mdp_of(env_id: str, env_kwargs: dict[str, Any]) -> PlanEditMDP:
+    """The MDP of an environment, for puzzles that are still to be read; errors as of `pool`."""
+    mdp: PlanEditMDP = _editing(env_id, env_kwargs, None).mdp
+    return mdp
 
 
 def scored_pool(env_id: str, env_kwargs: dict[str, Any], split: Split) -> Pool | ControlPool:
@@ -192,6 +196,13 @@ def scored_pool(env_id: str, env_kwargs: dict[str, Any], split: Split) -> Pool |
 
 
 _NAMED = "name one like SudokuPlanEdit-9x9-v0 or MazePlanEdit-9x9-v0"
+
+
+def _editing(env_id: str, env_kwargs: dict[str, Any], split: Split | None) -> Any:
+    env = _made(env_id, env_kwargs, split)
+    if not isinstance(getattr(env, "mdp", None), PlanEditMDP):
+        raise ValueError(f"{env_id} is no plan-editing environment; {_NAMED}")
+    return env
 
 
 def _made(env_id: str, env_kwargs: dict[str, Any], split: Split | None) -> Any:

@@ -1,8 +1,8 @@
 """Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
-`headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, or
-`theory:NAME` for docs/theory.md.
+`headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `cited`, `compared`, `scaling`,
+`sweep`, or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.study_rows import ScalingRow
-from benchmarks.reporting import overview, tables
+from benchmarks.reporting import cited, overview, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
 RESULTS = {"overview": "docs/results/", "overview:site": "results/"}
 """Where the suites' pages are, seen from the README and from the site's first page."""
+COMPARED = ("sudoku-9x9", "sudoku-9x9-minimal", "sudoku-9x9-hard", "maze-15x15")
+"""Suites that stand beside what others have published, and the columns that describe our lines there."""
+COMPARED_HEADS = (*overview.FEW_HEADS, "parameters", "knows", "seeds", "n")
 BLOCK = re.compile(r"(<!-- table:(?P<name>\S+) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
@@ -52,6 +55,10 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     """
     if name == "zoo":
         content = _zoo()
+    elif name == "cited":
+        content = cited.table()
+    elif name == "compared":
+        content = overview.table(published(ResultRow, folder), "results/", COMPARED, COMPARED_HEADS)
     elif name in ("scaling", "sweep"):
         content = _scaling(published(ScalingRow, folder), name)
     elif name.startswith("theory:"):

@@ -15,6 +15,7 @@ from benchmarks.reporting import (
     compute_page,
     overview,
     refutation_page,
+    scoreboard_page,
     suite_page,
     tables,
     targets_page,
@@ -22,8 +23,10 @@ from benchmarks.reporting import (
 )
 from benchmarks.reporting.evidence import Evidence, read
 from benchmarks.reporting.rendering import environment
+from benchmarks.reporting.scoreboard_page import SCOREBOARD
 from benchmarks.reporting.sentences import WORDS, Numbers, sentences
 from benchmarks.reporting.suite_page import Draw
+from trm_agents.commands.entries import entries
 
 
 class Pages(NamedTuple):
@@ -68,7 +71,17 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
     texts = {f"{page}.md": _render(templates, page, content) for page, content in contents.items()}
     for name, content in suites.items():
         texts[f"{name}.md"] = _render(templates, "suite", {**content, "remarks": said.get(name, "")})
+    texts["scoreboard.md"] = scoreboard()
     return Pages(texts, figures)
+
+
+def scoreboard(folder: Path = SCOREBOARD) -> str:
+    """The page of the scoreboard.
+
+    Raises:
+        ValueError: an entry is damaged or contradicts itself.
+    """
+    return _render(environment(), "scoreboard", {"parts": scoreboard_page.content(entries(folder))})
 
 
 def _index(evidence: Evidence, said: dict[str, str]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from benchmarks.protocol.stats import wilson_interval
 from trm_agents import UPITRM, HindsightTRM, zoo
 from trm_agents.commands import agents, puzzles, spending
 from trm_agents.commands.main import VERBS, main
+from trm_agents.streaming import wilson
 
 
 def test_help_names_every_verb_and_loads_no_torch() -> None:
@@ -191,7 +192,7 @@ def test_an_upitrm_of_ones_own_is_evaluated(capsys, tmp_path, file_of_two) -> No
 @pytest.mark.parametrize(("solved", "n"), [(0, 5), (5, 5), (2, 7), (510, 512)])
 def test_the_interval_is_that_of_the_benchmark(solved, n) -> None:
     expected = wilson_interval(solved, n)
-    assert spending.wilson(solved, n) == pytest.approx((expected.lo, expected.hi), abs=1e-12)
+    assert wilson(solved, n) == pytest.approx((expected.lo, expected.hi), abs=1e-12)
 
 
 def test_what_a_policy_leaves_gets_attempts_and_both_are_counted(unsolvable_is_read) -> None:

@@ -56,7 +56,7 @@ def test_invalid_puzzles_are_left_out_on_request_and_listed(mixed, capsys):
 def test_a_file_without_a_valid_puzzle_and_a_line_that_is_no_puzzle_are_refused(mixed, tmp_path, capsys):
     path = tmp_path / "bad.txt"
     for text, told in (
-        (TWICE, "holds no 4x4 puzzle; left out: "),
+        (TWICE, "; left out: "),
         (f"{GOOD}\n{GOOD[:-1]}", "line 2: a 4x4 puzzle has"),
     ):
         path.write_text(text)

@@ -55,6 +55,17 @@ def about(reference: str, env_id: str | None) -> About:
     return About(reference, env_id, {}, {})
 
 
+def path(reference: str) -> Path:
+    """The file of an agent.
+
+    Raises:
+        ValueError: the zoo has no agent of this name, or another file of it.
+    """
+    from trm_agents import zoo
+
+    return zoo.path(reference.removeprefix(ZOO)) if reference.startswith(ZOO) else Path(reference)
+
+
 def is_system(env_id: str) -> bool:
     """Whether an id is that of an environment in which control plans are edited."""
     return env_id.rpartition(":")[2].startswith("ControlPlanEdit-")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 
@@ -63,6 +64,13 @@ def add_skip_invalid(parser: argparse.ArgumentParser) -> None:
     """`--skip-invalid`."""
     text = "leave out puzzles that cannot be solved or break a rule, and list them (default: refuse the file)"
     parser.add_argument("--skip-invalid", action="store_true", help=text)
+
+
+def add_stream(parser: argparse.ArgumentParser) -> None:
+    """`--stream FILE.jsonl` and `--workers N`: how a large file of puzzles is scored."""
+    text = "keep a row of every piece of the puzzles in FILE, and go on after the pieces that it has rows of"
+    parser.add_argument("--stream", type=Path, metavar="FILE.jsonl", help=text)
+    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default: 1)")
 
 
 def add_choice(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-VERBS = ("solve", "play", "watch", "evaluate", "zoo")
+VERBS = ("solve", "play", "watch", "evaluate", "submit", "zoo")
 DESCRIPTION = "Solve, edit, watch and score plan-editing puzzles with tiny recursive agents."
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -15,7 +14,7 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import TRAINING_OPTIONS, ProblemOptions, mdp_options
 from trm_envs.plan_edit.task import Grids
 from trm_envs.plan_edit.view import PlanView
-from trm_envs.reading import OnlyValid
+from trm_envs.reading import Batch, OnlyValid
 
 
 class Puzzles(NamedTuple):
@@ -38,7 +37,7 @@ def full_id(env_id: str) -> str:
 
 def read(
     env_id: str,
-    puzzles: str | OnlyValid | None = None,
+    puzzles: str | Batch | OnlyValid | None = None,
     learned_with: Mapping[str, Any] | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> Puzzles:
@@ -46,8 +45,8 @@ def read(
 
     Args:
         env_id: id of a plan-editing environment.
-        puzzles: a file, or one puzzle as a line of text, by the environment's own rule, or `OnlyValid` of either; None
-            is the test split.
+        puzzles: a file, or one puzzle as a line of text, by the environment's own rule, a batch of puzzles, or
+            `OnlyValid` of one of them; None is the test split.
         learned_with: the environment's keywords when the agent learned. Those of training are left out, and with
             `puzzles` those that choose among shipped instances.
         asked: keywords that the user asks for; they go first.
@@ -56,23 +55,21 @@ def read(
         ValueError: no such environment, one of another kind, a keyword that it refuses, or a bad puzzle.
     """
     rules = {key: value for key, value in (learned_with or {}).items() if key not in TRAINING_OPTIONS}
-    chosen = (
-        {**rules, "split": "test"}
-        if puzzles is None
-        else {**mdp_options(cast(ProblemOptions, rules)), "puzzles": puzzles}
-    )
+    chosen = {**rules, "split": "test"} if puzzles is None else {**_mdp_options(rules), "puzzles": puzzles}
     env = _make(env_id, {**chosen, **(asked or {})})
     if not isinstance(env.source, InstancePool):
         raise ValueError(f"{env_id} makes its puzzles as it goes: name a file of puzzles")
     return Puzzles(env, env.source.instances)
 
 
-def tell_skipped(skipped: list[str], kept: int) -> None:
-    """Say on standard error which puzzles were left out, and why."""
-    if skipped:
-        print(f"left out {len(skipped)} of {len(skipped) + kept} puzzles:", file=sys.stderr)
-        for line in skipped:
-            print(f"  {line}", file=sys.stderr)
+def none(env_id: str, learned_with: Mapping[str, Any], asked: Mapping[str, Any]) -> Puzzles:
+    """The environment for puzzles that are still to be read; arguments and errors as of `read`."""
+    env = _make(env_id, {**_mdp_options(learned_with), **asked})
+    return Puzzles(env, np.zeros((0, env.mdp.task.n_cells), np.int8))
+
+
+def _mdp_options(learned_with: Mapping[str, Any]) -> dict[str, Any]:
+    return mdp_options(cast(ProblemOptions, learned_with))
 
 
 def _make(env_id: str, keywords: dict[str, Any]) -> PlanEditEnv:

@@ -39,13 +39,14 @@ def run(options: argparse.Namespace) -> int:
     # Loads numba: no help should wait for it.
     from trm_agents.commands import puzzles as reading
     from trm_agents.commands import spending
+    from trm_agents.streaming.showing import tell_skipped
     from trm_envs.reading import OnlyValid
 
     agent = agents.about(options.model, options.env) if options.model else agents.default(options.env)
     skipped: list[str] = []
     source = OnlyValid(options.puzzle, skipped) if options.skip_invalid else options.puzzle
     puzzles = reading.read(agent.env_id, source, agent.keywords, options.env_kwargs)
-    reading.tell_skipped(skipped, len(puzzles.instances))
+    tell_skipped(skipped, len(puzzles.instances))
     model = agents.load(agent, puzzles.env, options.trust)
     if options.attempts is None and options.search is None:
         found = spending.spend_as_needed(model, agent, puzzles)

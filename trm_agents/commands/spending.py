@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,8 +28,6 @@ WORDS = {
 }
 BATCH = 512
 """Puzzles that the policy edits at once; bounds memory."""
-Z = 1.959963984540054
-"""Standard normal quantile of 95 % intervals."""
 
 
 def spend(
@@ -136,20 +133,6 @@ def _episodes(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) 
         alive, states = alive[going], transition.successors.at(going)
         latents = () if latents is None else tuple(latent[going] for latent in latents)
     return Solutions(plans, solved, edits, edits.copy(), steps, np.zeros_like(edits))
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a success rate, n >= 1."""
-    p, spread = successes / n, Z * Z / n
-    centre, half = p + spread / 2, Z * sqrt(p * (1 - p) / n + spread / (4 * n))
-    return max(0.0, (centre - half) / (1 + spread)), min(1.0, (centre + half) / (1 + spread))
-
-
-def summary(found: Solutions) -> dict[str, Any]:
-    """Success with its Wilson interval, and the mean costs of a puzzle."""
-    n, solved = len(found.solved), int(found.solved.sum())
-    means = {name: float(np.mean(getattr(found, field))) for field, name in COSTS.items()}
-    return {"solved": solved, "n": n, "success": solved / n, "interval": list(wilson(solved, n)), **means}
 
 
 def solution(mdp: PlanEditMDP, instance: NDArray[np.int8], found: Solutions, row: int) -> dict[str, Any]:

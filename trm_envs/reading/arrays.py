@@ -5,6 +5,8 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import IO, Any, NamedTuple
 
@@ -16,6 +18,9 @@ from trm_envs.reading.notation import Grids, Notation
 HEADINGS = ("puzzle", "puzzles", "quiz", "quizzes", "question", "questions", "maze", "mazes")
 """What public collections call their puzzles, where they hold other things too."""
 
+RATINGS = ("rating", "ratings", "difficulty")
+"""What public collections call their measure of how hard a puzzle is."""
+
 PIECE = 4096
 """Puzzles that are read at once."""
 
@@ -26,12 +31,47 @@ _PIECE_BYTES = 1 << 25
 """That are read at once."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the puzzles of a batch are: index -> the place to name in an error."""
+
+    name: str
+    numbers: NDArray[np.int64]
+    """Numbers of their lines, or their indices."""
+    lines: bool
+    """Whether they are lines of a text."""
+
+    def __call__(self, index: int) -> str:
+        """The place of one puzzle."""
+        number = int(self.numbers[index])
+        return f"{self.name}, line {number}" if self.lines else f"{self.name}[{number}]"
+
+
 class Batch(NamedTuple):
-    """Some puzzles of a source, and where they are."""
+    """Some puzzles of a source, and where they are. It can be pickled, and is a source itself."""
 
     grids: Grids
     place: Callable[[int], str]
     """Index in `grids` -> the place to name in an error."""
+    ratings: NDArray[np.float64] | None = None
+    """How hard the source says that each puzzle is, shape (B,), nan where it says no number; None: it rates none."""
+    read: float = 1.0
+    """Share of the source that has been read by then; of a file, of its bytes."""
+
+    def pieces(self, size: int, before: float) -> Iterator[Batch]:
+        """The batch in parts of at most `size` puzzles; `before` is the share that was read before it."""
+        for start in range(0, len(self.grids), size):
+            stop = min(start + size, len(self.grids))
+            yield Batch(
+                self.grids[start:stop],
+                partial(_shifted, self.place, start),
+                None if self.ratings is None else self.ratings[start:stop],
+                before + (self.read - before) * stop / len(self.grids),
+            )
+
+
+def _shifted(place: Callable[[int], str], start: int, index: int) -> str:
+    return place(start + index)
 
 
 def check_integers(dtype: np.dtype[Any], name: str) -> None:
@@ -140,4 +180,4 @@ def _checked(flat: NDArray[Any], notation: Notation, name: str, start: int) -> B
         raise ValueError(
             f"{name}[{start + row}]: value {flat[row, cell]} at cell {cell}; a {notation.noun} holds 0..{notation.high}"
         )
-    return Batch(flat.astype(np.int8), lambda index: f"{name}[{start + index}]")
+    return Batch(flat.astype(np.int8), Places(name, np.arange(start, start + len(flat)), lines=False))

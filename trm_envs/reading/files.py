@@ -7,7 +7,7 @@ import io
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -29,6 +29,8 @@ class Opened(NamedTuple):
     file: IO[bytes]
     kind: str
     """The suffix that says how its content is read."""
+    read: Callable[[], float]
+    """Share of the file's bytes that has been read."""
 
 
 def path_of(source: object) -> Path | None:
@@ -64,12 +66,17 @@ def opened(path: Path) -> Iterator[Opened]:
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
+        size = max(1, os.fstat(raw.fileno()).st_size)
         if last == ".gz" and not packed:
             raise ValueError(f"{path}: not a gzip file: leave out .gz if it is not packed")
         inner = suffixes[-2] if last == ".gz" and len(suffixes) > 1 else "" if last == ".gz" else last
         file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
+
+        def read() -> float:
+            return 1.0 if raw.closed else min(1.0, raw.tell() / size)
+
         try:
-            yield Opened(file, _kind(file.peek(8), inner, path))
+            yield Opened(file, _kind(file.peek(8), inner, path), read)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{path}: damaged gzip file ({error}): pack it again") from error
 

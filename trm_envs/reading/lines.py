@@ -19,6 +19,8 @@ class Found(NamedTuple):
 
     number: int
     text: str
+    rating: str | None = None
+    """What the source says of how hard it is, where it has a place for that."""
 
 
 class LineReader:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
+from math import isfinite, nan
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.reading.arrays import PIECE, Batch, array_batches, npy_batches, npz_batches
+from trm_envs.reading.arrays import PIECE, Batch, Places, array_batches, npy_batches, npz_batches
 from trm_envs.reading.files import SUFFIXES, opened, path_of, text_lines
 from trm_envs.reading.lines import Found
 from trm_envs.reading.notation import Grids, Notation
@@ -27,6 +28,8 @@ class OnlyValid(NamedTuple):
     """As `read` takes it."""
     skipped: list[str]
     """Takes the place and the flaw of each puzzle that is left out."""
+    left_out: list[int] | None = None
+    """Takes its index as well."""
 
 
 FirstFlaw = Callable[[Grids], tuple[int, str] | None]
@@ -38,8 +41,8 @@ def read(source: Any, notation: Notation, first_flaw: FirstFlaw, name: str = "pu
 
     Args:
         source: a path, or a string that is one; text of one puzzle or more; an integer array of shape (B, n_cells) or
-            (B, rows, columns), or of one puzzle; a sequence, an array or a pandas Series of lines of text; or
-            `OnlyValid` of one of these.
+            (B, rows, columns), or of one puzzle; a sequence, an array or a pandas Series of lines of text; a `Batch`
+            of such puzzles; or `OnlyValid` of one of these.
         notation: how the puzzles are written.
         first_flaw: what is wrong with a puzzle.
         name: what errors call a source that has no name.
@@ -51,19 +54,22 @@ def read(source: Any, notation: Notation, first_flaw: FirstFlaw, name: str = "pu
         ValueError: a puzzle is not written so, or has a flaw, or there is none; names the place and the remedy.
         FileNotFoundError: there is no such file.
     """
-    source, skipped = source if isinstance(source, OnlyValid) else (source, None)
-    found = []
-    for grids, place in batches(source, notation, name):
-        flaws = _flaws(grids, first_flaw, every=skipped is not None)
-        told = [f"{place(index)}: {flaw}" for index, flaw in flaws.items()]
+    source, skipped, left_out = source if isinstance(source, OnlyValid) else (source, None, None)
+    found, count = [], 0
+    for batch in batches(source, notation, name):
+        flaws = _flaws(batch.grids, first_flaw, every=skipped is not None)
+        told = [f"{batch.place(index)}: {flaw}" for index, flaw in flaws.items()]
         if skipped is not None:
             skipped += told
         elif told:
             raise ValueError(told[0])
-        found.append(np.delete(grids, list(flaws), axis=0))
+        if left_out is not None:
+            left_out += [count + index for index in flaws]
+        count += len(batch.grids)
+        found.append(np.delete(batch.grids, list(flaws), axis=0))
     if not sum(map(len, found)):
-        left_out = f"; left out: {'; '.join(skipped[:3])}" if skipped else ""
-        raise ValueError(f"{path_of(source) or name}: holds no {notation.noun}{left_out}")
+        told_of = f"; left out: {'; '.join(skipped[:3])}" if skipped else ""
+        raise ValueError(f"{path_of(source) or name}: holds no {notation.noun}{told_of}")
     return np.concatenate(found)
 
 
@@ -82,6 +88,8 @@ def batches(source: Any, notation: Notation, name: str = "puzzles") -> Iterator[
 
     What is wrong with a puzzle that is written correctly is not looked at.
     """
+    if isinstance(source, Batch):
+        return iter((source,))
     path = path_of(source)
     if path is not None:
         return _file_batches(path, notation)
@@ -148,18 +156,24 @@ def _string_batches(text: str, notation: Notation, name: str) -> Iterator[Batch]
 
 def _file_batches(path: Path, notation: Notation) -> Iterator[Batch]:
     name = str(path)
-    with opened(path) as (file, kind):
-        if kind not in (".npy", ".npz"):
-            yield from _text_batches(text_lines(file, name), kind, notation, name)
-            return
-        pieces = (npy_batches if kind == ".npy" else npz_batches)(file, notation, name)
-        for piece in pieces:
-            if isinstance(piece, Batch):
-                yield piece
-            else:
-                # An array of text: all of its pieces are one run of lines.
-                texts = chain(piece, (text for more in pieces for text in more))
-                yield from _text_batches(_lines_of(texts, name), "", notation, name)
+    with opened(path) as (file, kind, read):
+        if kind in (".npy", ".npz"):
+            found = _array_file_batches(file, kind, notation, name)
+        else:
+            found = _text_batches(text_lines(file, name), kind, notation, name)
+        for batch in found:
+            yield batch._replace(read=read())
+
+
+def _array_file_batches(file: IO[bytes], kind: str, notation: Notation, name: str) -> Iterator[Batch]:
+    pieces = (npy_batches if kind == ".npy" else npz_batches)(file, notation, name)
+    for piece in pieces:
+        if isinstance(piece, Batch):
+            yield piece
+        else:
+            # An array of text: all of its pieces are one run of lines.
+            texts = chain(piece, (text for more in pieces for text in more))
+            yield from _text_batches(_lines_of(texts, name), "", notation, name)
 
 
 def _lines_of(texts: Iterable[Any], name: str) -> Iterator[str]:
@@ -183,5 +197,16 @@ def _text_batches(lines: Iterator[str], kind: str, notation: Notation, name: str
 
 
 def _batch(piece: list[Found], notation: Notation, name: str) -> Batch:
-    numbers = [found.number for found in piece]
-    return Batch(notation.grids([found.text for found in piece]), lambda index: f"{name}, line {numbers[index]}")
+    numbers = np.array([found.number for found in piece], np.int64)
+    rated = any(found.rating is not None for found in piece)
+    ratings = np.array([_number(found.rating) for found in piece]) if rated else None
+    return Batch(notation.grids([found.text for found in piece]), Places(name, numbers, lines=True), ratings)
+
+
+def _number(rating: str | None) -> float:
+    """What a rating says; nan where it is no number."""
+    try:
+        found = float(rating or "nan")
+    except ValueError:
+        return nan
+    return found if isfinite(found) else nan

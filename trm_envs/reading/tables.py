@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from trm_envs.reading.arrays import HEADINGS
+from trm_envs.reading.arrays import HEADINGS, RATINGS
 from trm_envs.reading.lines import Found, LineReader
 from trm_envs.reading.notation import Notation
 
@@ -55,7 +55,7 @@ def _plain_puzzles(lines: Iterator[str], notation: Notation, name: str) -> Itera
 
 
 def _csv_puzzles(lines: Iterator[str], delimiter: str, notation: Notation, name: str) -> Iterator[Found]:
-    reader, column, begun = LineReader(notation, name), None, False
+    reader, column, rating, begun = LineReader(notation, name), None, None, False
     # Strict: a quote that is never closed would swallow the rest of the file.
     rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
     while True:
@@ -77,15 +77,17 @@ def _csv_puzzles(lines: Iterator[str], delimiter: str, notation: Notation, name:
             begun = True
             _check_numbered(reader, stripped, number)
             if _is_headings(stripped) and not any(_is_cells(field, notation) for field in stripped):
-                column = _named(stripped)
+                column, rating = _named(stripped), _named(stripped, RATINGS)
                 continue
         bare = [_bare(field, notation) for field in fields]
+        rated = None if rating is None else stripped[rating] if rating < len(stripped) else ""
         if column is not None:
-            yield reader.checked(number, reader.whole(number, bare[column] if column < len(bare) else ""))
+            text = reader.whole(number, bare[column] if column < len(bare) else "")
+            yield reader.checked(number, text)._replace(rating=rated)
         else:
             puzzles = [field for field in bare if notation.is_puzzle(field)]
             if found := reader.feed(number, puzzles[0] if len(puzzles) == 1 else ",".join(bare)):
-                yield found
+                yield found._replace(rating=rated)
     reader.end(rows.line_num)
 
 
@@ -108,9 +110,9 @@ def _is_headings(fields: Sequence[str]) -> bool:
     return any(fields) and all(not field or _WORD.fullmatch(field) for field in fields)
 
 
-def _named(fields: Sequence[str]) -> int | None:
-    """The one column that is headed as puzzles are; None where the content has to tell."""
-    columns = [index for index, field in enumerate(fields) if field.lower() in HEADINGS]
+def _named(fields: Sequence[str], names: Sequence[str] = HEADINGS) -> int | None:
+    """The one column that is headed as puzzles are, or by other names; None where no single one is."""
+    columns = [index for index, field in enumerate(fields) if field.lower() in names]
     return columns[0] if len(columns) == 1 else None
 
 
@@ -134,7 +136,10 @@ def _json_puzzles(lines: Iterator[str], notation: Notation, name: str) -> Iterat
             raise ValueError(
                 f"{reader.place(number)}: not JSON ({error}): write one puzzle or one object with a puzzle a line"
             ) from None
-        yield reader.checked(number, _json_text(value, number, reader))
+        named = value.items() if isinstance(value, dict) else ()
+        rated = [str(inner) for key, inner in named if key.lower() in RATINGS]
+        found = reader.checked(number, _json_text(value, number, reader))
+        yield found._replace(rating=rated[0] if len(rated) == 1 else None)
 
 
 def _json_text(value: Any, number: int, reader: LineReader) -> str:
