@@ -250,7 +250,7 @@ def built(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     from trm_agents.hindsight import Search
-    from trm_agents.recursion import CertifiedDense, CertifiedExactCover, Dense, ExactCover
+    from trm_agents.recursion import Attention, Cells, CertifiedDense, CertifiedExactCover, Dense, ExactCover
     from trm_agents.solving import Guesses, Refinements, Restarts
     from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
@@ -270,6 +270,8 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
         "mixture": {"distilled": Distilled, "exact": exact},
         "core": {
             "exact_cover": ExactCover,
+            "cells": Cells,
+            "attention": Attention,
             "certified": CertifiedExactCover,
             "clamped": ClampedExactCover,
             "dense": Dense,

@@ -3,10 +3,11 @@
 from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.certified import CertifiedExactCover
 from trm_agents.recursion.cores.dense import CertifiedDense, Dense
-from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
+from trm_agents.recursion.cores.exact_cover import Cells, ExactCover, ExactCoverCore
 from trm_agents.recursion.cores.mixers import Grid, Mixer
+from trm_agents.recursion.cores.mixing import Attention
+from trm_agents.recursion.cores.tokens import PlanCore, TokenCore
 from trm_agents.recursion.cores.two_level import Inject, TwoLevelCore
-from trm_agents.recursion.encoders import Tokens
 from trm_agents.recursion.network import (
     NetworkOutput,
     Recursion,
@@ -18,6 +19,8 @@ from trm_agents.recursion.network import (
 from trm_agents.recursion.plan_decoder import PlanDecoder, plan_decoder
 
 __all__ = [
+    "Attention",
+    "Cells",
     "CertifiedDense",
     "CertifiedExactCover",
     "Core",
@@ -28,12 +31,12 @@ __all__ = [
     "Inject",
     "Mixer",
     "NetworkOutput",
+    "PlanCore",
     "PlanDecoder",
     "Recursion",
     "RecursiveNetwork",
     "Settled",
     "TokenCore",
-    "Tokens",
     "TwoLevelCore",
     "Unrolled",
     "plan_decoder",
