@@ -14,7 +14,7 @@ import pytest
 import torch
 from model_helpers import ENV_ID, STEPS, problem_states, small
 
-from baselines import LINES, METHODS, gradient_steps, method, model_queries, parameters, row_of
+from baselines import LINES, METHODS, gradient_steps, known_to, method, model_queries, parameters, row_of
 from baselines.agents import recursive_networks
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import SUITES, Suite, pool
@@ -242,7 +242,10 @@ def test_overrides_go_by_environment() -> None:
 
 
 def test_unknown_method_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'nothing'.*hindsight_trm, hindsight_trm-certified, upi_trm, upi_trm-exact"):
+    with pytest.raises(
+        ValueError,
+        match=r"'nothing'.*hindsight_trm, hindsight_trm-certified, hindsight_trm-attention, upi_trm, upi_trm-exact",
+    ):
         method("nothing")
 
 
@@ -297,7 +300,19 @@ def test_a_row_says_what_is_true_of_its_method() -> None:
     assert len(set(orders)) == len(orders)
     for row in METHODS.values():
         assert ("masks" in row.knows) == row.masks
-        assert ("groups" in row.knows) == (row.network is not None or row.family in ("hindsight", "upi"))
+        wired = row.network is not None or row.family in ("hindsight", "upi")
+        assert ("groups" in row.knows) == ("symbols" in row.knows) == (wired and not row.name.endswith("-attention"))
+    core = "policy_kwargs.core"
+    assert {algo: known_to(algo) for algo in ("solver", "elsewhere", "hindsight_trm@unroll=2+attempts=7")} == {
+        "solver": ("puzzle",),
+        "elsewhere": None,
+        "hindsight_trm@unroll=2+attempts=7": ("groups", "symbols", "model", "checker"),
+    }
+    assert known_to(f"hindsight_trm@{core}.kind=cells") == ("groups", "symmetries", "model", "checker")
+    assert known_to(f"hindsight_trm@{core}.kind=cells@{core}.symmetries=false") == ("groups", "model", "checker")
+    assert known_to(f"upi_trm@{core}.kind=discovered") == ("symbols", "checker", "model")
+    assert known_to("hindsight_trm-attention") == ("symmetries", "model", "checker")
+    assert known_to(f"hindsight_trm-attention@{core}.symmetries=false+attempts=3") == ("model", "checker")
     assert row_of("upi_trm-exact@n_steps=4") is METHODS["upi_trm-exact"]
     assert row_of("hindsight_trm@depth=1+attempts=7") is METHODS["hindsight_trm"]
     assert row_of("solver") is LINES["solver"] and row_of("elsewhere") is None

@@ -3,6 +3,7 @@
 from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.certified import CertifiedExactCover
 from trm_agents.recursion.cores.dense import CertifiedDense, Dense
+from trm_agents.recursion.cores.discovered import Discovered, discover
 from trm_agents.recursion.cores.exact_cover import Cells, ExactCover, ExactCoverCore
 from trm_agents.recursion.cores.mixers import Grid, Mixer
 from trm_agents.recursion.cores.mixing import Attention
@@ -25,6 +26,7 @@ __all__ = [
     "CertifiedExactCover",
     "Core",
     "Dense",
+    "Discovered",
     "ExactCover",
     "ExactCoverCore",
     "Grid",
@@ -39,6 +41,7 @@ __all__ = [
     "TokenCore",
     "TwoLevelCore",
     "Unrolled",
+    "discover",
     "plan_decoder",
     "token_network",
     "vector_network",

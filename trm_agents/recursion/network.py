@@ -209,7 +209,7 @@ def token_network(
         ValueError: the task's edits are none of cells.
     """
     check_reads_cells(mdp.task)
-    built = core.build(width, mdp)
+    built = core.build(width, mdp.task)
     each = mdp.task.n_symbols // built.n_symbols
     return RecursiveNetwork(
         CategoryEncoder(mdp, width, built.hidden, built.certified, core.alike),

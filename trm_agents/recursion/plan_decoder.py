@@ -94,6 +94,6 @@ def plan_decoder(
         ValueError: the task's edits are none of cells.
     """
     check_reads_cells(mdp.task)
-    built = core.build(width, mdp)
+    built = core.build(width, mdp.task)
     encoder = CategoryEncoder(mdp, width, built.hidden, built.certified, core.alike)
     return PlanDecoder(encoder, built, unroll, radius, mdp.task.n_symbols // built.n_symbols)

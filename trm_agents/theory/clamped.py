@@ -13,7 +13,7 @@ from trm_agents.recursion.cores.base import checked, spectral_norm
 from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
 from trm_agents.recursion.cores.tokens import Groups
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import PlanTask
 
 
 class ClampedExactCoverCore(ExactCoverCore):
@@ -70,7 +70,6 @@ class ClampedExactCover:
     alike: ClassVar[bool] = True
     symmetries: ClassVar[bool] = False
 
-    def build(self, width: int, mdp: PlanEditMDP) -> ClampedExactCoverCore:
+    def build(self, width: int, task: PlanTask) -> ClampedExactCoverCore:
         """See `TokenCore`."""
-        task = mdp.task
         return ClampedExactCoverCore(width, task.groups, task.n_cells, task.n_symbols, self.lipschitz)

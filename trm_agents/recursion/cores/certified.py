@@ -12,7 +12,7 @@ from trm_agents.recursion.cores.base import at_most_one, checked, prove
 from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
 from trm_agents.recursion.cores.tokens import Groups
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import PlanTask
 
 
 class CertifiedExactCoverCore(ExactCoverCore):
@@ -74,7 +74,6 @@ class CertifiedExactCover:
     alike: ClassVar[bool] = True
     symmetries: ClassVar[bool] = False
 
-    def build(self, width: int, mdp: PlanEditMDP) -> CertifiedExactCoverCore:
+    def build(self, width: int, task: PlanTask) -> CertifiedExactCoverCore:
         """See `TokenCore`."""
-        task = mdp.task
         return CertifiedExactCoverCore(width, task.groups, task.n_cells, task.n_symbols, self.lipschitz)

@@ -13,7 +13,7 @@ from trm_agents.recursion.cores import autograd
 from trm_agents.recursion.cores.base import Unrolled, unrolled
 from trm_agents.recursion.cores.layout import Layout, layout
 from trm_agents.recursion.cores.tokens import Groups, PlanCore, TokenInjection, of_types
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import PlanTask
 
 
 class StepMaps(NamedTuple):
@@ -137,9 +137,9 @@ class ExactCover:
     alike: ClassVar[bool] = True
     symmetries: ClassVar[bool] = False
 
-    def build(self, width: int, mdp: PlanEditMDP) -> ExactCoverCore:
+    def build(self, width: int, task: PlanTask) -> ExactCoverCore:
         """See `TokenCore`."""
-        return ExactCoverCore(width, mdp.task.groups, mdp.task.n_cells, mdp.task.n_symbols)
+        return ExactCoverCore(width, task.groups, task.n_cells, task.n_symbols)
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,6 @@ class Cells:
     symmetries: bool = True
     alike: ClassVar[bool] = False
 
-    def build(self, width: int, mdp: PlanEditMDP) -> ExactCoverCore:
+    def build(self, width: int, task: PlanTask) -> ExactCoverCore:
         """See `TokenCore`."""
-        return ExactCoverCore(width, mdp.task.groups, mdp.task.n_cells, 1)
+        return ExactCoverCore(width, task.groups, task.n_cells, 1)

@@ -11,7 +11,7 @@ from trm_agents.recursion.cores.base import Unrolled, unrolled
 from trm_agents.recursion.cores.mixers import Grid, build_mixer
 from trm_agents.recursion.cores.tokens import PlanCore, TokenInjection, initial, of_types
 from trm_agents.recursion.cores.two_level import Layer
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import PlanTask
 
 Mixing = Literal["attention", "mlp"]
 
@@ -81,6 +81,6 @@ class Attention:
         if self.mixer not in get_args(Mixing):
             raise ValueError(f"Attention: mixer must be one of {get_args(Mixing)}, got {self.mixer!r}")
 
-    def build(self, width: int, mdp: PlanEditMDP) -> MixingCore:
+    def build(self, width: int, task: PlanTask) -> MixingCore:
         """See `TokenCore`."""
-        return MixingCore(width, Grid(mdp.task.shape), self.layers, self.mixer)
+        return MixingCore(width, Grid(task.shape), self.layers, self.mixer)

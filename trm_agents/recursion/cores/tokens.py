@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trm_agents.recursion.cores.base import Core
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.task import PlanTask
 
 Groups = Mapping[str, NDArray[np.int64]]
 """Cells of each group by kind, as `PlanTask.groups`."""
@@ -46,6 +46,8 @@ class PlanCore(Core):
     def __init__(self, n_cells: int, n_symbols: int) -> None:
         super().__init__()
         self.n_cells, self.n_symbols = n_cells, n_symbols
+        self.queries = 0
+        """Plans that the checker was asked about to build it."""
 
     @property
     @abstractmethod
@@ -84,7 +86,7 @@ class TokenCore(Protocol):
         """Whether training turns states by the symmetries that the task declares."""
         ...
 
-    def build(self, width: int, mdp: PlanEditMDP) -> PlanCore:
+    def build(self, width: int, task: PlanTask) -> PlanCore:
         """A new core of d = `width` latent channels for the cells of a task."""
         ...
 
