@@ -46,10 +46,10 @@ _KNOWN_BY: Mapping[str, tuple[Knowledge, ...]] = {
 """Kind of a core -> what its network is given; that of exact-cover cores is said below."""
 
 
-def known_by_core(core: Mapping[str, Any]) -> tuple[Knowledge, ...]:
-    """What the network of a core, as JSON, is given of a puzzle."""
+def known_by_core(core: Mapping[str, Any], family: Family) -> tuple[Knowledge, ...]:
+    """What the network of a core, as JSON, is given of a puzzle; HindsightTRM alone turns states."""
     kind = core.get("kind", "exact_cover")
-    turns = kind in ("cells", "attention") and core.get("symmetries", True)
+    turns = family == "hindsight" and kind in ("cells", "attention") and core.get("symmetries", True)
     return (*_KNOWN_BY.get(kind, ("groups", "symbols")), *(("symmetries",) if turns else ()))
 
 
@@ -162,7 +162,7 @@ class Method:
         chosen = {key.removeprefix(CORE): value for key, value in settings.items() if key.startswith(CORE)}
         if not chosen:
             return self.knows
-        old, new = known_by_core(before), known_by_core({**before, **chosen})
+        old, new = known_by_core(before, self.family), known_by_core({**before, **chosen}, self.family)
         return (*new, *(one for one in self.knows if one not in old and one not in new))
 
     def make(

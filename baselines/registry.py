@@ -26,7 +26,7 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
     about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, "reads_cells": True, **more}
     if name.startswith("hindsight_trm"):
         core = settings[0].get("policy_kwargs", {}).get("core", {})
-        about |= {"family": "hindsight", "knows": (*known_by_core(core), "model", "checker")}
+        about |= {"family": "hindsight", "knows": (*known_by_core(core, "hindsight"), "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
     about |= {"family": "upi", "knows": ("groups", "symbols", "model")}
     if name in ("upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"):

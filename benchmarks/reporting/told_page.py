@@ -21,6 +21,7 @@ class Core(NamedTuple):
 
 _KIND = "hindsight_trm@policy_kwargs.core.kind"
 _ALONE = "policy_kwargs.core.symmetries=false"
+_MLP = "policy_kwargs.core.mixer=mlp"
 CORES: Mapping[str, Core] = {
     "hindsight_trm": Core("exact cover", "the groups of cells, and that symbols are alike"),
     f"{_KIND}=discovered": Core("discovered", "that symbols are alike; groups are found by asking the checker"),
@@ -28,6 +29,10 @@ CORES: Mapping[str, Core] = {
     f"{_KIND}=cells@{_ALONE}": Core("cells, not turned", "the groups"),
     "hindsight_trm-attention": Core("attention", "the grid; training turns states by the symmetries of the task"),
     f"hindsight_trm-attention@{_ALONE}": Core("attention, not turned", "the grid"),
+    f"hindsight_trm-attention@{_MLP}": Core(
+        "map over cells", "how many cells there are; training turns states likewise"
+    ),
+    f"hindsight_trm-attention@{_MLP}@{_ALONE}": Core("map over cells, not turned", "how many cells there are"),
 }
 """Method -> its core."""
 FEWEST = 3

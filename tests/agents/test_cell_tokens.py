@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trm_agents import Attention, Cells, ExactCover, HindsightTRM
+from trm_agents import Attention, Cells, CertifiedExactCover, ExactCover, HindsightTRM
 from trm_agents.hindsight import fitting
 from trm_agents.hindsight.fitting import turned
 from trm_agents.hindsight.memory import Sample, edit_labels
@@ -148,3 +148,22 @@ def test_states_are_turned_where_the_core_says_so(core, monkeypatch):
     )
     model = model_of(core=core).learn(128)
     assert len(calls) == (model.gradient_steps_done if core in (Cells(), Attention()) else 0)
+
+
+@pytest.mark.parametrize(("tokens", "core"), [("cells", {"core": Cells()}), ("candidates", {})])
+def test_files_of_the_time_when_tokens_were_a_keyword_load(tokens, core, tmp_path):
+    model = model_of(**core)
+    model.policy_kwargs = {"width": 8, "tokens": tokens}
+    model.save(tmp_path / "old.zip")
+    loaded = HindsightTRM.load(tmp_path / "old.zip", device="cpu")
+    assert loaded.policy_kwargs == {"width": 8, **core}
+    for one, other in zip(model.policy.parameters(), loaded.policy.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_cells_of_another_core_no_longer_load(tmp_path):
+    model = model_of(core=Cells())
+    model.policy_kwargs = {"tokens": "cells", "core": CertifiedExactCover(0.9)}
+    model.save(tmp_path / "old.zip")
+    with pytest.raises(ValueError, match=r"tokens='cells' with core=CertifiedExactCover\(lipschitz=0\.9\) no longer"):
+        HindsightTRM.load(tmp_path / "old.zip", device="cpu")

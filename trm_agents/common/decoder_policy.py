@@ -68,7 +68,7 @@ class DecoderPolicy(RecursivePolicy):
         super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
         self.beta, self.carry_unroll = beta, carry_unroll
         self.learns_symmetries = core.symmetries
-        """Whether training turns states by the symmetries that the task declares."""
+        """Whether HindsightTRM turns states by the symmetries that the task declares."""
         self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core}
         self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
         self._optimise(lr_schedule)

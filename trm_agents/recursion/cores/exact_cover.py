@@ -147,7 +147,7 @@ class Cells:
     """The exact-cover core over cells. It knows the groups, and not that symbols are alike: channels tell them apart.
 
     Args:
-        symmetries: training turns states by the symmetries that the task declares, those of the symbols among them.
+        symmetries: HindsightTRM turns states by the symmetries that the task declares, those of the symbols among them.
     """
 
     symmetries: bool = True

@@ -64,7 +64,7 @@ class Attention:
     Args:
         layers: layers of an inner step, at least 1.
         mixer: `attention`, or `mlp`, a map over cells of a size that is learned.
-        symmetries: training turns states by the symmetries that the task declares.
+        symmetries: HindsightTRM turns states by the symmetries that the task declares.
 
     Raises:
         ValueError: a value is outside its range.

@@ -83,7 +83,7 @@ class TokenCore(Protocol):
 
     @property
     def symmetries(self) -> bool:
-        """Whether training turns states by the symmetries that the task declares."""
+        """Whether HindsightTRM turns states of a batch by the symmetries that the task declares; UPITRM turns none."""
         ...
 
     def build(self, width: int, task: PlanTask) -> PlanCore:
