@@ -1,4 +1,4 @@
-"""The page of what a network is told: HindsightTRM with each core, at equal steps and by the time of training."""
+"""The page of what a network knows: HindsightTRM with each core, at equal steps and by the time of training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from benchmarks.reporting.summary import Summary
 
 
 class Core(NamedTuple):
-    """A core, and what its network is told."""
+    """A core, and what its network knows of a puzzle."""
 
     name: str
-    told: str
+    known: str
 
 
 _KIND = "hindsight_trm@policy_kwargs.core.kind"
@@ -24,15 +24,15 @@ _ALONE = "policy_kwargs.core.symmetries=false"
 _MLP = "policy_kwargs.core.mixer=mlp"
 CORES: Mapping[str, Core] = {
     "hindsight_trm": Core("exact cover", "the groups of cells, and that symbols are alike"),
-    f"{_KIND}=discovered": Core("discovered", "that symbols are alike; groups are found by asking the checker"),
-    f"{_KIND}=cells": Core("cells", "the groups; training turns states by the symmetries of the task"),
+    f"{_KIND}=discovered": Core("discovered", "that symbols are alike, and finds groups by asking the checker"),
+    f"{_KIND}=cells": Core("cells", "the groups, and the symmetries by which training turns states"),
     f"{_KIND}=cells@{_ALONE}": Core("cells, not turned", "the groups"),
-    "hindsight_trm-attention": Core("attention", "the grid; training turns states by the symmetries of the task"),
+    "hindsight_trm-attention": Core("attention", "the grid, and the symmetries by which training turns states"),
     f"hindsight_trm-attention@{_ALONE}": Core("attention, not turned", "the grid"),
     f"hindsight_trm-attention@{_MLP}": Core(
-        "map over cells", "how many cells there are; training turns states likewise"
+        "map over cells", "the number of cells, and the symmetries by which training turns states"
     ),
-    f"hindsight_trm-attention@{_MLP}@{_ALONE}": Core("map over cells, not turned", "how many cells there are"),
+    f"hindsight_trm-attention@{_MLP}@{_ALONE}": Core("map over cells, not turned", "the number of cells"),
 }
 """Method -> its core."""
 FEWEST = 3

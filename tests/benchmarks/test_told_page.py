@@ -1,4 +1,4 @@
-"""The page of what a network is told: cores at equal steps, and all their budgets by the time of training."""
+"""The page of what a network knows: cores at equal steps, and all their budgets by the time of training."""
 
 from __future__ import annotations
 
