@@ -9,7 +9,7 @@ from baselines.control_method import ControlLine, ControlMethod
 from baselines.counters import gradient_steps, model_queries, parameters
 from baselines.line import Line
 from baselines.method import Method
-from baselines.registry import LINES, METHODS, line, method, row_of
+from baselines.registry import LINES, METHODS, known_to, line, method, row_of
 from baselines.solvers import Solver, SolverKind
 from baselines.spaces import SPACES, Space
 
@@ -29,6 +29,7 @@ __all__ = [
     "Space",
     "Unroll",
     "gradient_steps",
+    "known_to",
     "line",
     "method",
     "model_queries",

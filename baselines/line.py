@@ -12,7 +12,9 @@ from baselines.agents import Agent
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 Role = Literal["contestant", "reference"]
-Knowledge = Literal["masks", "groups", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"]
+Knowledge = Literal[
+    "masks", "groups", "symbols", "symmetries", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"
+]
 SYSTEMS = "Control"
 """What ids of environments of systems start with; those of puzzles do not."""
 

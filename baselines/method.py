@@ -34,6 +34,25 @@ ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
 
 
+CORE = "policy_kwargs.core."
+"""What names of settings of a core start with."""
+_KNOWN_BY: Mapping[str, tuple[Knowledge, ...]] = {
+    "cells": ("groups",),
+    "discovered": ("symbols", "checker"),
+    "attention": (),
+    "dense": (),
+    "certified_dense": (),
+}
+"""Kind of a core -> what its network is given; that of exact-cover cores is said below."""
+
+
+def known_by_core(core: Mapping[str, Any], family: Family) -> tuple[Knowledge, ...]:
+    """What the network of a core, as JSON, is given of a puzzle; HindsightTRM alone turns states."""
+    kind = core.get("kind", "exact_cover")
+    turns = family == "hindsight" and kind in ("cells", "attention") and core.get("symmetries", True)
+    return (*_KNOWN_BY.get(kind, ("groups", "symbols")), *(("symmetries",) if turns else ()))
+
+
 @dataclass(frozen=True)
 class Method:
     """One trainable row, as data (JSON-serialisable by `dataclasses.asdict`)."""
@@ -56,9 +75,10 @@ class Method:
     knows: tuple[Knowledge, ...] = ()
     """What it is given beside observations and rewards, in training or in play.
 
-    masks: which actions are legal. groups: the constraint graph. cover: the constraints themselves,
-    as an exact cover, and that instances can be solved. model: successors of any state. checker: scores of
-    any plan. dynamics: equations of a system and its cost. gradient: that of the cost. optimum: the stored one.
+    masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns
+    a state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be
+    solved. model: successors of any state. checker: scores of any plan. dynamics: equations of a system and its cost.
+    gradient: that of the cost. optimum: the stored one.
     """
     role: Role = "contestant"
     """A reference is trained too, with the seeds and steps of the others, and is no contestant."""
@@ -131,6 +151,19 @@ class Method:
             )
         network = None if self.network is None else parts["network"]
         return replace(self, changes=changes, training=parts["env"], network=network)
+
+    def known_with(self, settings: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """What the row is given with other settings, named as in `with_settings`: a core of another kind is given more.
+
+        Args:
+            settings: those of the core count; they are not checked.
+        """
+        before: Mapping[str, Any] = self.hyperparameters.get("policy_kwargs", {}).get("core", {})
+        chosen = {key.removeprefix(CORE): value for key, value in settings.items() if key.startswith(CORE)}
+        if not chosen:
+            return self.knows
+        old, new = known_by_core(before, self.family), known_by_core({**before, **chosen}, self.family)
+        return (*new, *(one for one in self.knows if one not in old and one not in new))
 
     def make(
         self,

@@ -10,8 +10,8 @@ from typing import Any
 
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
-from baselines.line import Line
-from baselines.method import Method
+from baselines.line import Knowledge, Line
+from baselines.method import CORE, Method, known_by_core
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
@@ -25,14 +25,15 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
     settings = presets.PRESETS[name]
     about: dict[str, Any] = {"colour": colour, "resumes_exactly": True, "reads_cells": True, **more}
     if name.startswith("hindsight_trm"):
-        about |= {"family": "hindsight", "knows": ("groups", "model", "checker")}
+        core = settings[0].get("policy_kwargs", {}).get("core", {})
+        about |= {"family": "hindsight", "knows": (*known_by_core(core, "hindsight"), "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
-    about |= {"family": "upi", "knows": ("groups", "model")}
+    about |= {"family": "upi", "knows": ("groups", "symbols", "model")}
     if name in ("upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"):
         # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
         about |= {
             "training": {"curriculum": None},
-            "knows": ("groups", "cover", "model"),
+            "knows": ("groups", "symbols", "cover", "model"),
             "puzzles": ("SudokuPlanEdit",),
         }
         return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
@@ -70,7 +71,7 @@ def _recursive(
         "dict",
         n_envs,
         hyperparameters,
-        **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, "reads_cells": True, **more},
+        **{"colour": colour, "knows": ("groups", "symbols"), "network": tuned.BACKBONE, "reads_cells": True, **more},
     )
 
 
@@ -84,7 +85,7 @@ def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> 
         tuned.TRM_PPO,
         masks=True,
         legal_actions=legal_actions,
-        knows=("masks", "groups"),
+        knows=("masks", "groups", "symbols"),
     )
 
 
@@ -131,7 +132,7 @@ class Methods(dict[str, Method]):
             raise ValueError(f"{name!r} gives a setting twice: leave out one of them")
         row = self[base].with_settings(changed)
         check(row, changed)
-        return replace(row, name=name)
+        return replace(row, name=name, knows=self[base].known_with(changed))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.partition("@")[0])
@@ -153,6 +154,7 @@ METHODS = Methods(
     for row in (
         _ours("hindsight_trm", "#0b6e4f"),
         _ours("hindsight_trm-certified", "#6a4c93"),
+        _ours("hindsight_trm-attention", "#b5651d"),
         _ours("upi_trm", "#2f9e6e"),
         _ours("upi_trm-exact", "#7cc9a3"),
         _ours("upi_trm-survival", "#1b7f9c"),
@@ -254,6 +256,14 @@ def line(name: str) -> Line:
     if name not in LINES:
         raise ValueError(f"unknown reference line {name!r}; known lines: {', '.join(LINES)}")
     return LINES[name]
+
+
+def known_to(algo: str) -> tuple[Knowledge, ...] | None:
+    """What the method of a line of a table is given, its settings counted; None for a foreign one."""
+    row = row_of(algo)
+    if isinstance(row, Method) and f"@{CORE}" in algo:
+        return row.known_with(dict(map(_setting, algo.partition("+")[0].split("@")[1:])))
+    return None if row is None else row.knows
 
 
 def row_of(algo: str) -> Method | Line | None:

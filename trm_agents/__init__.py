@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from trm_agents.hindsight import HindsightTRM as HindsightTRM
     from trm_agents.hindsight import Search as Search
     from trm_agents.hindsight import TokenPolicy as TokenPolicy
+    from trm_agents.recursion import Attention as Attention
+    from trm_agents.recursion import Cells as Cells
     from trm_agents.recursion import CertifiedDense as CertifiedDense
     from trm_agents.recursion import CertifiedExactCover as CertifiedExactCover
     from trm_agents.recursion import Dense as Dense
+    from trm_agents.recursion import Discovered as Discovered
     from trm_agents.recursion import ExactCover as ExactCover
     from trm_agents.recursive_policies import MLPPolicy as MLPPolicy
     from trm_agents.recursive_policies import RecursiveDQNPolicy as RecursiveDQNPolicy
@@ -47,7 +50,15 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
-    "recursion": ("CertifiedDense", "CertifiedExactCover", "Dense", "ExactCover"),
+    "recursion": (
+        "Attention",
+        "Cells",
+        "CertifiedDense",
+        "CertifiedExactCover",
+        "Dense",
+        "Discovered",
+        "ExactCover",
+    ),
     "recursive_policies": (
         "MLPPolicy",
         "RecursiveDQNPolicy",

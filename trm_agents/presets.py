@@ -89,6 +89,21 @@ HINDSIGHT_TRM_CERTIFIED_OVERRIDES: dict[str, Data] = {
     },
 }
 
+# Nothing is alike in such a network before it has learned that. On 4x4 puzzles it may have a tenth of the weight decay.
+HINDSIGHT_TRM_ATTENTION: Data = {
+    **HINDSIGHT_TRM,
+    "learning_rate": [4e-3, 1e-4],
+    "policy_kwargs": {"width": 32, "core": {"kind": "attention"}, "optimizer_kwargs": {"weight_decay": 0.1}},
+}
+HINDSIGHT_TRM_ATTENTION_OVERRIDES: dict[str, Data] = {
+    "SudokuPlanEdit-9x9": {
+        "learning_rate": [2e-3, 1e-4],
+        "unroll": 8,
+        "train_unroll": [4, 8, 6],
+        "policy_kwargs": {"width": 48, "core": {"kind": "attention"}, "optimizer_kwargs": {"weight_decay": 0.1}},
+    },
+}
+
 # 25 steps of 16 environments divide round budgets too.
 UPI_TRM: Data = {"learning_rate": [3e-3, 3e-4], "n_steps": 25, "unroll": 4}
 UPI_TRM_EXACT: Data = {**UPI_TRM, "mixture": {"kind": "exact", "alpha": 0.3}}
@@ -161,6 +176,7 @@ def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:
 PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "hindsight_trm": (HINDSIGHT_TRM, HINDSIGHT_TRM_OVERRIDES),
     "hindsight_trm-certified": (HINDSIGHT_TRM_CERTIFIED, HINDSIGHT_TRM_CERTIFIED_OVERRIDES),
+    "hindsight_trm-attention": (HINDSIGHT_TRM_ATTENTION, HINDSIGHT_TRM_ATTENTION_OVERRIDES),
     "upi_trm": (UPI_TRM, UPI_TRM_OVERRIDES),
     "upi_trm-exact": (UPI_TRM_EXACT, UPI_TRM_OVERRIDES),
     "upi_trm-survival": (UPI_TRM_SURVIVAL, UPI_TRM_SURVIVAL_OVERRIDES),
@@ -250,7 +266,15 @@ def built(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     from trm_agents.hindsight import Search
-    from trm_agents.recursion import CertifiedDense, CertifiedExactCover, Dense, ExactCover
+    from trm_agents.recursion import (
+        Attention,
+        Cells,
+        CertifiedDense,
+        CertifiedExactCover,
+        Dense,
+        Discovered,
+        ExactCover,
+    )
     from trm_agents.solving import Guesses, Refinements, Restarts
     from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
@@ -270,6 +294,9 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
         "mixture": {"distilled": Distilled, "exact": exact},
         "core": {
             "exact_cover": ExactCover,
+            "cells": Cells,
+            "discovered": Discovered,
+            "attention": Attention,
             "certified": CertifiedExactCover,
             "clamped": ClampedExactCover,
             "dense": Dense,

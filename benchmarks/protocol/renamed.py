@@ -46,10 +46,10 @@ _HARD = {
         ("env.retry=0", "env.retry=0"),
         ("deep_supervision=false", "deep_supervision=false"),
         ("ema_decay=0", "ema_decay=0"),
-        ("policy_kwargs.tokens=cells", "policy_kwargs.tokens=cells"),
+        ("policy_kwargs.tokens=cells", "policy_kwargs.core.kind=cells"),
         (
             "policy_kwargs.tokens=cells@policy_kwargs.augment=false",
-            "policy_kwargs.tokens=cells@policy_kwargs.augment=false",
+            "policy_kwargs.core.kind=cells@policy_kwargs.core.symmetries=false",
         ),
         *(
             (
@@ -83,10 +83,10 @@ _VARIANTS = {
             "@policy_kwargs.optimizer_kwargs.weight_decay=0.01",
         ),
         ("policy_kwargs.width=8", "@policy_kwargs.width=8"),
-        ("policy_kwargs.tokens=cells", "@policy_kwargs.tokens=cells"),
+        ("policy_kwargs.tokens=cells", "@policy_kwargs.core.kind=cells"),
         (
             "policy_kwargs.tokens=cells@policy_kwargs.augment=false",
-            "@policy_kwargs.tokens=cells@policy_kwargs.augment=false",
+            "@policy_kwargs.core.kind=cells@policy_kwargs.core.symmetries=false",
         ),
         ("env.retry=0.3", "@env.retry=0.3"),
         ("search_instances=4", "@search.instances=4"),

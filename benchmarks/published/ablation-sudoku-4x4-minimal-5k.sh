@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# policy_kwargs.augment was a keyword until commit 6481b1d: cell tokens are always trained on turned states now.
 set -euo pipefail
 methods=(
     hindsight_trm
@@ -15,7 +14,8 @@ methods=(
     hindsight_trm@carry_unroll=4
     hindsight_trm@policy_kwargs.optimizer_kwargs.weight_decay=0.01
     hindsight_trm@policy_kwargs.width=8
-    hindsight_trm@policy_kwargs.tokens=cells
+    hindsight_trm@policy_kwargs.core.kind=cells
+    hindsight_trm@policy_kwargs.core.kind=cells@policy_kwargs.core.symmetries=false
     hindsight_trm@env.retry=0.3
     hindsight_trm@search.instances=4
     hindsight_trm@train_unroll=[4,4,2]
@@ -26,7 +26,3 @@ python -m benchmarks run --suite sudoku-4x4-minimal --seeds 0-2 --steps 5000 --n
     --out runs/ablation-sudoku-4x4-minimal-5k \
     --algos "$(IFS=,; echo "${methods[*]}")"
 python -m benchmarks report runs/ablation-sudoku-4x4-minimal-5k --publish ablation-sudoku-4x4-minimal-5k
-# Today's code refuses this line, so it comes last: its rows are of the code before that commit.
-python -m benchmarks run --suite sudoku-4x4-minimal --seeds 0-2 --steps 5000 --no-stage0 \
-    --out runs/ablation-sudoku-4x4-minimal-5k --resume \
-    --algos hindsight_trm@policy_kwargs.tokens=cells@policy_kwargs.augment=false

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# policy_kwargs.augment was a keyword until commit 6481b1d: cell tokens are always trained on turned states now.
 set -euo pipefail
 python -m benchmarks run --suite sudoku-9x9-hard --seeds 0-2 --steps 60000 --no-stage0 \
     --out runs/ablation-sudoku-9x9-hard --algos hindsight_trm
@@ -12,7 +11,8 @@ methods=(
     hindsight_trm@ema_decay=0+attempts=127
     hindsight_trm@unroll=8@train_unroll=[8,8,8]@carry_unroll=8+attempts=127
     hindsight_trm@carry_unroll=null
-    hindsight_trm@policy_kwargs.tokens=cells+attempts=127
+    hindsight_trm@policy_kwargs.core.kind=cells+attempts=127
+    hindsight_trm@policy_kwargs.core.kind=cells@policy_kwargs.core.symmetries=false+attempts=127
     hindsight_trm@unroll=2@train_unroll=[2,2,2]@carry_unroll=2+attempts=127
     hindsight_trm@unroll=4@train_unroll=[4,4,4]@carry_unroll=4+attempts=127
     hindsight_trm@unroll=6@train_unroll=[6,6,6]@carry_unroll=6+attempts=127
@@ -22,7 +22,3 @@ python -m benchmarks run --suite sudoku-9x9-hard --seeds 0-2 --steps 60000 --poi
     --out runs/ablation-sudoku-9x9-hard --resume \
     --algos "$(IFS=,; echo "${methods[*]}")"
 python -m benchmarks report runs/ablation-sudoku-9x9-hard --publish ablation-sudoku-9x9-hard
-# Today's code refuses this line, so it comes last: its rows are of the code before that commit.
-python -m benchmarks run --suite sudoku-9x9-hard --seeds 0-2 --steps 60000 --points 1 --no-stage0 \
-    --out runs/ablation-sudoku-9x9-hard --resume \
-    --algos hindsight_trm@policy_kwargs.tokens=cells@policy_kwargs.augment=false+attempts=127

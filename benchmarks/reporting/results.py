@@ -19,6 +19,7 @@ from benchmarks.reporting import (
     suite_page,
     tables,
     targets_page,
+    told_page,
     tuning_page,
 )
 from benchmarks.reporting.evidence import Evidence, read
@@ -64,6 +65,12 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
             "targets": targets_page.TARGETS,
             "parts": targets_page.content(evidence.results),
             "remarks": said.get("targets", ""),
+        },
+        "told": {
+            "cores": told_page.CORES,
+            "parts": told_page.content(evidence.results),
+            "timed": told_page.by_time(evidence.results),
+            "remarks": said.get("told", ""),
         },
         "refutation": {"parts": refutation_page.content(evidence.refutations)},
         "tuning": {"parts": tuning_page.content(evidence.tuning)},

@@ -17,7 +17,7 @@ from benchmarks.reporting.summary import ControlSummary, Summary, difference, su
 WORDS = Path(__file__).parent / "words"
 """Hand-written sentences: of a suite (`SUITE.md`), of pages about all (`GENERAL`), of the README (`OF_README`)."""
 OF_README = ("headline", "survival", "control")
-GENERAL = ("claims", "targets", *OF_README)
+GENERAL = ("claims", "targets", "told", *OF_README)
 
 
 NAMES = ("success", "rate", "minus", "best_other", "ablation", "cost", "gap")

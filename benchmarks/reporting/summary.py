@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import Method, row_of
+from baselines import Method, known_to, row_of
 from benchmarks.protocol.control import After, unpacked
 from benchmarks.protocol.rows import ControlRow, CurveRow, Kind, ResultRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
@@ -82,8 +82,8 @@ class Summary:
     @property
     def knows(self) -> str:
         """What the method is given beside observations and rewards, in words; empty for a foreign one."""
-        row = row_of(self.algo)
-        return "" if row is None else ", ".join(row.knows) or "nothing"
+        known = known_to(self.algo)
+        return "" if known is None else ", ".join(known) or "nothing"
 
     def as_json(self) -> dict[str, Any]:
         """One flat object; costs are means over seeds."""

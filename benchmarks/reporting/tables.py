@@ -113,8 +113,8 @@ COLUMNS = (
     Column(
         "knows",
         "What the method is given beside observations and rewards: masks of legal actions, the groups of the "
-        "constraint graph, the model (successors of any state), the checker (scores of any plan), how such puzzles are "
-        "solved.",
+        "constraint graph, that symbols are alike, the symmetries of the puzzle, the model (successors of any state), "
+        "the checker (scores of any plan), how such puzzles are solved.",
         lambda s: s.knows,
     ),
     Column(

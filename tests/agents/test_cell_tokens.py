@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trm_agents import CertifiedExactCover, ExactCover, HindsightTRM
+from trm_agents import Attention, Cells, CertifiedExactCover, ExactCover, HindsightTRM
 from trm_agents.hindsight import fitting
 from trm_agents.hindsight.fitting import turned
 from trm_agents.hindsight.memory import Sample, edit_labels
@@ -85,11 +85,10 @@ def test_labels_of_a_turned_sample_are_turned():
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-@pytest.mark.parametrize("core", [ExactCover(), CertifiedExactCover(0.9)], ids=["none", "certified"])
-def test_compiled_network_of_cells_is_that_of_pytorch(name, core):
+def test_compiled_network_of_cells_is_that_of_pytorch(name):
     mdp, source = PROBLEMS[name]
     torch.manual_seed(0)
-    net = plan_decoder(mdp, width=8, unroll=3, tokens="cells", core=core)
+    net = plan_decoder(mdp, width=8, unroll=3, core=Cells())
     for parameter in (net.weight, net.bias, net.encoder.remaining):
         torch.nn.init.normal_(parameter)
     seen = {k: torch.as_tensor(v) for k, v in observe(edited(mdp, source, np.random.default_rng(0))).items()}
@@ -104,12 +103,11 @@ def test_compiled_network_of_cells_is_that_of_pytorch(name, core):
     assert torch.allclose(logits.double(), exact, rtol=1e-4, atol=1e-4 * float(exact.detach().abs().max()))
     for key, parameter in net.named_parameters():
         assert (parameter.grad - compiled[key]).norm() < 1e-4 * parameter.grad.norm() + 1e-9, key
-    assert net.core.lipschitz_bound() <= 0.9 if net.core.certified else net.core.lipschitz_bound() == np.inf
 
 
 def test_more_categories_than_a_byte_would_hold():
     mdp = PlanEditMDP(SudokuTask(16))
-    net = plan_decoder(mdp, width=4, unroll=2, tokens="cells")
+    net = plan_decoder(mdp, width=4, unroll=2, core=Cells())
     plans = torch.full((1, 256), 16, dtype=torch.int8)
     seen = {"instance": plans, "plan": plans, "remaining_edits": torch.tensor([[3]])}
     assert net.encoder(seen).types.unique().tolist() == [16 * 17 + 16]
@@ -130,7 +128,7 @@ def model_of(**kwargs):
 
 
 def test_policy_keyword_learns_saves_and_loads(tmp_path):
-    model = model_of(tokens="cells").learn(128)
+    model = model_of(core=Cells()).learn(128)
     assert model.gradient_steps_done > 0
     model.save(tmp_path / "model.zip")
     loaded = HindsightTRM.load(tmp_path / "model.zip", device="cpu")
@@ -141,17 +139,31 @@ def test_policy_keyword_learns_saves_and_loads(tmp_path):
     assert np.array_equal(*predicted)
 
 
-@pytest.mark.parametrize("tokens", ["cells", "candidates"])
-def test_states_are_turned_for_cell_tokens_alone(tokens, monkeypatch):
+@pytest.mark.parametrize("core", [Cells(), Cells(symmetries=False), Attention(), ExactCover()], ids=str)
+def test_states_are_turned_where_the_core_says_so(core, monkeypatch):
     """Candidate tokens treat all symbols alike by themselves."""
     calls = []
     monkeypatch.setattr(
         fitting, "turned", lambda sample, symmetries: calls.append(sample) or turned(sample, symmetries)
     )
-    model = model_of(tokens=tokens).learn(128)
-    assert len(calls) == (model.gradient_steps_done if tokens == "cells" else 0)
+    model = model_of(core=core).learn(128)
+    assert len(calls) == (model.gradient_steps_done if core in (Cells(), Attention()) else 0)
 
 
-def test_unknown_tokens_are_refused():
-    with pytest.raises(ValueError, match="tokens must be 'candidates' or 'cells', got 'rows'"):
-        model_of(tokens="rows")
+@pytest.mark.parametrize(("tokens", "core"), [("cells", {"core": Cells()}), ("candidates", {})])
+def test_files_of_the_time_when_tokens_were_a_keyword_load(tokens, core, tmp_path):
+    model = model_of(**core)
+    model.policy_kwargs = {"width": 8, "tokens": tokens}
+    model.save(tmp_path / "old.zip")
+    loaded = HindsightTRM.load(tmp_path / "old.zip", device="cpu")
+    assert loaded.policy_kwargs == {"width": 8, **core}
+    for one, other in zip(model.policy.parameters(), loaded.policy.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_cells_of_another_core_no_longer_load(tmp_path):
+    model = model_of(core=Cells())
+    model.policy_kwargs = {"tokens": "cells", "core": CertifiedExactCover(0.9)}
+    model.save(tmp_path / "old.zip")
+    with pytest.raises(ValueError, match=r"tokens='cells' with core=CertifiedExactCover\(lipschitz=0\.9\) no longer"):
+        HindsightTRM.load(tmp_path / "old.zip", device="cpu")

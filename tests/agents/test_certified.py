@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trm_agents import CertifiedDense, CertifiedExactCover, ExactCover, HindsightTRM
 from trm_agents.recursion import ExactCoverCore, plan_decoder
 from trm_agents.recursion.cores import base
+from trm_agents.recursion.cores.certified import CertifiedExactCoverCore
 from trm_agents.recursion.cores.norms import modes, operator_norm
 from trm_agents.theory.clamped import ClampedExactCover
 from trm_envs.maze.task import MazeTask
@@ -24,7 +25,7 @@ ROUNDING = 1000 * 2.0**-52
 
 def core_of(task, seed=0, lipschitz=0.9, scale=1.0, kind=CertifiedExactCover):
     torch.manual_seed(seed)
-    made = kind(lipschitz).build(8, task.groups, task.n_cells, task.n_symbols)
+    made = kind(lipschitz).build(8, task)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(scale)
@@ -128,7 +129,7 @@ def test_modes_of_a_maze_are_the_ends_of_one_kind():
 def test_groups_that_do_not_commute_are_refused():
     groups = {"one": np.array([[0, 1]]), "other": np.array([[1, 2]])}
     with pytest.raises(ValueError, match="'one' and 'other' do not commute"):
-        CertifiedExactCover(0.9).build(4, groups, 3, 2)
+        CertifiedExactCoverCore(4, groups, 3, 2, 0.9)
     assert ExactCoverCore(4, groups, 3, 2).lipschitz_bound() == np.inf
 
 
@@ -173,7 +174,7 @@ def test_the_constructor_proves_the_bound(dense, monkeypatch):
 
 
 def test_other_cores_promise_less():
-    free = ExactCover().build(8, SudokuTask(4).groups, 16, 4)
+    free = ExactCover().build(8, SudokuTask(4))
     clamped = core_of(SudokuTask(4), kind=ClampedExactCover)
     assert not free.certified and not clamped.certified and core_of(SudokuTask(4)).certified
     assert clamped.lipschitz_bound() > 1.0

@@ -17,6 +17,7 @@ from search_helpers import sudokus
 from trm_agents import (
     UPITRM,
     Attempts,
+    Cells,
     CertifiedDense,
     CertifiedExactCover,
     Distilled,
@@ -110,10 +111,10 @@ CASES: dict[str, tuple[Any, str, dict[str, Any], dict[str, Any]]] = {
         {"search": Search(3, 40, 2), "train_unroll": [4, 6, 6], "beta": 5.0},
     ),
     "cells": (
-        lambda: hindsight(tokens="cells"),
+        lambda: hindsight(core=Cells()),
         REPAIR,
         {**HINDSIGHT, "policy_kwargs": {**W8, "tokens": "cells", "augment": True}},
-        {"policy_kwargs": {**W8, "tokens": "cells", "radius": 9.0}},
+        {"policy_kwargs": {**W8, "core": Cells(), "radius": 9.0}},
     ),
     "auto": (
         lambda: hindsight(core=CertifiedExactCover(0.8)),

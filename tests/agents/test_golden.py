@@ -17,7 +17,12 @@ SEED = 3
 RUNS = {
     "hind-4x4": ("hindsight_trm", "sudoku-4x4-minimal", 1000, {"min_buffer_size": 50}),
     "hind-4x4-search": ("hindsight_trm@search.instances=4", "sudoku-4x4-hard-sparse", 1000, {"min_buffer_size": 50}),
-    "hind-4x4-cells": ("hindsight_trm@policy_kwargs.tokens=cells", "sudoku-4x4-hard", 1000, {"min_buffer_size": 50}),
+    "hind-4x4-cells": (
+        "hindsight_trm@policy_kwargs.core.kind=cells",
+        "sudoku-4x4-hard",
+        1000,
+        {"min_buffer_size": 50},
+    ),
     "hind-9x9": ("hindsight_trm", "sudoku-9x9", 2000, {"min_buffer_size": 50}),
     "hind-maze": ("hindsight_trm", "maze-9x9", 1500, {"min_buffer_size": 50, "search.instances": 2}),
     "certified-4x4": ("hindsight_trm-certified", "sudoku-4x4-hard", 1000, {"min_buffer_size": 50}),

@@ -238,7 +238,6 @@ def test_nothing_is_learned_before_the_buffer_has_its_least_size():
         ({"train_unroll": (0, 2, 1)}, r"train_unroll must be .*, got \[0, 2, 1\]"),
         ({"train_unroll": (1, 2, 0)}, r"train_unroll must be .*, got \[1, 2, 0\]"),
         ({"train_unroll": [1, 2]}, r"train_unroll must be .*, got \[1, 2\]"),
-        ({"policy_kwargs": {"tokens": "rows"}}, "tokens must be 'candidates' or 'cells', got 'rows'"),
         ({"policy_kwargs": {"radius": -1.0}}, "radius must be positive or None, got -1.0"),
     ],
 )

@@ -50,7 +50,7 @@ def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
         ("hindsight_trm@beta=NaN", "beta=nan .*a number"),
         ("hindsight_trm@train_unroll=[2,2]", r"train_unroll=\[2, 2\] .*\[low, high, gradient\] or null"),
         ("hindsight_trm@learning_rate=[1,2,3]", r"learning_rate=.* a list \[first, last\] or a number"),
-        ("hindsight_trm@policy_kwargs.tokens=cell", r"policy_kwargs\.tokens='cell' .*'candidates' or 'cells'"),
+        ("hindsight_trm@policy_kwargs.core.kind=cell", r"unknown kind 'cell' of policy_kwargs\.core; known ones: "),
         ("hindsight_trm@search.instances=true", r"search\.instances=True .*an integer"),
         ("upi_trm@mixture.kind=exactt", "unknown kind 'exactt' of mixture; known ones: distilled, exact"),
         ("upi_trm@policy_kwargs.core=dense", r"policy_kwargs\.core='dense' .*given by core\.SETTING"),

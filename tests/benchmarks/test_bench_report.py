@@ -107,10 +107,10 @@ def test_compute_is_averaged_where_every_seed_was_counted():
 def test_what_a_line_knows_is_that_of_its_row():
     rows = [result(algo=name) for name in ("trm_maskable_ppo@n_steps=8", "ppo", "mine", "upi_trm+search=9")]
     assert {line.algo: line.knows for line in summary.summarise(rows)} == {
-        "trm_maskable_ppo@n_steps=8": "masks, groups",
+        "trm_maskable_ppo@n_steps=8": "masks, groups, symbols",
         "ppo": "nothing",
         "mine": "",
-        "upi_trm+search=9": "groups, model",
+        "upi_trm+search=9": "groups, symbols, model",
     }
 
 

@@ -18,8 +18,6 @@ from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
 
 SCRIPTS = sorted(PUBLISHED.rglob("*.sh"))
-GONE = "policy_kwargs.augment"
-"""A setting that rows were published with and that today's code has not; the second line of a script says so."""
 STUB = '#!/bin/sh\nfor word in "$@"; do printf "%s\\037" "$word"; done >> "$ASKED"\nprintf "\\036" >> "$ASKED"\n'
 
 
@@ -51,12 +49,7 @@ def test_the_commands_parse_and_their_suites_and_methods_exist(script, tmp_path)
             assert name in SUITES
         if options.command == "run":
             assert set(options.suite) <= SUITES.keys()
-            gone = [algo for algo in options.algos if GONE in algo]
-            assert all(method(named(algo).method).name for algo in options.algos if algo not in gone)
-            assert not gone or (words == calls[-1] and GONE in script.read_text().splitlines()[1])
-            for algo in gone:
-                with pytest.raises(ValueError, match=f"no setting '{GONE}'"):
-                    method(named(algo).method)
+            assert all(method(named(algo).method).name for algo in options.algos)
 
 
 @pytest.mark.parametrize("script", [path for path in SCRIPTS if path.parent == PUBLISHED], ids=lambda path: path.stem)

@@ -11,6 +11,8 @@ from stable_baselines3.common.env_util import make_vec_env
 
 from trm_agents import (
     UPITRM,
+    Attention,
+    Cells,
     CertifiedExactCover,
     CostToGo,
     Exact,
@@ -62,7 +64,8 @@ HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
     "hindsight": {},
     "hindsight-clamped": {"policy_kwargs": {"core": ClampedExactCover()}},
     "hindsight-certified": {"policy_kwargs": {"core": CertifiedExactCover(0.9)}},
-    "hindsight-cells": {"policy_kwargs": {"tokens": "cells"}},
+    "hindsight-cells": {"policy_kwargs": {"core": Cells()}},
+    "hindsight-attention": {"policy_kwargs": {"core": Attention(layers=1)}},
     "hindsight-carried": {"unroll": 4, "carry_unroll": 2, "train_unroll": (1, 4, 2)},
     "hindsight-search": {"search": Search(instances=2, calls=5, solutions=2), "train_unroll": (1, 3, 1)},
 }

@@ -68,7 +68,7 @@ class ResumableAlgorithm(TRMAlgorithm):
         self.n_steps = n_steps
         self.unroll = unroll
         self.model_queries = 0
-        """Successors enumerated through the model so far."""
+        """Successors enumerated through the model, and plans that the checker was asked about, so far."""
         self.gradient_steps_done = 0
         self.mdp: PlanEditMDP | None = None
         """The plan-edit model of the environment; None for other environments."""
@@ -105,6 +105,7 @@ class ResumableAlgorithm(TRMAlgorithm):
         # A loaded model keeps its own rollout.
         if not hasattr(self, "rollout"):
             self.rollout = Rollout(self.n_steps, self.n_envs)
+            self.model_queries += self.policy.asked
         elif (self.rollout.n_steps, self.rollout.n_envs) != (self.n_steps, self.n_envs):
             self._replace_rollout()
 

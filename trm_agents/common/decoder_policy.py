@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor
 
 from trm_agents.common.policy import TOLERANCE, RecursivePolicy, Unroll, restricted
-from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, Tokens, plan_decoder
+from trm_agents.recursion import ExactCover, PlanDecoder, TokenCore, plan_decoder
 from trm_agents.solving import Proposal, decoding
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
@@ -33,10 +33,9 @@ class DecoderPolicy(RecursivePolicy):
         beta: inverse temperature.
         width: d, channels of the latent.
         radius: R of the latent projection; None leaves it out.
-        core: the latent step function: `ExactCover()` or `CertifiedExactCover(0.9)`.
+        core: the latent step function, and what it knows of the task: `ExactCover()`, `CertifiedExactCover(0.9)`,
+            `Cells()`, `Discovered()` or `Attention()`.
         carry_unroll: inner steps from the latent of the state before; None starts every state from z_0 = 0.
-        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each cell,
-            does not, and learns it from states turned by the symmetries that the task declares.
     """
 
     reads_plans = True
@@ -57,7 +56,6 @@ class DecoderPolicy(RecursivePolicy):
         width: int = 16,
         radius: float | None = 10.0,
         core: TokenCore = ExactCover(),  # noqa: B008  # frozen
-        tokens: Tokens = "candidates",
         carry_unroll: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -68,8 +66,10 @@ class DecoderPolicy(RecursivePolicy):
             )
         kwargs.setdefault("features_extractor_class", CombinedExtractor)
         super().__init__(observation_space, action_space, mdp=mdp, **kwargs)
-        self.beta, self.tokens, self.carry_unroll = beta, tokens, carry_unroll
-        self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core, "tokens": tokens}
+        self.beta, self.carry_unroll = beta, carry_unroll
+        self.learns_symmetries = core.symmetries
+        """Whether HindsightTRM turns states by the symmetries that the task declares."""
+        self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core}
         self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
         self._optimise(lr_schedule)
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)

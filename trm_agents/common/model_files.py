@@ -24,6 +24,7 @@ from trm_agents.common.files import located, named, opened_zip
 from trm_agents.common.pickles import unpickled
 from trm_agents.common.plain_data import Arrays, NoDataError, decoded, encoded
 from trm_agents.common.trusted import UntrustedError
+from trm_agents.recursion import Cells, ExactCover
 
 TENSORS = "tensors.safetensors"
 """Member that files of our own format have, and others have not."""
@@ -109,10 +110,10 @@ def read_model(path: Any, trust: bool = False, replaced: Iterable[str] = ()) -> 
         kept = {key: value for key, value in data.items() if key not in set(replaced)}
         nothing = dict.fromkeys(data.keys() - kept.keys())
         if TENSORS not in members:
-            return ModelFile(_of_sb3(kept, trust) | nothing, _states_of_sb3(members), {})
+            return ModelFile(_with_core(_of_sb3(kept, trust)) | nothing, _states_of_sb3(members), {})
         arrays = safetensors.numpy.load(members[TENSORS])
         states = decoded(json.loads(members[STATES]), arrays)
-        return ModelFile(decoded(kept, arrays) | nothing, states, json.loads(members.get(LEFT_OUT, b"{}")))
+        return ModelFile(_with_core(decoded(kept, arrays)) | nothing, states, json.loads(members.get(LEFT_OUT, b"{}")))
     except UntrustedError as error:
         raise UntrustedError(
             f"{named(path)} names {error}, which is not among what a model file may hold, so it was not opened and "
@@ -121,6 +122,25 @@ def read_model(path: Any, trust: bool = False, replaced: Iterable[str] = ()) -> 
         ) from None
     except (AttributeError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise ValueError(f"{named(path)} is damaged, or no saved model ({type(error).__name__}: {error})") from error
+
+
+def _with_core(data: dict[str, Any]) -> dict[str, Any]:
+    """With `core=Cells()` where a file is of the time when that was `tokens="cells"`.
+
+    Raises:
+        ValueError: its cells had another core than the exact-cover one.
+    """
+    kwargs = data.get("policy_kwargs")
+    if not isinstance(kwargs, dict) or "tokens" not in kwargs:
+        return data
+    kept = {key: value for key, value in kwargs.items() if key != "tokens"}
+    if kwargs["tokens"] == "cells":
+        if not isinstance(kept.get("core", ExactCover()), ExactCover):
+            raise ValueError(
+                f"tokens='cells' with core={kept['core']!r} no longer exists: train anew with core=Cells()"
+            )
+        kept["core"] = Cells()
+    return data | {"policy_kwargs": kept}
 
 
 def _of_sb3(data: dict[str, Any], trust: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, Flatten
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from trm_agents.recursion import Core, Recursion
+from trm_agents.recursion import Core, PlanCore, Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 Unroll = int | Literal["auto"]
@@ -90,6 +90,11 @@ class RecursivePolicy(BasePolicy):
     def evaluator(self) -> Recursion:
         """The network that is deployed, and that U_n is read from."""
         return self.network
+
+    @property
+    def asked(self) -> int:
+        """Plans that the checker was asked about to build the network."""
+        return self.core.queries if isinstance(self.core, PlanCore) else 0
 
     @property
     def core(self) -> Core:

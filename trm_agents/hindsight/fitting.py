@@ -94,8 +94,7 @@ def _loss(
     """The loss of a batch of the memory."""
     mdp = policy.mdp
     sample = memory.sample(settings.batch_size, rng)
-    if policy.tokens == "cells":
-        # Cell tokens do not treat symbols and cells alike: they learn it from equivalent states.
+    if policy.learns_symmetries:
         sample = turned(sample, mdp.task.symmetries(settings.batch_size, rng))
     label = torch.from_numpy(edit_labels(mdp.task, sample.states.plans, sample.goals)).to(policy.device)
     weights = cell_weights(mdp, sample, settings.solved_cell_weight).to(policy.device)

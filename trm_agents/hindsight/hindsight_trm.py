@@ -35,7 +35,7 @@ class HindsightTRM(ResumableAlgorithm):
     whose expert is the agent's own success, relabelled in the manner of hindsight (Andrychowicz et al. 2017).
 
     Args:
-        policy: `TokenPolicy`. `policy_kwargs`: `width`, `radius`, `core`, `tokens`.
+        policy: `TokenPolicy`. `policy_kwargs`: `width`, `radius`, `core`.
         env: a plan-edit environment, or its registered name. One of Gymnasium's vector environments must reset in the
             same step (`autoreset_mode=AutoresetMode.SAME_STEP`).
         learning_rate: step size of AdamW, or a schedule.
@@ -71,7 +71,8 @@ class HindsightTRM(ResumableAlgorithm):
         `train/buffer_size`: states of solved instances that are kept.
         `train/search_success`: share of the searches that found a solved plan.
         `recursion/projection_active`: share of inner steps at which Pi_R was active.
-        `count/model_queries`: successors enumerated through the model so far.
+        `count/model_queries`: successors enumerated through the model so far, and plans that `core=Discovered()` has
+            asked the checker about.
         `count/gradient_steps`: gradient steps so far.
     """
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trm_agents.recursion.cores.exact_cover import TokenInjection
+from trm_agents.recursion.cores.tokens import TokenInjection
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.task import PlanTask
 
@@ -30,10 +28,6 @@ def check_reads_cells(task: PlanTask) -> None:
         )
 
 
-Tokens = Literal["candidates", "cells"]
-"""What a token is: a (cell, symbol) pair, all symbols alike, or a cell, whose channels tell its symbols apart."""
-
-
 def cell_table(task: PlanTask) -> Tensor:
     """Token category by (instance value, plan value), one for each pair of values, shape (.., .., 1), int64."""
     shape = (task.instance_high + 1, task.plan_high + 1, 1)
@@ -48,16 +42,16 @@ class CategoryEncoder(nn.Module):
         width: latent channels d.
         hidden: hidden channels H.
         shifts: whether categories inject into the latent as well.
-        tokens: what a token is.
+        alike: a token is a (cell, symbol) pair, all symbols alike; otherwise a cell, whose channels tell them apart.
     """
 
     table: Tensor
 
-    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool, tokens: Tokens = "candidates") -> None:
+    def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool, alike: bool) -> None:
         super().__init__()
         self.max_edits, self.width = mdp.max_edits, width
-        table = cell_table(mdp.task) if tokens == "cells" else token_table(mdp.task)
-        n_types = table.numel() if tokens == "cells" else mdp.task.n_token_types
+        table = token_table(mdp.task) if alike else cell_table(mdp.task)
+        n_types = mdp.task.n_token_types if alike else table.numel()
         self.register_buffer("table", table.to(torch.int16), persistent=False)
         self.category = nn.Parameter(torch.randn(n_types, hidden) / 2)
         self.remaining = nn.Parameter(torch.zeros(hidden))

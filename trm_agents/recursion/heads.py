@@ -52,11 +52,16 @@ class TokenActionHead(ActionHead):
     """Edits are read from their own token, erasing from the cell, stopping from the whole grid.
 
     Cell positions are kept: nothing is pooled away that an edit depends on.
+
+    Args:
+        mdp: the task and its actions.
+        width: d.
+        each: edits read from each token.
     """
 
-    def __init__(self, mdp: PlanEditMDP, width: int) -> None:
+    def __init__(self, mdp: PlanEditMDP, width: int, each: int) -> None:
         super().__init__()
-        self.edit = mlp(2 * width, width, 1)
+        self.edit = mlp(2 * width, width, each)
         self.erase = mlp(width, width, 1) if mdp.task.can_erase else None
         self.stop = mlp(width, width, 1) if mdp.stop_action is not None else None
 

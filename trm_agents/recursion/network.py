@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.dense import AnyDense, Dense
-from trm_agents.recursion.cores.exact_cover import ExactCover, TokenCore
+from trm_agents.recursion.cores.exact_cover import ExactCover
+from trm_agents.recursion.cores.tokens import TokenCore
 from trm_agents.recursion.encoders import CategoryEncoder, VectorEncoder, check_reads_cells
 from trm_agents.recursion.heads import (
     ActionHead,
@@ -194,7 +195,7 @@ def token_network(
     core: TokenCore = ExactCover(),  # noqa: B008  # frozen
     advantage_head: bool = False,
 ) -> RecursiveNetwork:
-    """A network over the (cell, symbol) tokens of a plan-edit task.
+    """A network over the tokens of a plan-edit task.
 
     Args:
         mdp: the task and its actions.
@@ -208,14 +209,14 @@ def token_network(
         ValueError: the task's edits are none of cells.
     """
     check_reads_cells(mdp.task)
-    task = mdp.task
-    built = core.build(width, task.groups, task.n_cells, task.n_symbols)
+    built = core.build(width, mdp.task)
+    each = mdp.task.n_symbols // built.n_symbols
     return RecursiveNetwork(
-        CategoryEncoder(mdp, width, built.hidden, built.certified),
+        CategoryEncoder(mdp, width, built.hidden, built.certified, core.alike),
         built,
-        TokenActionHead(mdp, width),
-        TokenValueHead(width, task.n_cells * task.n_symbols),
-        TokenActionHead(mdp, width) if advantage_head else None,
+        TokenActionHead(mdp, width, each),
+        TokenValueHead(width, built.n_cells * built.n_symbols),
+        TokenActionHead(mdp, width, each) if advantage_head else None,
         unroll,
         radius,
     )

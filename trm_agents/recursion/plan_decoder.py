@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trm_agents.recursion.cores.base import spectral_norm
-from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
-from trm_agents.recursion.encoders import CategoryEncoder, Tokens, check_reads_cells
+from trm_agents.recursion.cores.exact_cover import ExactCover
+from trm_agents.recursion.cores.tokens import PlanCore, TokenCore
+from trm_agents.recursion.encoders import CategoryEncoder, check_reads_cells
 from trm_agents.recursion.network import Recursion
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
@@ -29,16 +30,14 @@ class PlanDecoder(Recursion):
         outputs: edits read from each token.
     """
 
-    core: ExactCoverCore
+    core: PlanCore
 
-    def __init__(
-        self, encoder: nn.Module, core: ExactCoverCore, unroll: int, radius: float | None, outputs: int = 1
-    ) -> None:
+    def __init__(self, encoder: nn.Module, core: PlanCore, unroll: int, radius: float | None, outputs: int = 1) -> None:
         super().__init__(encoder, core, unroll, radius)
         # Zero, so that a fresh network finds all symbols of a cell equally likely. A single output has no axis of its
         # own, as in the files of trained agents.
         each = () if outputs == 1 else (outputs,)
-        self.weight = nn.Parameter(torch.zeros((*each, len(core.bias))))
+        self.weight = nn.Parameter(torch.zeros((*each, core.width)))
         self.bias = nn.Parameter(torch.zeros(each))
         # A contraction keeps differences between tokens small: the readout may have to be steep, soon.
         self.steepness = nn.Parameter(torch.zeros(())) if core.certified else None
@@ -46,7 +45,7 @@ class PlanDecoder(Recursion):
     @property
     def latent_shape(self) -> tuple[int, ...]:
         """Shape of one state's latent, (T, d)."""
-        return self.core.n_cells * self.core.n_symbols, len(self.core.bias)
+        return self.core.n_cells * self.core.n_symbols, self.core.width
 
     def readout(self) -> Tensor:
         """Weight of each latent channel in a logit, shape (d,), or (outputs, d) for several."""
@@ -81,26 +80,20 @@ def plan_decoder(
     unroll: int = 8,
     radius: float | None = 10.0,
     core: TokenCore = ExactCover(),  # noqa: B008  # frozen
-    tokens: Tokens = "candidates",
 ) -> PlanDecoder:
-    """A plan decoder with an exact-cover core for a plan-edit task.
+    """A plan decoder for a plan-edit task.
 
     Args:
         mdp: the task and its actions.
         width: d, latent channels of a token.
         unroll: n.
         radius: R; None leaves the projection out.
-        core: the latent step function.
-        tokens: `candidates`, a token for each (cell, symbol), treats all symbols alike; `cells`, a token for each
-            cell, whose channels tell its symbols apart, does not.
+        core: the latent step function, and what it knows of the task.
 
     Raises:
-        ValueError: there are no such tokens, or the task's edits are none of cells.
+        ValueError: the task's edits are none of cells.
     """
     check_reads_cells(mdp.task)
-    if tokens not in ("candidates", "cells"):
-        raise ValueError(f"tokens must be 'candidates' or 'cells', got {tokens!r}")
-    task = mdp.task
-    built = core.build(width, task.groups, task.n_cells, task.n_symbols if tokens == "candidates" else 1)
-    encoder = CategoryEncoder(mdp, width, built.hidden, built.certified, tokens)
-    return PlanDecoder(encoder, built, unroll, radius, task.n_symbols // built.n_symbols)
+    built = core.build(width, mdp.task)
+    encoder = CategoryEncoder(mdp, width, built.hidden, built.certified, core.alike)
+    return PlanDecoder(encoder, built, unroll, radius, mdp.task.n_symbols // built.n_symbols)

@@ -153,7 +153,7 @@ class Readings(BaseFeaturesExtractor):
 def _channels(network: RecursiveNetwork) -> int:
     """Channels of a token, as heads read it."""
     core: Any = network.core
-    return int(core.h_dim if isinstance(core, TwoLevelCore) else len(core.bias))
+    return int(core.h_dim if isinstance(core, TwoLevelCore) else core.width)
 
 
 class RecursiveExtractor(Readings):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from trm_agents.recursion.cores.base import checked, spectral_norm
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore, Groups, StepMaps
+from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
+from trm_agents.recursion.cores.tokens import Groups
+from trm_envs.plan_edit.task import PlanTask
 
 
 class ClampedExactCoverCore(ExactCoverCore):
@@ -64,6 +67,9 @@ class ClampedExactCover:
 
     lipschitz: float = 0.9
 
-    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> ClampedExactCoverCore:
-        """A new core; arguments as in `ExactCoverCore`."""
-        return ClampedExactCoverCore(width, groups, n_cells, n_symbols, self.lipschitz)
+    alike: ClassVar[bool] = True
+    symmetries: ClassVar[bool] = False
+
+    def build(self, width: int, task: PlanTask) -> ClampedExactCoverCore:
+        """See `TokenCore`."""
+        return ClampedExactCoverCore(width, task.groups, task.n_cells, task.n_symbols, self.lipschitz)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from trm_agents.recursion.cores.base import at_most_one, checked, prove
-from trm_agents.recursion.cores.exact_cover import ExactCoverCore, Groups, StepMaps
+from trm_agents.recursion.cores.exact_cover import ExactCoverCore, StepMaps
 from trm_agents.recursion.cores.norms import modes, operator_norm
+from trm_agents.recursion.cores.tokens import Groups
+from trm_envs.plan_edit.task import PlanTask
 
 
 class CertifiedExactCoverCore(ExactCoverCore):
@@ -68,6 +71,9 @@ class CertifiedExactCover:
 
     lipschitz: float = 0.9
 
-    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> CertifiedExactCoverCore:
-        """A new core; arguments as in `ExactCoverCore`."""
-        return CertifiedExactCoverCore(width, groups, n_cells, n_symbols, self.lipschitz)
+    alike: ClassVar[bool] = True
+    symmetries: ClassVar[bool] = False
+
+    def build(self, width: int, task: PlanTask) -> CertifiedExactCoverCore:
+        """See `TokenCore`."""
+        return CertifiedExactCoverCore(width, task.groups, task.n_cells, task.n_symbols, self.lipschitz)

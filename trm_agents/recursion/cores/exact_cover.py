@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from trm_agents.recursion.cores import autograd
-from trm_agents.recursion.cores.base import Core, Unrolled, unrolled
+from trm_agents.recursion.cores.base import Unrolled, unrolled
 from trm_agents.recursion.cores.layout import Layout, layout
-
-Groups = Mapping[str, NDArray[np.int64]]
-"""Cells of each group by kind, as `PlanTask.groups`."""
-
-
-class TokenInjection(NamedTuple):
-    """What the tokens of a batch are: a category each, and what every category injects."""
-
-    types: Tensor
-    """Category of each token, (B, T), int16."""
-    table: Tensor
-    """Hidden channels that each category injects (I), (B, n_types, H)."""
-    shift: Tensor
-    """Latent channels that each category injects (J), (B, n_types, d)."""
+from trm_agents.recursion.cores.tokens import Groups, PlanCore, TokenInjection, of_types
+from trm_envs.plan_edit.task import PlanTask
 
 
 class StepMaps(NamedTuple):
@@ -45,7 +30,7 @@ class StepMaps(NamedTuple):
     """B's maps of the sums, (kinds, d, H), or none, (0, d, H)."""
 
 
-class ExactCoverCore(Core):
+class ExactCoverCore(PlanCore):
     """Messages between the candidates (cell, symbol) of a puzzle seen as exact cover.
 
     z' = Pi_R(z + W_2 relu(A z + I) + J + b) with A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over
@@ -71,8 +56,7 @@ class ExactCoverCore(Core):
     parts_of: Tensor
 
     def __init__(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> None:
-        super().__init__()
-        self.n_cells, self.n_symbols = n_cells, n_symbols
+        super().__init__(n_cells, n_symbols)
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         hidden = 2 * width
@@ -96,17 +80,9 @@ class ExactCoverCore(Core):
         return len(self.own)
 
     @property
-    def size(self) -> int:
-        """Entries of a latent."""
-        return len(self.bias) * self.n_cells * self.n_symbols
-
-    def take(self, injection: TokenInjection, rows: Tensor) -> TokenInjection:
-        """The injections of some states of a batch."""
-        return TokenInjection(*(part[rows] for part in injection))
-
-    def tokens(self, latent: Tensor) -> Tensor:
-        """Latents token by token: (B, T, d) -> (B, n_cells, n_symbols, d)."""
-        return latent.reshape(-1, self.n_cells, self.n_symbols, latent.shape[2])
+    def width(self) -> int:
+        """d, latent channels of a token."""
+        return len(self.bias)
 
     def unroll(
         self, injection: TokenInjection, latent: Tensor | None, steps: int, radius: float | None, kept: int
@@ -126,8 +102,8 @@ class ExactCoverCore(Core):
         keep, own, maps, out, back = self.step_maps()
         if z is None:
             z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
-        hidden = torch.relu(_of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
-        shift = _of_types(injection.shift + self.bias, injection.types)
+        hidden = torch.relu(of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
+        shift = of_types(injection.shift + self.bias, injection.types)
         return keep * z + (self._mix(out, back, hidden) + shift) / gain
 
     def _mix(self, own: Tensor, maps: Tensor, x: Tensor) -> Tensor:
@@ -154,24 +130,29 @@ class ExactCoverCore(Core):
         return list(torch.split(table[:, :-1], counts.tolist()))
 
 
-def _of_types(table: Tensor, types: Tensor) -> Tensor:
-    """What each token's category holds: table (B, n_types, K), types (B, T) -> (B, T, K)."""
-    index = types.long()[:, :, None].expand(-1, -1, table.shape[2])
-    return table.gather(1, index)
+@dataclass(frozen=True)
+class ExactCover:
+    """The exact-cover core without a contraction. It knows the groups, and that all symbols are alike."""
 
+    alike: ClassVar[bool] = True
+    symmetries: ClassVar[bool] = False
 
-class TokenCore(Protocol):
-    """A choice of core for the tokens of a plan-edit task, as `policy_kwargs={"core": ...}`."""
-
-    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> ExactCoverCore:
-        """A new core; arguments as in `ExactCoverCore`."""
-        ...
+    def build(self, width: int, task: PlanTask) -> ExactCoverCore:
+        """See `TokenCore`."""
+        return ExactCoverCore(width, task.groups, task.n_cells, task.n_symbols)
 
 
 @dataclass(frozen=True)
-class ExactCover:
-    """The exact-cover core without a contraction."""
+class Cells:
+    """The exact-cover core over cells. It knows the groups, and not that symbols are alike: channels tell them apart.
 
-    def build(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> ExactCoverCore:
-        """A new core; arguments as in `ExactCoverCore`."""
-        return ExactCoverCore(width, groups, n_cells, n_symbols)
+    Args:
+        symmetries: HindsightTRM turns states by the symmetries that the task declares, those of the symbols among them.
+    """
+
+    symmetries: bool = True
+    alike: ClassVar[bool] = False
+
+    def build(self, width: int, task: PlanTask) -> ExactCoverCore:
+        """See `TokenCore`."""
+        return ExactCoverCore(width, task.groups, task.n_cells, 1)
