@@ -18,7 +18,7 @@ from benchmarks.protocol.rows import (
     SpeedRow,
     TuningRow,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow, SoakRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
@@ -32,6 +32,7 @@ KINDS = (
     PathsRow,
     RefutationRow,
     ScalingRow,
+    SoakRow,
     SpeedRow,
     TuningRow,
 )
