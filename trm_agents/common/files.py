@@ -147,7 +147,7 @@ def refuse_old_files(path: Any) -> None:
 def located(path: Any) -> Any:
     """The file that a name means, which may lack its suffix; an open file as it is."""
     file = Path(path) if isinstance(path, str) else path
-    if isinstance(file, Path) and not file.exists():
+    if isinstance(file, Path) and not file.exists() and file.suffix != ".zip":
         file = file.with_name(file.name + ".zip")
     return file
 
