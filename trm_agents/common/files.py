@@ -18,6 +18,10 @@ FIXED_AT_LOAD = {"self", "policy", "env", "device", "_init_setup_model"}
 
 UNREADABLE = (EOFError, LookupError, RuntimeError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error)
 """What zipfile and torch raise at files that are damaged, or made by hand, beside a ValueError or an OSError."""
+MISMADE = (*UNREADABLE, AssertionError, AttributeError, OverflowError, TypeError)
+"""What a model raises that is set up with attributes that no model has."""
+LARGEST_UNPACKED = 4 * 2**30
+"""Bytes of all members of a model file together: a small zip may unpack to more than a disk holds."""
 
 
 def hyperparameters(classes: Iterable[type]) -> set[str]:
@@ -84,7 +88,7 @@ def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
     refuse_old_files(path)
     try:
         yield
-    except UNREADABLE as error:
+    except MISMADE as error:
         if "state_dict" not in str(error):
             raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
         if not keywords:
@@ -162,6 +166,12 @@ def opened_zip(file: Any) -> Iterator[zipfile.ZipFile]:
     """A zip that says of itself when it cannot be read; an open file is at its begin again afterwards."""
     try:
         with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > LARGEST_UNPACKED:
+                raise ValueError(
+                    f"{named(file)} would unpack to {unpacked / 2**30:,.0f} GiB, and a model file has "
+                    f"{LARGEST_UNPACKED // 2**30} at most: it is no saved model"
+                )
             yield archive
     except UNREADABLE as error:
         raise ValueError(
