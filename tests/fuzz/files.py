@@ -213,7 +213,7 @@ def model_file(draw: Any) -> Case:
 
 @st.composite
 def edited_model(draw: Any) -> Case:
-    """A model file whose JSON was edited by hand: it loads, or is refused in words that name the file or a keyword."""
+    """A model file whose JSON was edited by hand: it loads, or is refused in words that name it."""
     agent = draw(st.sampled_from(FILES))
     with zipfile.ZipFile(AGENTS / f"{agent}.zip") as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -233,7 +233,7 @@ def edited_model(draw: Any) -> Case:
                 archive.writestr(name, json.dumps(value) if name == edited else content)
         weights(path, agent)
 
-    return Case(f"load({agent} with {edited}{[*way, last]} = {new!r})", call, None, (agent, *map(str, (*way, last))))
+    return Case(f"load({agent} with {edited}{[*way, last]} = {new!r})", call, None, (agent,))
 
 
 def places(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -89,14 +89,17 @@ def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
     try:
         yield
     except MISMADE as error:
-        if "state_dict" not in str(error):
-            raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
-        if not keywords:
+        if "state_dict" in str(error) and keywords:
+            raise ValueError(
+                f"the file's network does not fit the keywords {', '.join(keywords)}: load without those that shape "
+                "the network, or train a new model with them"
+            ) from error
+        raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        # Errors of ours say more by their class.
+        if type(error) is not ValueError or named(path) in str(error):
             raise
-        raise ValueError(
-            f"the file's network does not fit the keywords {', '.join(keywords)}: load without those that shape the "
-            "network, or train a new model with them"
-        ) from error
+        raise ValueError(f"{named(path)}: {error}") from error
 
 
 def refuse_damaged(path: Any) -> None:
