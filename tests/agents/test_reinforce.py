@@ -172,6 +172,8 @@ def test_a_file_is_data_and_keywords_at_load_count(tmp_path):
     loaded = REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", **keywords).learn(10)
     assert {name: getattr(loaded, name) for name in keywords} == keywords
     assert loaded.policy.optimizer.param_groups[0]["lr"] == 1e-4
+    with pytest.warns(UserWarning, match="resuming is inexact: no saved REINFORCE holds the states"):
+        REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", force_reset=False)
     with pytest.raises(ValueError, match="load takes no keyword n_steps: choose among baseline"):
         REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", n_steps=8)
 

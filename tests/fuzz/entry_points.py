@@ -50,7 +50,7 @@ def environment(draw: Any) -> Case:
     # Other sizes have other defaults: blanks that no pool has, pools that do not exist.
     if name == "size" and isinstance(value, (int, np.integer)) and value in (4, 5, 7, 9, 11, 16, 15, 31):
         valid = None
-    if name == "render_mode" and value == "human":
+    if (name == "render_mode" and value == "human") or (name != "mystery" and is_index(value)):
         valid = None
     given = {"size": SIZES[cls]} if cls in SIZES else {}
 
@@ -211,13 +211,18 @@ def recursive_policy(draw: Any) -> Case:
     return Case(f"RecursivePolicy({keyword}={shown(value)})", call, valid, (keyword,))
 
 
+def is_index(value: Any) -> bool:
+    """Whether it is an array that Python takes for a whole number; it may be taken or not."""
+    return isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu"
+
+
 def tried(keyword: str, value: Any, test: Any) -> tuple[Any, bool | None]:
     """The value that is tried, and whether it is to be accepted."""
     large = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 200
     if large and keyword in LARGE:
         return 200, None
     valid = test(value)
-    unknown = (keyword in UNSURE and real(-1.79e308, 1.79e308)(value)) or large
+    unknown = (keyword in UNSURE and real(-1.79e308, 1.79e308)(value)) or large or is_index(value)
     return value, None if unknown else valid
 
 

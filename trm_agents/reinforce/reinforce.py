@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from math import inf
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_args
@@ -148,6 +149,19 @@ class REINFORCE(TRMAlgorithm, OnPolicyAlgorithm):
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_batch"]
 
+    def _continue_episodes(self) -> None:
+        """Warn that a file holds less than a run depends on.
+
+        Warns:
+            UserWarning: the resumed run is not what the whole one would have been.
+        """
+        warnings.warn(
+            "resuming is inexact: no saved REINFORCE holds the states of its environments, nor that of the generator "
+            "which draws its actions",
+            UserWarning,
+            stacklevel=3,
+        )
+
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
     ) -> bool:
@@ -264,7 +278,8 @@ class REINFORCE(TRMAlgorithm, OnPolicyAlgorithm):
         self.policy.set_training_mode(False)
         seen, vectorized = self.policy.obs_to_tensor(observation)
         with torch.no_grad():
-            policy = restricted(self.policy.get_distribution(seen).distribution.probs, action_masks)
+            given: Any = self.policy.get_distribution(seen).distribution
+            policy = restricted(given.probs, action_masks)
         chosen = policy.argmax(1) if deterministic else torch.multinomial(policy, 1).squeeze(1)
         actions = chosen.cpu().numpy()
         return (actions if vectorized else actions[0]), state
