@@ -81,7 +81,7 @@ def _imports(file: Path, module: str) -> tuple[str, ...]:
 
 
 def _named(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
-    for statement in tree.body:
+    for statement in _statements(tree.body):
         if isinstance(statement, ast.Import):
             yield from (alias.name for alias in statement.names)
         elif isinstance(statement, ast.ImportFrom):
@@ -89,6 +89,18 @@ def _named(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
             base = ".".join([*(parents if statement.level else []), *filter(None, [statement.module])])
             yield base
             yield from (f"{base}.{alias.name}" for alias in statement.names)
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run when a file is imported; those for type checkers alone do not."""
+    for statement in body:
+        yield statement
+        told = ast.unparse(statement.test) if isinstance(statement, ast.If) else ""
+        if isinstance(statement, (ast.Try, ast.If, ast.With)) and "TYPE_CHECKING" not in told:
+            for name in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(statement, name, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from _statements(handler.body)
 
 
 def _source(name: str, package: str) -> Path | None:

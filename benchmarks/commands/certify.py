@@ -110,6 +110,10 @@ def _task(options: argparse.Namespace, model: Any, algo: str, env_id: str) -> Ta
     from trm_agents.theory.improvement_checks import Improvement
 
     unroll, horizon = getattr(model, "unroll", 1), getattr(getattr(model, "target", None), "horizon", None)
+    if options.depth and options.depth < unroll:
+        raise ValueError(
+            f"--depth {options.depth} is below the n = {unroll} inner steps that the model was trained with"
+        )
     origin = provenance()
     return Task(
         model,

@@ -15,7 +15,7 @@ from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.provenance import provenance
 from benchmarks.protocol.study_rows import ScalingRow
-from benchmarks.reporting import tables
+from benchmarks.reporting.study_tables import SCALING_COLUMNS
 from benchmarks.running import scaling
 
 SUITE, ALGO, STEPS = "sudoku-4x4-easy", "hindsight_trm@min_buffer_size=100", 1_000
@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
             rows.append(_measured(options, launcher, workers))
             if options.out:
                 records.append(options.out, rows[-1])
-    table = Table(*tables.SCALING_COLUMNS, title="Launchers", title_justify="left")
+    table = Table(*SCALING_COLUMNS, title="Launchers", title_justify="left")
     for row in rows:
-        table.add_row(*(cell(row) for cell in tables.SCALING_COLUMNS.values()))
+        table.add_row(*(cell(row) for cell in SCALING_COLUMNS.values()))
     Console().print(table)
     return 0
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from benchmarks.commands.arguments import positive
-from benchmarks.protocol.provenance import set_threads
+from benchmarks.protocol import records
+from benchmarks.protocol.provenance import provenance, set_threads
+from benchmarks.protocol.study_rows import SoakRow
 
 THREADS = 1
 LINES = 12
@@ -16,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--minutes", type=positive, default=60, metavar="M", help="for how long (default: 60)")
     parser.add_argument("--limit", type=positive, default=20, metavar="MB", help="growth that fails (default: 20 MB)")
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="append the row to a file, to publish it")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -24,10 +28,10 @@ def run(options: argparse.Namespace) -> int:
     set_threads(THREADS)
     import torch
 
-    from benchmarks.studies.soak import growth_mb, soak
+    from benchmarks.studies.soak import settled_mb, soak
 
     torch.set_num_threads(THREADS)
-    seconds, samples, due = 60.0 * options.minutes, [], 0.0
+    origin, seconds, samples, due = provenance(), 60.0 * options.minutes, [], 0.0
     for sample in soak(seconds):
         samples.append(sample)
         if sample.elapsed_s >= due or sample.elapsed_s >= seconds:
@@ -38,6 +42,21 @@ def run(options: argparse.Namespace) -> int:
                 f"{sample.evaluated:,} puzzles scored",
                 flush=True,
             )
-    growth = growth_mb(samples)
-    print(f"growth from the second quarter of the time to the last: {growth:+.1f} MB (limit: {options.limit} MB)")
-    return int(growth > options.limit)
+    early, late = settled_mb(samples)
+    row = SoakRow(
+        minutes=options.minutes,
+        rounds=samples[-1].rounds,
+        vector_steps=samples[-1].vector_steps,
+        training_steps=samples[-1].training_steps,
+        evaluated=samples[-1].evaluated,
+        early_mb=round(early, 1),
+        late_mb=round(late, 1),
+        limit_mb=options.limit,
+        threads=THREADS,
+        command=options.command_line,
+        **origin._asdict(),
+    )
+    print(f"growth from the second quarter of the time to the last: {late - early:+.1f} MB (limit: {options.limit} MB)")
+    if options.out:
+        records.append(options.out, row)
+    return int(late - early > options.limit)

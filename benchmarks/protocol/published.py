@@ -17,7 +17,7 @@ from benchmarks.protocol.rows import (
     SpeedRow,
     TuningRow,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow, SoakRow
 from trm_agents.common.fields import variant
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
@@ -32,6 +32,7 @@ KINDS = (
     PathsRow,
     RefutationRow,
     ScalingRow,
+    SoakRow,
     SpeedRow,
     TuningRow,
 )

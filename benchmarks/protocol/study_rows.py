@@ -94,3 +94,29 @@ class ScalingRow(Origin):
     def key(self) -> tuple[str, int, str, str, int]:
         """What the row is the measurement of."""
         return self.launcher, self.workers, self.suite, self.algo, self.steps
+
+
+@dataclass(frozen=True)
+class SoakRow(Origin):
+    """Memory of a process that stepped, trained and scored in turn for a while."""
+
+    minutes: int
+    """For how long it was asked to go on."""
+    rounds: int
+    vector_steps: int
+    """Steps of native vector environments."""
+    training_steps: int
+    evaluated: int
+    """Puzzles that were played."""
+    early_mb: float
+    """Memory in RAM, the median over rounds of the second quarter; the first one fills caches."""
+    late_mb: float
+    """The median over rounds of the last quarter."""
+    limit_mb: int
+    """Growth that counts as a failure."""
+    schema: str = "soak/1"
+
+    @property
+    def key(self) -> int:
+        """For how long it went on."""
+        return self.minutes

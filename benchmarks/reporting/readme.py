@@ -2,7 +2,7 @@
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
 `headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `cited`, `compared`, `scaling`,
-`sweep`, or `theory:NAME` for docs/theory.md.
+`sweep`, `soak`, `defaults`, or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.protocol.study_rows import ScalingRow
-from benchmarks.reporting import cited, overview, tables
+from benchmarks.reporting import cited, overview, study_tables, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
@@ -59,8 +58,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = cited.table()
     elif name == "compared":
         content = overview.table(published(ResultRow, folder), "results/", COMPARED, COMPARED_HEADS)
-    elif name in ("scaling", "sweep"):
-        content = _scaling(published(ScalingRow, folder), name)
+    elif name in study_tables.TABLES:
+        content = study_tables.TABLES[name](folder)
     elif name.startswith("theory:"):
         # Loads torch.
         from benchmarks.studies import theory_tables
@@ -78,21 +77,6 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     if not content:
         raise ValueError(f"table {name!r}: there are no published rows for it")
     return content
-
-
-SWEPT_MINUTES = (1, 60)
-"""How long the cells of a sweep may take."""
-
-
-def _scaling(rows: list[ScalingRow], name: str) -> str:
-    """Measurements of launchers, or what a sweep over a network moves by them."""
-    if not rows:
-        return "*No rows are published yet.*"
-    if name == "scaling":
-        return tables.markdown_columns(tables.SCALING_COLUMNS, rows)
-    widest = max(row.workers for row in rows)
-    swept = [row for row in rows if row.received_bytes and row.workers == widest]
-    return tables.markdown_columns(tables.SWEEP_COLUMNS, [(row, minutes) for row in swept for minutes in SWEPT_MINUTES])
 
 
 def _zoo() -> str:

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from benchmarks.protocol.rows import ComputeRow, RefutationRow, SpeedRow
 from benchmarks.protocol.stats import Interval, Paired, wilson_interval
-from benchmarks.protocol.study_rows import ScalingRow
 from benchmarks.protocol.trials import Trial
 from benchmarks.reporting.summary import ControlSummary, Lasting, Summary
 
@@ -180,30 +179,6 @@ SPEED_COLUMNS: dict[str, Callable[[SpeedRow], str]] = {
     "processor": lambda row: row.cpu,
 }
 """Columns of a table of throughputs: head -> what it says of one."""
-
-SCALING_COLUMNS: dict[str, Callable[[ScalingRow], str]] = {
-    "launcher": lambda row: row.launcher,
-    "workers": lambda row: str(row.workers),
-    "cells": lambda row: str(row.cells),
-    "cells an hour": lambda row: f"{row.cells_per_hour:,.0f}",
-    "start": lambda row: f"{row.start_s:.1f} s",
-    "overhead a cell": lambda row: f"{row.overhead_s:.2f} s",
-    "sent a cell": lambda row: size(row.sent_bytes),
-    "received a cell": lambda row: size(row.received_bytes),
-    "a checkpoint": lambda row: size(row.model_bytes),
-    "processor": lambda row: row.cpu,
-}
-"""Columns of the table of launchers: head -> what it says of one."""
-
-SWEEP_CELLS = 10_000
-SWEEP_COLUMNS: dict[str, Callable[[tuple[ScalingRow, int]], str]] = {
-    "launcher": lambda one: one[0].launcher,
-    "minutes a cell": lambda one: str(one[1]),
-    "files and rows": lambda one: size(SWEEP_CELLS * (one[0].sent_bytes + one[0].received_bytes)),
-    "checkpoints": lambda one: size(SWEEP_CELLS * one[1] * one[0].model_bytes),
-    "overhead": lambda one: f"{SWEEP_CELLS * one[0].overhead_s / 3600:.1f} h of one worker",
-}
-"""Columns of what a sweep of `SWEEP_CELLS` cells moves, with a checkpoint a minute: head -> what it says of a row."""
 
 TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
     "method": lambda one: one.row.algo,

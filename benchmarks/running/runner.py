@@ -263,7 +263,7 @@ class Runner:
             if cell.key in rows:
                 self.console.print(f"[green]done[/]   {escape(describe(rows[cell.key]))}", soft_wrap=True)
         for cell in failed:
-            error = _tail(self._log(job))
+            error = tail(self._log(job))
             records.append(self.folder.failures_file, FailureRow(*cell.key, exit_code=code, error=error))
             last = error.splitlines()[-1] if error else "no output"
             self.console.print(f"[bold red]FAILED[/] {escape(f'{cell}: exit code {code}: {last}')}", soft_wrap=True)
@@ -288,7 +288,7 @@ def _cost(job: Job) -> int:
     return (first.steps or SCORED) + SCORED * len(others)
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
     """The end of a log: where a traceback is."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()

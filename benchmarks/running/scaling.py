@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.running.launcher import Launcher, Process, Work
-from benchmarks.running.runner import POLL_S, Runner
+from benchmarks.running.runner import POLL_S, Runner, tail
 
 EMPTY = 10
 """Works that do nothing, by which the overhead is measured."""
@@ -40,7 +40,7 @@ def cost_of(launcher: Launcher, since: float, folder: Folder, cells: Sequence[Ce
         workers: works at a time.
 
     Raises:
-        ValueError: a cell has failed.
+        ValueError: a cell or a work has failed; the message is the end of its log.
     """
     _all(launcher, [_nothing(folder.root, 0)], 1)
     start_s = time.perf_counter() - since
@@ -50,7 +50,8 @@ def cost_of(launcher: Launcher, since: float, folder: Folder, cells: Sequence[Ce
     runner = Runner(folder, launcher, ["--points", "1"], Console(stderr=True))
     began = time.perf_counter()
     if runner.run(cells, workers, {"command": "python -m benchmarks scaling"}):
-        raise ValueError(f"a cell has failed: see {folder.root}")
+        failure = folder.failures()[0]
+        raise ValueError(f"a cell has failed with exit code {failure.exit_code}: {failure.error}")
     wall_s = time.perf_counter() - began
     models = [(folder.of_cell(cell) / "model.zip").stat().st_size for cell in cells]
     return Cost(start_s, wall_s, overhead_s, round(statistics.mean(models)))
@@ -62,13 +63,21 @@ def _nothing(root: Path, number: int) -> Work:
 
 
 def _all(launcher: Launcher, works: Sequence[Work], workers: int) -> None:
-    """Run works as a runner does."""
-    waiting, running = list(works), list[Process]()
+    """Run works as a runner does.
+
+    Raises:
+        ValueError: one has failed.
+    """
+    waiting, running = list(works), list[tuple[Work, Process]]()
     while waiting or running:
         while waiting and len(running) < workers:
-            running.append(launcher.start(waiting.pop(0)))
+            running.append((waiting[0], launcher.start(waiting.pop(0))))
         time.sleep(POLL_S)
-        running = [process for process in running if process.poll() is None]
+        codes = [process.poll() for _, process in running]
+        for (work, _), code in zip(running, codes, strict=True):
+            if code:
+                raise ValueError(f"a work has failed with exit code {code}: {tail(work.root / work.log)}")
+        running = [one for one, code in zip(running, codes, strict=True) if code is None]
 
 
 def _alone(root: Path) -> float:
@@ -76,6 +85,8 @@ def _alone(root: Path) -> float:
     seconds = []
     for _ in range(REPEATS):
         began = time.perf_counter()
-        subprocess.run(_nothing(root, 0).command(root), check=True, capture_output=True)
+        done = subprocess.run(_nothing(root, 0).command(root), capture_output=True, text=True)
+        if done.returncode:
+            raise ValueError(f"the command of a work has failed with exit code {done.returncode}: {done.stderr}")
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds)

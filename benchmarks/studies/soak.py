@@ -80,11 +80,11 @@ def soak(seconds: float, clock: Callable[[], float] = time.perf_counter) -> Iter
             return
 
 
-def growth_mb(samples: list[Sample]) -> float:
-    """Median of the last quarter of the samples minus that of the second quarter; the first one fills caches."""
+def settled_mb(samples: list[Sample]) -> tuple[float, float]:
+    """Median memory over the second quarter of the samples, and over the last one; the first one fills caches."""
     quarter = max(1, len(samples) // 4)
     second, last = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
-    return statistics.median(s.resident_mb for s in last) - statistics.median(s.resident_mb for s in second)
+    return statistics.median(s.resident_mb for s in second), statistics.median(s.resident_mb for s in last)
 
 
 def _model(name: str, seed: int) -> Any:

@@ -1,5 +1,6 @@
 """REINFORCE: whole episodes, their returns and baselines, and the gradient that follows."""
 
+import zipfile
 from functools import partial
 
 import gymnasium as gym
@@ -10,7 +11,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 from trm_agents import REINFORCE
 from trm_agents.reinforce.returns import leave_one_out, normalised, returns_to_go
@@ -137,3 +138,67 @@ def test_wrong_settings_are_named():
         model(n_episodes=3)
     with pytest.raises(ValueError, match="baseline must be"):
         model(baseline="mean")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"n_episodes": 2.0}, r"n_episodes must be a whole number of at least 1, got 2\.0: pass an int"),
+        ({"n_episodes": 0}, "n_episodes must be at least 1, got 0"),
+        ({"max_grad_norm": 0.0}, r"max_grad_norm must be positive, got 0\.0"),
+        ({"gamma": float("nan")}, r"gamma must be within \[0, 1\], got nan"),
+        ({"ent_coef": -0.1}, r"ent_coef must not be negative, got -0\.1"),
+        ({"ent_coef": "x"}, "ent_coef must be a finite number of at least 0, got 'x'"),
+        ({"learning_rate": True}, "learning_rate must be a finite number of at least 0, got True"),
+        ({"seed": 1.5}, r"seed must be a whole number of at least 0, got 1\.5"),
+        ({"stats_window_size": 0}, "stats_window_size must be at least 1, got 0"),
+        ({"policy": "MultiInputPolicy"}, "MultiInputPolicy reads a Dict, got Box"),
+    ],
+)
+def test_what_cannot_train_is_refused_now_and_at_load(keywords, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        model(**keywords)
+    if "policy" not in keywords:
+        model(n_envs=1).save(tmp_path / "model.zip")
+        with pytest.raises(ValueError, match=message):
+            REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", **keywords)
+
+
+def test_a_file_is_data_and_keywords_at_load_count(tmp_path):
+    model(seed=np.int64(3), learning_rate=np.float32(1e-2)).learn(50).save(tmp_path / "model.zip")
+    with zipfile.ZipFile(tmp_path / "model.zip") as archive:
+        assert "tensors.safetensors" in archive.namelist() and b":serialized:" not in archive.read("data")
+    keywords = {"n_episodes": 4, "gamma": 0.5, "ent_coef": 0.25, "baseline": None, "learning_rate": 1e-4}
+    loaded = REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", **keywords).learn(10)
+    assert {name: getattr(loaded, name) for name in keywords} == keywords
+    assert loaded.policy.optimizer.param_groups[0]["lr"] == 1e-4
+    with pytest.warns(UserWarning, match="resuming is inexact: no saved REINFORCE holds the states"):
+        REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", force_reset=False)
+    with pytest.raises(ValueError, match="load takes no keyword n_steps: choose among baseline"):
+        REINFORCE.load(tmp_path / "model.zip", env=Corridor(0), device="cpu", n_steps=8)
+
+
+def test_processes_and_loops_of_environments_train_the_same_weights():
+    """Rewards of 0.1 are another number as float32, which `DummyVecEnv` makes of them."""
+    trained = []
+    for kind, keywords in ((DummyVecEnv, {}), (SubprocVecEnv, {"start_method": "fork"})):
+        env = kind([partial(Corridor, number) for number in range(2)], **keywords)
+        made = REINFORCE("MlpPolicy", env, n_episodes=4, gamma=0.9, seed=3, device="cpu").learn(100)
+        trained.append(made.policy.state_dict())
+        env.close()
+    assert all(torch.equal(weight, trained[1][name]) for name, weight in trained[0].items())
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_masks_forbid_actions(deterministic):
+    made = model()
+    seen = made.env.reset()
+    for allowed in (0, 1):
+        masks = np.zeros((len(seen), made.action_space.n), np.bool_)
+        masks[:, allowed] = True
+        assert (made.predict(seen, deterministic=deterministic, action_masks=masks)[0] == allowed).all()
+        assert made.predict(seen[0], deterministic=deterministic, action_masks=masks[:1])[0] == allowed
+    everything = np.ones((len(seen), made.action_space.n), np.bool_)
+    assert np.array_equal(made.predict(seen, None, None, True, everything)[0], made.predict(seen, None, None, True)[0])
+    with pytest.raises(ValueError, match=r"action_masks must be of shape"):
+        made.predict(seen, action_masks=everything[:, :1])

@@ -7,10 +7,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from agent_helpers import EASY, ID, agent, assert_same_weights, sudoku, weights
+from gymnasium.wrappers import FlattenObservation
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
+
+from trm_agents import TRC, UPITRM
 
 
 class StopAfter(BaseCallback):
@@ -32,11 +35,28 @@ STEPS = st.one_of(
 )
 
 
+def environments(variant, seed=0):
+    if variant == "trc":
+        return make_vec_env("trm_envs:ControlPlanEdit-DoubleIntegrator-v0", 2, seed=seed)
+    if variant in ("mlp", "multi-input"):
+        wrapper = FlattenObservation if variant == "mlp" else None
+        env = make_vec_env(ID, 2, seed=seed, env_kwargs=EASY, wrapper_class=wrapper)
+        env.seed(seed)
+        return env
+    return sudoku(n_envs=2, seed=seed)
+
+
 def small(variant):
-    return agent(variant, sudoku(n_envs=2), n_steps=4, batch_size=8)
+    env = environments(variant)
+    if variant == "trc":
+        return TRC("TRCPolicy", env, batch_size=4, unroll=2, seed=3, device="cpu")
+    if variant in ("mlp", "multi-input"):
+        policy = "MlpPolicy" if variant == "mlp" else "MultiInputPolicy"
+        return UPITRM(policy, env, n_steps=4, batch_size=8, seed=3, device="cpu")
+    return agent(variant, env, n_steps=4, batch_size=8)
 
 
-def done(model, step, reloads, path):
+def done(model, step, reloads, path, variant):
     """The model after a step of a sequence; `reloads`: whether saving and loading are done, too."""
     name, number = step
     if name == "learn":
@@ -48,29 +68,35 @@ def done(model, step, reloads, path):
         model.learn(1, reset_num_timesteps=False)
         model.learn(number)
     elif name == "set_env":
-        model.set_env(sudoku(n_envs=2, seed=number))
+        model.set_env(environments(variant, number))
     elif reloads and model._last_obs is not None:
         # An environment that has not begun has no state to save: seeds that wait for its reset are not the model's.
         model.save(path)
         if name == "load":
-            model = type(model).load(path, env=sudoku(n_envs=2, seed=77), device="cpu", force_reset=False)
+            model = type(model).load(path, env=environments(variant, 77), device="cpu", force_reset=False)
     return model
 
 
-@pytest.mark.parametrize("variant", ["hindsight", "hindsight-search", "default", "survival"])
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+POLICIES = [
+    *("hindsight", "hindsight-search", "hindsight-cells", "default", "exact", "survival", "outcome"),
+    *("mlp", "multi-input", "trc"),
+]
+
+
+@pytest.mark.parametrize("variant", POLICIES)
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
 def test_saving_and_loading_anywhere_in_a_sequence_changes_nothing(variant, steps):
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.zip"
         plain, reloaded = small(variant), small(variant)
         for step in [*steps, ("learn", 16)]:
-            plain = done(plain, step, False, path)
-            reloaded = done(reloaded, step, True, path)
+            plain = done(plain, step, False, path, variant)
+            reloaded = done(reloaded, step, True, path, variant)
             assert plain.num_timesteps == reloaded.num_timesteps
     assert_same_weights(weights(plain), weights(reloaded))
     assert plain.rng.bit_generator.state == reloaded.rng.bit_generator.state
-    if hasattr(plain, "memory"):
+    if variant.startswith("hindsight"):
         check_memory(plain.memory)
 
 

@@ -130,3 +130,20 @@ def test_an_agent_of_the_zoo_without_an_environment_says_what_is_missing():
 def test_other_errors_than_damage_stay_what_they_are(tmp_path):
     with pytest.raises(FileNotFoundError):
         UPITRM.load(tmp_path / "none.zip")
+
+
+def test_a_zip_that_unpacks_to_terabytes_is_refused_at_once(tmp_path):
+    """Its directory says what it unpacks to, and no more than that is ever read of a member."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(500):
+            archive.writestr("data" if number == 0 else f"{number}.pth", b"{}")
+    content = bytearray(path.read_bytes())
+    at = content.find(b"PK\x01\x02")
+    while at >= 0:
+        content[at + 24 : at + 28] = (2**32 - 2).to_bytes(4, "little")
+        at = content.find(b"PK\x01\x02", at + 4)
+    path.write_bytes(bytes(content))
+    for algorithm in (UPITRM, HindsightTRM):
+        with pytest.raises(ValueError, match=r"bomb\.zip would unpack to 2,000 GiB, and a model file has 4 at most"):
+            algorithm.load(path, device="cpu")

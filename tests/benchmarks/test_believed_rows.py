@@ -16,6 +16,7 @@ from row_helpers import result, speed_row
 from benchmarks import cli
 from benchmarks.commands import launching
 from benchmarks.protocol import published, records, sums
+from benchmarks.protocol.checks import problem_of
 from benchmarks.protocol.folder import Folder
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import CurveRow, ResultRow, SpeedRow, pack_bits
@@ -145,6 +146,14 @@ def test_a_row_that_contradicts_itself_is_named_by_file_and_line(tmp_path, field
         records.read(path, ResultRow)
     found = records.sift(path, ResultRow)
     assert found.records == [result(0)] and list(found.damaged) == [2] and found.unsealed == 2
+
+
+@pytest.mark.parametrize("kind", published.KINDS, ids=lambda kind: kind.schema)
+def test_no_kind_of_row_is_published_unchecked(kind):
+    """Numbers of every kind are looked at, whatever study it is of."""
+    values = {field.name: 0 for field in dataclasses.fields(kind)}
+    number = next(field.name for field in dataclasses.fields(kind) if field.type in ("float", "int"))
+    assert problem_of(kind(**{**values, number: float("nan")})) == f"{number} is nan, which is no number"
 
 
 @given(st.text(min_size=1, max_size=8), st.integers(), st.booleans())

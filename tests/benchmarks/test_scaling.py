@@ -52,6 +52,28 @@ def test_the_command_measures_each_launcher_and_appends_its_rows(tmp_path, monke
     assert "Launchers" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("fails", ["cell", "work"])
+def test_a_failure_is_told_with_its_cause(tmp_path, monkeypatch, capsys, fails):
+    """The folder that it happened in is gone when the message is read."""
+
+    class Failing(Slow):
+        def start(self, work):
+            if ("--help" in work.words) == (fails == "work"):
+                log = work.root / work.log
+                log.parent.mkdir(parents=True, exist_ok=True)
+                log.write_text("Traceback\nOSError: no space left on this device\n")
+                return bench_fakes.Done(3)
+            return super().start(work)
+
+    monkeypatch.setattr(launching, "LocalLauncher", Failing)
+    monkeypatch.setattr(scaling, "_alone", lambda root: 0.1)
+    out = tmp_path / "scaling.jsonl"
+    assert cli.main(["scaling", "--launchers", "local", "--counts", "1", "--cells", "1", "--out", str(out)]) == 2
+    told = capsys.readouterr().err
+    assert f"a {fails} has failed with exit code 3" in told and "OSError: no space left on this device" in told
+    assert not out.exists()
+
+
 def test_unknown_launchers_are_refused(capsys):
     assert cli.main(["scaling", "--launchers", "local,cloud"]) == 2
     assert "unknown launchers ['cloud']; known ones: local, ray, slurm" in capsys.readouterr().err

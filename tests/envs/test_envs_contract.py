@@ -238,3 +238,10 @@ def test_bad_render_mode() -> None:
     with warnings.catch_warnings(), pytest.raises(ValueError, match="render_mode"):
         warnings.simplefilter("ignore")
         gym.make("SudokuPlanEdit-4x4-v0", render_mode="video", disable_env_checker=True).unwrapped.reset()
+
+
+@pytest.mark.parametrize("seed", [True, np.False_])
+def test_a_truth_value_is_no_seed(seed: object) -> None:
+    for env_id in ("SudokuPlanEdit-4x4-v0", "Control-DoubleIntegrator-v0"):
+        with pytest.raises(gym.error.Error, match=r"Seed must be a whole number of at least 0, got (True|False)"):
+            gym.make(f"trm_envs:{env_id}").reset(seed=seed)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plan_edit_helpers import SMALL, same, some_action
 
-from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates, Rewards
 from trm_envs.plan_edit.spaces import observe, states_of
 from trm_envs.sudoku.env import sudoku_problem
 from trm_envs.sudoku.task import SudokuTask
@@ -330,3 +330,10 @@ def test_own_puzzles_from_a_file(tmp_path: Any) -> None:
     np.save(path, np.array([[[1, 0, 0, 0], [0] * 4, [0] * 4, [0] * 4]]))
     observation, _ = gym.make("SudokuPlanEdit-4x4-v0", puzzles=path).reset()
     assert observation["instance"].tolist() == [1] + [0] * 15
+
+
+@pytest.mark.parametrize("name", Rewards._fields)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308, "1", True, None])
+def test_a_reward_that_no_return_can_sum_up_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"rewards\.{name} must be a finite number"):
+        PlanEditMDP(SudokuTask(4), rewards=Rewards()._replace(**{name: value}))

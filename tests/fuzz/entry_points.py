@@ -4,41 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import sys
-import tempfile
 from functools import cache
-from itertools import product
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from hypothesis import strategies as st
-from row_helpers import speed_row
 
 import trm_agents
 import trm_envs
 from benchmarks import cli
-from benchmarks.protocol import records
-from benchmarks.protocol.rows import SpeedRow
 from trm_agents.commands import main as trm
-from trm_agents.zoo.cards import read_card
 from trm_envs.control.double_integrator import DoubleIntegratorPlanEditEnv
+from trm_envs.control.powered_descent import PoweredDescentPlanEditEnv
+from trm_envs.control.van_der_pol import VanDerPolPlanEditEnv
 from trm_envs.maze.env import MazePlanEditEnv
 from trm_envs.sudoku.env import SudokuPlanEditEnv
-from trm_envs.sudoku.text import read_puzzles
 
+from .files import (
+    FOLDER,
+    PUZZLES,
+    SOLVED,
+    card,
+    check_solvable,
+    edited_model,
+    model_file,
+    puzzle_file,
+    rows_by_hand,
+    rows_file,
+)
 from .judging import Case, WrongError
-from .keywords import ALGORITHMS, ENVIRONMENTS, UNSURE, VERBS, WORDS
+from .keywords import ALGORITHMS, ENVIRONMENTS, LARGE, OPTIONS, SIZES, UNSURE, VERBS, WORDS
 from .values import JUNK, real, shown, whole
-
-FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
-SOLVED = "1234341221434321"
-PUZZLES = [f"{'.' * blanks}{SOLVED[blanks:]}" for blanks in (1, 4, 6)]
-ACTIONS = 64
-GIVEN = {SudokuPlanEditEnv: {"size": 4}, MazePlanEditEnv: {"size": 5}, DoubleIntegratorPlanEditEnv: {}}
 
 
 @st.composite
@@ -49,105 +48,126 @@ def environment(draw: Any) -> Case:
     value = draw(JUNK)
     valid = name != "mystery" and ENVIRONMENTS[cls][name](value)
     # Other sizes have other defaults: blanks that no pool has, pools that do not exist.
-    if name == "size" and isinstance(value, (int, np.integer)) and value in (4, 5, 9, 16, 15, 31):
+    if name == "size" and isinstance(value, (int, np.integer)) and value in (4, 5, 7, 9, 11, 16, 15, 31):
         valid = None
-    if name == "render_mode" and value == "human":
+    if (name == "render_mode" and value == "human") or (name != "mystery" and is_index(value)):
         valid = None
+    given = {"size": SIZES[cls]} if cls in SIZES else {}
 
     def call() -> None:
-        env = cls(**{**GIVEN[cls], name: value})
-        env.reset(seed=0)
-        env.step(env.action_space.sample())
+        env = cls(**{**given, name: value})
+        observation = env.reset(seed=0)[0]
+        after, reward = env.step(env.action_space.sample())[:2]
+        check_inside(env, observation)
+        check_inside(env, after)
+        if not np.isfinite(reward):
+            raise WrongError(f"the reward is {reward}")
 
     return Case(f"{cls.__name__}({name}={shown(value)})", call, valid, (name,))
 
 
-@cache
-def sudoku() -> Any:
-    return SudokuPlanEditEnv(4)
+def check_inside(env: Any, observation: Any) -> None:
+    """Raise `WrongError` where an observation is none of its space."""
+    if not env.observation_space.contains(observation):
+        raise WrongError(f"{observation} is outside the observation space")
+
+
+PLAYED = {
+    "SudokuPlanEdit-4x4-v0": ("puzzle", 64),
+    "SudokuPlace-4x4-v0": ("puzzle", 64),
+    "MazeWalk-5x5-v0": ("puzzle", 4),
+    "LightUpPlanEdit-7x7-v0": ("puzzle", 49),
+    "Control-VanDerPol-v0": ("instance", None),
+    "ControlPlanEdit-DoubleIntegrator-v0": ("instance", None),
+}
+"""Environments that are reset and stepped: what option names an instance, and how many actions there are."""
 
 
 @cache
-def sudokus() -> Any:
+def played(env_id: str, many: bool) -> Any:
     gym.register_envs(trm_envs)
-    return gym.make_vec(
-        "SudokuPlanEdit-4x4-v0",
-        num_envs=2,
-        vectorization_mode="vector_entry_point",
-        autoreset_mode=AutoresetMode.SAME_STEP,
-    )
+    if not many:
+        return gym.make(env_id, disable_env_checker=True)
+    way: Any = "vector_entry_point"
+    return gym.make_vec(env_id, num_envs=2, vectorization_mode=way, autoreset_mode=AutoresetMode.SAME_STEP)
 
 
 @st.composite
 def reset(draw: Any) -> Case:
     """Seeds and options of a reset that are anything."""
-    many = draw(st.booleans())
-    env = sudokus() if many else sudoku()
+    env_id, many = draw(st.sampled_from(list(PLAYED))), draw(st.booleans())
+    env, own = played(env_id, many), PLAYED[env_id][0]
     what = draw(st.sampled_from(["seed", "options", "puzzle", "instance", "mystery"]))
     value = draw(st.one_of(JUNK, st.sampled_from([*PUZZLES, [int(c) for c in SOLVED.replace("1", "0")], PUZZLES])))
     if what == "seed":
         keywords: dict[str, Any] = {"seed": value}
         valid: bool | None = value is None or whole(0, 2**400)(value)
-        valid = None if many or isinstance(value, (np.integer, int)) else valid
+        valid = None if many or (isinstance(value, (np.integer, int)) and not isinstance(value, bool)) else valid
     elif what == "options":
         keywords, valid = {"options": value}, value is None or (isinstance(value, dict) and not value)
     else:
-        keywords, valid = {"options": {what: value}}, None if what == "puzzle" else False
+        keywords, valid = {"options": {what: value}}, None if what == own else False
 
     def call() -> None:
         observation, _ = env.reset(**keywords)
-        if what == "puzzle" and value is not None:
+        check_inside(env, observation)
+        if what == "puzzle" and value is not None and env_id.startswith("Sudoku"):
             for instance in observation["instance"].reshape(-1, 16):
                 check_solvable(instance)
 
     words = ("seed", "Seed") if what == "seed" else ("option", what)
-    return Case(f"{'vector ' * many}reset({what}={shown(value)})", call, valid, words)
+    return Case(f"{env_id}, {'vector ' * many}reset({what}={shown(value)})", call, valid, words)
 
 
 @st.composite
 def step(draw: Any) -> Case:
     """Actions that are anything."""
-    many = draw(st.booleans())
-    one = whole(0, ACTIONS - 1)
-    if many:
-        value = draw(st.one_of(JUNK, st.lists(st.one_of(st.integers(-2, ACTIONS), JUNK), min_size=2, max_size=2)))
-        valid = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(one, value))
+    env_id, many = draw(st.sampled_from(list(PLAYED))), draw(st.booleans())
+    env, n = played(env_id, many), PLAYED[env_id][1]
+    if n is None:
+        value = draw(st.one_of(JUNK, arrays(env.action_space.shape)))
+        valid = is_control(value, env.action_space.shape)
+    elif many:
+        value = draw(st.one_of(JUNK, st.lists(st.one_of(st.integers(-2, n), JUNK), min_size=2, max_size=2)))
+        valid = isinstance(value, (list, tuple)) and len(value) == 2 and all(map(whole(0, n - 1), value))
     else:
-        value = draw(st.one_of(JUNK, st.integers(-2, ACTIONS)))
-        valid = one(value)
+        value = draw(st.one_of(JUNK, st.integers(-2, n)))
+        valid = whole(0, n - 1)(value)
     # Arrays of one number are one, and arrays of the right shape are actions.
-    array = value if isinstance(value, np.ndarray) else None
+    array = value if isinstance(value, np.ndarray) and n is not None else None
     if array is not None and array.dtype.kind in "iu" and array.shape == ((2,) if many else ()):
-        valid = True
+        valid = bool(((array >= 0) & (array < n)).all())
 
     def call() -> None:
-        env = sudokus() if many else sudoku()
         env.reset(seed=0)
-        env.step(value)
+        observation, reward = env.step(value)[:2]
+        check_inside(env, observation)
+        if not np.isfinite(reward).all():
+            raise WrongError(f"the reward is {reward}")
 
-    return Case(f"{'vector ' * many}step({shown(value)})", call, valid, ("action",))
+    return Case(f"{env_id}, {'vector ' * many}step({shown(value)})", call, valid, ("action",))
 
 
 @st.composite
-def algorithm(draw: Any) -> Case:
-    """A keyword of an algorithm that is anything."""
-    name = draw(st.sampled_from(list(ALGORITHMS)))
-    keyword = draw(st.sampled_from(list(ALGORITHMS[name])))
-    value = draw(JUNK)
-    valid: bool | None = ALGORITHMS[name][keyword](value)
-    large = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 200
-    if (keyword in UNSURE and real(-1.79e308, 1.79e308)(value)) or large:
-        valid = None
-    if large and keyword in ("n_steps", "buffer_size", "unroll", "batch_size", "pairs"):
-        value, valid = 200, None
+def arrays(draw: Any, shape: tuple[int, ...]) -> Any:
+    """Arrays of a shape, or nearly, of any type, some numbers of which are none."""
+    kind = draw(st.sampled_from(["f4", "f8", "i8", "u1", "?", "c8", "U1", "O", "m8[s]"]))
+    size = draw(st.sampled_from([shape, (1, *shape), shape[:-1], (*shape[:-1], shape[-1] + 1)]))
+    array = np.zeros(size).astype(kind)
+    if kind in ("f4", "f8", "O") and array.size:
+        array.flat[0] = draw(st.sampled_from([0.5, 7.0, np.nan, np.inf, -np.inf, 1e30]))
+    return draw(st.sampled_from([array, array.tolist()]))
 
-    def call() -> None:
-        cls: Any = getattr(trm_agents, name)
-        policy = {"UPITRM": "TRMPolicy", "HindsightTRM": "TokenPolicy", "TRC": "TRCPolicy"}[name]
-        with contextlib.redirect_stdout(io.StringIO()):
-            cls(policy, control() if name == "TRC" else sudoku(), device="cpu", **{keyword: value})
 
-    return Case(f"{name}({keyword}={shown(value)})", call, valid, (keyword,))
+def is_control(value: Any, shape: tuple[int, ...]) -> bool | None:
+    """Whether it is a control; of objects these tests do not know."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError):
+        return False
+    if array.dtype.kind not in "iuf" or array.shape != shape:
+        return None if array.dtype.kind == "O" else False
+    return bool(np.isfinite(array).all())
 
 
 @cache
@@ -156,119 +176,54 @@ def control() -> Any:
 
 
 @cache
-def solutions() -> np.ndarray[Any, Any]:
-    """All 288 solved 4x4 grids, by brute force over rows."""
-    rows = [row for row in product(range(1, 5), repeat=4) if len(set(row)) == 4]
-    found = []
-    for grid in product(rows, repeat=4):
-        if all(len(set(column)) == 4 for column in zip(*grid, strict=True)):
-            a = np.array(grid)
-            if all(len(set(a[i : i + 2, j : j + 2].flat)) == 4 for i in (0, 2) for j in (0, 2)):
-                found.append(a.ravel())
-    return np.array(found, np.int8)
-
-
-def check_solvable(grid: Any) -> None:
-    """Raise `WrongError` where no solved grid completes a puzzle."""
-    if not ((solutions() == grid) | (grid == 0)).all(1).any():
-        raise WrongError(f"{grid.tolist()} was taken for a puzzle")
-
-
-SIGNS = (b"\n", b",", b'"', b"\0", b"0", b".")
-SUFFIXES = ("txt", "csv", "npy", "npz", "jsonl", "sdk", "sdm", "ss", "gz", "TXT", "")
-
-
-@cache
-def files() -> dict[str, bytes]:
-    """Whole files of puzzles."""
-    grids = np.array([[int(c) for c in line.replace(".", "0")] for line in PUZZLES], np.int8)
-    npy = io.BytesIO()
-    np.save(npy, grids)
-    npz = io.BytesIO()
-    np.savez_compressed(npz, puzzles=grids)
-    lines = "\n".join(PUZZLES)
-    table = "".join(f"{i},{line},{SOLVED}\n" for i, line in enumerate(PUZZLES))
-    jsonl = "".join(json.dumps({"puzzle": line}) + "\n" for line in PUZZLES)
-    return {
-        "txt": lines.encode(),
-        "utf16": lines.encode("utf-16"),
-        "csv": (",puzzle,solution\n" + table).encode(),
-        "npy": npy.getvalue(),
-        "npz": npz.getvalue(),
-        "jsonl": jsonl.encode(),
-    }
+def lesson(algorithm: str, policy: str) -> Any:
+    """An environment that an algorithm learns in."""
+    if policy == "MlpPolicy" or algorithm == "recursive":
+        return gym.make("CartPole-v1")
+    return control() if algorithm == "TRC" else played("SudokuPlanEdit-4x4-v0", False)
 
 
 @st.composite
-def changed(draw: Any, content: bytes) -> bytes:
-    """A file with a few bytes changed, cut, put in or doubled."""
-    data = bytearray(content)
-    for _ in range(draw(st.integers(0, 3))):
-        at = draw(st.integers(0, max(0, len(data) - 1)))
-        kind = draw(st.sampled_from(["bit", "byte", "cut", "insert", "double"]))
-        if kind == "bit" and data:
-            data[at] ^= 1 << draw(st.integers(0, 7))
-        elif kind == "byte" and data:
-            data[at] = draw(st.integers(0, 255))
-        elif kind == "cut":
-            del data[at:]
-        elif kind == "insert":
-            data[at:at] = draw(
-                st.one_of(st.binary(max_size=5), st.text(max_size=3).map(str.encode), st.sampled_from(SIGNS))
-            )
-        else:
-            data += data[at:]
-    return bytes(data)
-
-
-@st.composite
-def puzzle_file(draw: Any) -> Case:
-    """A file of puzzles that is damaged, or anything."""
-    kind = draw(st.sampled_from([*files(), "noise"]))
-    content = draw(st.binary(max_size=60)) if kind == "noise" else draw(changed(files()[kind]))
-    own = {"utf16": "txt", "noise": "txt"}.get(kind, kind)
-    path = FOLDER / f"mine.{draw(st.one_of(st.just(own), st.sampled_from(SUFFIXES)))}"
+def algorithm(draw: Any) -> Case:
+    """A keyword of an algorithm that is anything."""
+    name, policy = draw(st.sampled_from(list(ALGORITHMS)))
+    keyword = draw(st.sampled_from(list(ALGORITHMS[name, policy])))
+    value, valid = tried(keyword, draw(JUNK), ALGORITHMS[name, policy][keyword])
 
     def call() -> None:
-        path.write_bytes(content)
-        for grid in read_puzzles(path, 4):
-            check_solvable(grid)
+        cls: Any = getattr(trm_agents, name)
+        with contextlib.redirect_stdout(io.StringIO()):
+            cls(policy, lesson(name, policy), device="cpu", **{keyword: value})
 
-    return Case(f"read_puzzles({path.name} with {content[:40]!r})", call, None, ("mine",))
-
-
-@cache
-def rows() -> bytes:
-    return "".join(records.line_of(speed_row()) for _ in range(3)).encode()
+    return Case(f"{name}({policy!r}, {keyword}={shown(value)})", call, valid, (keyword,))
 
 
 @st.composite
-def rows_file(draw: Any) -> Case:
-    """A file of rows that is damaged."""
-    content = draw(changed(rows()))
+def recursive_policy(draw: Any) -> Case:
+    """A keyword of a recursive policy that is anything."""
+    keyword = draw(st.sampled_from([*OPTIONS, "mystery"]))
+    value, valid = tried(keyword, draw(JUNK), OPTIONS.get(keyword, lambda v: False))
 
     def call() -> None:
-        path = FOLDER / "rows.jsonl"
-        path.write_bytes(content)
-        if any(row != speed_row() for row in records.read(path, SpeedRow)):
-            raise WrongError("another row was read than was written")
+        env = lesson("recursive", "RecursivePolicy")
+        trm_agents.REINFORCE("RecursivePolicy", env, device="cpu", policy_kwargs={keyword: value}).predict(np.zeros(4))
 
-    return Case(f"records.read({content[:40]!r})", call, None, ("rows.jsonl",))
+    return Case(f"RecursivePolicy({keyword}={shown(value)})", call, valid, (keyword,))
 
 
-@st.composite
-def card(draw: Any) -> Case:
-    """A card of an agent that is damaged."""
-    whole_card = sorted((Path(trm_envs.__file__).parents[1] / "trm_agents" / "zoo" / "agents").glob("*.json"))[0]
-    content = draw(changed(whole_card.read_bytes()))
+def is_index(value: Any) -> bool:
+    """Whether it is an array that Python takes for a whole number; it may be taken or not."""
+    return isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iu"
 
-    def call() -> None:
-        path = FOLDER / whole_card.name
-        path.write_bytes(content)
-        if read_card(path) != read_card(whole_card):
-            raise WrongError("another card was read than was written")
 
-    return Case(f"read_card({content[:40]!r})", call, None, (whole_card.name,))
+def tried(keyword: str, value: Any, test: Any) -> tuple[Any, bool | None]:
+    """The value that is tried, and whether it is to be accepted."""
+    large = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value > 200
+    if large and keyword in LARGE:
+        return 200, None
+    valid = test(value)
+    unknown = (keyword in UNSURE and real(-1.79e308, 1.79e308)(value)) or large or is_index(value)
+    return value, None if unknown else valid
 
 
 @st.composite
@@ -305,17 +260,14 @@ def _ran(program: str, words: list[str]) -> tuple[Any, str]:
 @cache
 def warm_up() -> None:
     """Compile the kernels, so that no case waits for it."""
-    for env in (
-        sudoku(),
-        SudokuPlanEditEnv(4, generate=True),
-        MazePlanEditEnv(5),
-        MazePlanEditEnv(5, shortest=True, generate=True),
-        control(),
-    ):
+    single = [cls(**({"size": SIZES[cls]} if cls in SIZES else {})) for cls in ENVIRONMENTS]
+    generating = [SudokuPlanEditEnv(4, generate=True), MazePlanEditEnv(5, shortest=True, generate=True)]
+    kinds = [DoubleIntegratorPlanEditEnv(edit="window"), PoweredDescentPlanEditEnv(edit="feedback", generate=True)]
+    for env in (*single, *generating, *kinds, VanDerPolPlanEditEnv(generate=True, observe="gradient")):
         env.reset(seed=0)
         env.step(env.action_space.sample())
-    sudokus().reset(seed=0)
-    read_puzzles(PUZZLES, 4)
+    for env_id in PLAYED:
+        played(env_id, True).reset(seed=0)
 
 
 ENTRY_POINTS: dict[str, st.SearchStrategy[Case]] = {
@@ -323,8 +275,12 @@ ENTRY_POINTS: dict[str, st.SearchStrategy[Case]] = {
     "reset": reset(),
     "step": step(),
     "algorithm keywords": algorithm(),
+    "recursive policies": recursive_policy(),
     "puzzle files": puzzle_file(),
     "rows files": rows_file(),
+    "rows by hand": rows_by_hand(),
     "cards": card(),
+    "model files": model_file(),
+    "edited models": edited_model(),
     "command lines": command(),
 }

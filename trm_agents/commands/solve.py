@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from trm_agents.streaming.showing import tell_skipped
     from trm_envs.reading import OnlyValid
 
-    agent = agents.about(options.model, options.env) if options.model else agents.default(options.env)
+    agent = agents.default(options.env) if options.model is None else agents.about(options.model, options.env)
     skipped: list[str] = []
     source = OnlyValid(options.puzzle, skipped) if options.skip_invalid else options.puzzle
     puzzles = reading.read(agent.env_id, source, agent.keywords, options.env_kwargs)

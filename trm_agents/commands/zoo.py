@@ -38,11 +38,11 @@ def run(options: argparse.Namespace) -> int:
     """List the agents or show a card."""
     from trm_agents import zoo
 
-    cards = [zoo.card(name) for name in ([options.name] if options.name else zoo.names())]
+    cards = [zoo.card(name) for name in (zoo.names() if options.name is None else [options.name])]
     if options.json:
         for card in cards:
             print(json.dumps(dataclasses.asdict(card)))
-    elif options.name:
+    elif options.name is not None:
         print(details(cards[0]))
     else:
         Console(highlight=False).print(table(cards))

@@ -20,7 +20,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from trm_agents.common.base import TRMAlgorithm
-from trm_agents.common.hyperparameters import negative, not_a_share, not_positive, not_whole
+from trm_agents.common.hyperparameters import check_run, negative, not_a_share, not_positive, not_whole
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import RecursivePolicy, numpy_observation
 from trm_agents.common.resuming import unsaved
@@ -169,6 +169,7 @@ class ResumableAlgorithm(TRMAlgorithm):
         Raises:
             FloatingPointError: training has diverged; the weights are those before the step that would spoil them.
         """
+        check_run(total_timesteps, log_interval)
         self.policy.set_unroll(self.unroll)
         if reset_num_timesteps or self._last_obs is None:
             self.rollout.clear()

@@ -7,14 +7,16 @@ import pathlib
 import sys
 import time
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Iterable
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import get_system_info, safe_mean
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
@@ -33,6 +35,8 @@ class TRMAlgorithm(BaseAlgorithm):
 
     rng: np.random.Generator
     """Draws whatever training leaves to chance."""
+    trains: ClassVar[tuple[type[BasePolicy], ...]]
+    """Which policies it can train, with classes that derive from them."""
 
     def __init__(self, policy: Any, env: Any, learning_rate: float | Schedule, **sb3: Any) -> None:
         refuse(list(wrong_for_all(SimpleNamespace(**sb3))))
@@ -54,6 +58,12 @@ class TRMAlgorithm(BaseAlgorithm):
         """What the policy's constructor takes, beside spaces, learning rate and `policy_kwargs`."""
 
     def _setup_model(self) -> None:
+        if not issubclass(self.policy_class, self.trains):
+            known = ", ".join(self.policy_aliases)
+            raise ValueError(
+                f"{type(self).__name__} has no {self.policy_class.__name__}: choose among {known}, and load a file "
+                "with the algorithm that saved it"
+            )
         # What was given at load has not been looked at yet.
         shared = SimpleNamespace(verbose=self.verbose, stats_window_size=self._stats_window_size, seed=self.seed)
         refuse([*wrong_for_all(shared), *not_true_or_false(self), *self._all_problems()])
@@ -157,12 +167,22 @@ class TRMAlgorithm(BaseAlgorithm):
             refuse_left_out(path, file.left_out, own, kwargs)
             stream, objects = as_sb3(file)
             objects |= custom_objects or {}
+            if "stats_window_size" in kwargs:
+                kwargs["_stats_window_size"] = kwargs.pop("stats_window_size")
             model = super().load(stream, env, device, objects, False, force_reset, **kwargs)  # type: ignore[arg-type]
         if env is not None and not force_reset:
             model._continue_episodes()
         if "seed" in kwargs:
             model.rng = np.random.default_rng(model.seed)
+        if "_stats_window_size" in kwargs:
+            model._resize_statistics()
         return model
+
+    def _resize_statistics(self) -> None:
+        """Let the last episodes be as many as the keyword says now; a new run begins with none."""
+        for name in ("ep_info_buffer", "ep_success_buffer"):
+            if (kept := getattr(self, name)) is not None:
+                setattr(self, name, deque(kept, maxlen=self._stats_window_size))
 
     def set_parameters(
         self,

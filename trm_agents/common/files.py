@@ -18,6 +18,10 @@ FIXED_AT_LOAD = {"self", "policy", "env", "device", "_init_setup_model"}
 
 UNREADABLE = (EOFError, LookupError, RuntimeError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile, zlib.error)
 """What zipfile and torch raise at files that are damaged, or made by hand, beside a ValueError or an OSError."""
+MISMADE = (*UNREADABLE, AssertionError, AttributeError, OverflowError, TypeError)
+"""What a model raises that is set up with attributes that no model has."""
+LARGEST_UNPACKED = 4 * 2**30
+"""Bytes of all members of a model file together: a small zip may unpack to more than a disk holds."""
 
 
 def hyperparameters(classes: Iterable[type]) -> set[str]:
@@ -84,15 +88,18 @@ def readable(path: Any, keywords: Iterable[str] = ()) -> Iterator[None]:
     refuse_old_files(path)
     try:
         yield
-    except UNREADABLE as error:
-        if "state_dict" not in str(error):
-            raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
-        if not keywords:
+    except MISMADE as error:
+        if "state_dict" in str(error) and keywords:
+            raise ValueError(
+                f"the file's network does not fit the keywords {', '.join(keywords)}: load without those that shape "
+                "the network, or train a new model with them"
+            ) from error
+        raise ValueError(f"{named(path)} cannot be loaded ({type(error).__name__}: {error})") from error
+    except ValueError as error:
+        # Errors of ours say more by their class.
+        if type(error) is not ValueError or named(path) in str(error):
             raise
-        raise ValueError(
-            f"the file's network does not fit the keywords {', '.join(keywords)}: load without those that shape the "
-            "network, or train a new model with them"
-        ) from error
+        raise ValueError(f"{named(path)}: {error}") from error
 
 
 def refuse_damaged(path: Any) -> None:
@@ -147,7 +154,7 @@ def refuse_old_files(path: Any) -> None:
 def located(path: Any) -> Any:
     """The file that a name means, which may lack its suffix; an open file as it is."""
     file = Path(path) if isinstance(path, str) else path
-    if isinstance(file, Path) and not file.exists():
+    if isinstance(file, Path) and not file.exists() and file.suffix != ".zip":
         file = file.with_name(file.name + ".zip")
     return file
 
@@ -162,6 +169,12 @@ def opened_zip(file: Any) -> Iterator[zipfile.ZipFile]:
     """A zip that says of itself when it cannot be read; an open file is at its begin again afterwards."""
     try:
         with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > LARGEST_UNPACKED:
+                raise ValueError(
+                    f"{named(file)} would unpack to {unpacked / 2**30:,.0f} GiB, and a model file has "
+                    f"{LARGEST_UNPACKED // 2**30} at most: it is no saved model"
+                )
             yield archive
     except UNREADABLE as error:
         raise ValueError(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from math import inf
 from numbers import Integral, Real
+from types import SimpleNamespace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -53,8 +54,10 @@ def negative(owner: Any, *names: str) -> Iterator[str]:
     """Attributes that are no finite numbers of at least 0."""
     for name in names:
         value = getattr(owner, name)
-        if not (is_number(value) and 0.0 <= value < inf):
+        if is_number(value) and value < 0.0:
             yield f"{name} must not be negative, got {value}"
+        elif not (is_number(value) and value < inf):
+            yield f"{name} must be a finite number of at least 0, got {value!r}"
 
 
 def not_a_share(owner: Any, *names: str) -> Iterator[str]:
@@ -84,6 +87,18 @@ def wrong_for_all(owner: Any) -> Iterator[str]:
     yield from not_whole(owner, "verbose", least=0)
     yield from not_whole(owner, "stats_window_size")
     yield from (() if owner.seed is None else not_whole(owner, "seed", least=0, most=2**32 - 1))
+
+
+def check_run(total_timesteps: Any, log_interval: Any) -> None:
+    """Check what `learn` is given, before anything is reset.
+
+    Raises:
+        ValueError: there is no such number of steps, or no such iteration to log at.
+    """
+    given = SimpleNamespace(total_timesteps=total_timesteps, log_interval=log_interval)
+    endless = is_number(total_timesteps) and total_timesteps == inf
+    problems = [] if endless else list(negative(given, "total_timesteps"))
+    refuse([*problems, *(() if log_interval is None else not_whole(given, "log_interval"))])
 
 
 def not_true_or_false(owner: Any) -> Iterator[str]:

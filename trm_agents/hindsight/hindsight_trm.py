@@ -77,6 +77,7 @@ class HindsightTRM(ResumableAlgorithm):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"TokenPolicy": TokenPolicy}
+    trains = (TokenPolicy,)
     policy: TokenPolicy
     memory: HindsightMemory
     """Labelled states of solved instances."""

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from trm_agents.recursion import Inject, Mixer
+from trm_envs.instances.numbers import number, real, truth, whole
 
 Readout = Literal["pool", "cells", "agent"]
 Halting = Literal["settle", "learned"]
+
+_WORDS = {
+    "inject": get_args(Inject),
+    "mixer": get_args(Mixer),
+    "readout": get_args(Readout),
+    "halting": get_args(Halting),
+}
 
 MORE_CYCLES = 4
 """Times `k_cycles` that settling takes at most, by default."""
@@ -46,7 +55,7 @@ class Options:
         groups: cells of each group by kind, as `PlanTask.groups`, for `mixer="neighbours"`; None: four neighbours.
 
     Raises:
-        ValueError: a number is outside its range, or a word is unknown.
+        ValueError: a number is outside its range, a word is unknown, or something is neither True nor False.
     """
 
     k_cycles: int = 3
@@ -68,18 +77,27 @@ class Options:
     groups: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for name, word, words in (("readout", self.readout, Readout), ("halting", self.halting, Halting)):
-            if word is not None and word not in get_args(words):
-                raise ValueError(f"{name} must be one of {', '.join(map(repr, get_args(words)))} or None, got {word!r}")
-        for name, number in (("k_cycles", self.k_cycles), ("max_cycles", self.most_cycles)):
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
-        if self.ema is not None and not 0.0 < self.ema < 1.0:
-            raise ValueError(f"ema must be within (0, 1) or None, got {self.ema}")
-        if self.settle_below <= 0.0 or self.ponder_cost < 0.0:
-            raise ValueError("settle_below must be positive, and ponder_cost at least 0")
+        for name, words in _WORDS.items():
+            word = getattr(self, name)
+            optional = name != "inject"
+            if not (isinstance(word, str) and word in words) and not (optional and word is None):
+                or_none = " or None" if optional else ""
+                raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}{or_none}, got {word!r}")
+        for name in ("k_cycles", "h_dim", "l_dim", "n_h_layers", "n_l_layers", "max_cycles"):
+            if (given := getattr(self, name)) is not None or name != "max_cycles":
+                self._keep(name, whole(name, given, 1))
+        for name in ("carry", "action_conditioning", "deep_supervision"):
+            self._keep(name, truth(name, getattr(self, name)))
+        self._keep("settle_below", number("settle_below", self.settle_below, sys.float_info.min))
+        self._keep("ponder_cost", number("ponder_cost", self.ponder_cost, 0.0))
+        if self.ema is not None and not 0.0 < real(self.ema) < 1.0:
+            raise ValueError(f"ema must be within (0, 1) or None, got {self.ema!r}")
         if self.deep_supervision and self.halting == "learned":
             raise ValueError("halting='learned' weighs the cycles itself: leave out deep_supervision")
+
+    def _keep(self, name: str, value: Any) -> None:
+        """A number or truth value of Python's in place of NumPy's, which PyTorch does not take everywhere."""
+        object.__setattr__(self, name, value)
 
     @property
     def most_cycles(self) -> int:

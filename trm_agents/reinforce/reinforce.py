@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
+from math import inf
 from typing import Any, ClassVar, NamedTuple, TypeVar, get_args
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -21,6 +25,9 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
+from trm_agents.common.base import TRMAlgorithm
+from trm_agents.common.hyperparameters import check_run, negative, not_a_share, not_positive, not_whole
+from trm_agents.common.policy import restricted
 from trm_agents.recursive_policies import MLPPolicy, RecursivePolicy, TRMPolicy
 from trm_agents.reinforce.returns import Baseline, leave_one_out, normalised, returns_to_go
 
@@ -36,7 +43,7 @@ class Episode(NamedTuple):
     rewards: list[float]
 
 
-class REINFORCE(OnPolicyAlgorithm):
+class REINFORCE(TRMAlgorithm, OnPolicyAlgorithm):
     """Policy gradients from whole episodes, without a critic.
 
     The loss of a batch is the mean over its steps of -A_t log pi(a_t | s_t), minus `ent_coef` times the entropy. Every
@@ -46,7 +53,7 @@ class REINFORCE(OnPolicyAlgorithm):
 
     Args:
         policy: `MlpPolicy`, `CnnPolicy`, `MultiInputPolicy`, `RecursivePolicy`, `TRMPolicy`, `MLPPolicy`, or a class.
-        env: as for any SB3 algorithm; episodes must end.
+        env: as for any SB3 algorithm, or one of Gymnasium's vector environments; episodes must end.
         learning_rate: of the optimiser.
         n_episodes: episodes of a batch, a multiple of the number of environments.
         gamma: discount.
@@ -57,7 +64,8 @@ class REINFORCE(OnPolicyAlgorithm):
         stats_window_size, tensorboard_log, policy_kwargs, verbose, seed, device: as for any SB3 algorithm.
 
     Raises:
-        ValueError: `n_episodes` is no multiple of the number of environments, or `baseline` is unknown.
+        ValueError: `n_episodes` is no multiple of the number of environments, `baseline` is unknown, or a number is
+            outside its range.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -68,11 +76,15 @@ class REINFORCE(OnPolicyAlgorithm):
         "TRMPolicy": TRMPolicy,
         "MLPPolicy": MLPPolicy,
     }
+    trains = (ActorCriticPolicy,)
+
+    rollout_buffer: Any = None
+    """Batches are of whole episodes, which no buffer of a fixed length holds."""
 
     def __init__(
         self,
         policy: str | type[ActorCriticPolicy],
-        env: GymEnv | str,
+        env: GymEnv | VectorEnv[Any, Any, Any] | str | None,
         learning_rate: float | Schedule = 2e-3,
         n_episodes: int = 8,
         gamma: float = 0.99,
@@ -90,7 +102,7 @@ class REINFORCE(OnPolicyAlgorithm):
         super().__init__(
             policy,
             env,
-            learning_rate=learning_rate,
+            learning_rate,
             n_steps=1,
             gamma=gamma,
             gae_lambda=1.0,
@@ -114,17 +126,41 @@ class REINFORCE(OnPolicyAlgorithm):
         if _init_setup_model:
             self._setup_model()
 
-    def _setup_model(self) -> None:
+    def _all_problems(self) -> Iterable[str]:
+        wrong = list(not_whole(self, "n_episodes"))
+        yield from wrong
+        if not wrong and self.n_episodes % self.n_envs:
+            yield f"n_episodes={self.n_episodes} must be a multiple of the {self.n_envs} environments: all play alike"
+        yield from not_a_share(self, "gamma")
+        yield from negative(self, "ent_coef", *(() if callable(self.learning_rate) else ("learning_rate",)))
+        yield from not_positive(self, "max_grad_norm", largest=inf)
+        yield from self._observation_problems(self.env)
         if self.baseline is not None and self.baseline not in get_args(Baseline):
-            raise ValueError(f"baseline must be 'leave_one_out', 'episode' or None, got {self.baseline!r}")
-        if self.n_episodes < 1 or self.n_episodes % self.n_envs:
-            raise ValueError(
-                f"n_episodes={self.n_episodes} must be a multiple of the {self.n_envs} environments: each plays as many"
-            )
-        super()._setup_model()
+            yield f"baseline must be 'leave_one_out', 'episode' or None, got {self.baseline!r}"
+
+    def _observation_problems(self, env: VecEnv | None) -> Iterable[str]:
+        of_dicts = issubclass(self.policy_class, MultiInputActorCriticPolicy)
+        if of_dicts and not isinstance(self.observation_space, spaces.Dict):
+            yield f"MultiInputPolicy reads a Dict, got {self.observation_space}: use MlpPolicy or CnnPolicy"
+
+    def _constructor_keywords(self) -> dict[str, Any]:
+        return {}
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_batch"]
+
+    def _continue_episodes(self) -> None:
+        """Warn that a file holds less than a run depends on.
+
+        Warns:
+            UserWarning: the resumed run is not what the whole one would have been.
+        """
+        warnings.warn(
+            "resuming is inexact: no saved REINFORCE holds the states of its environments, nor that of the generator "
+            "which draws its actions",
+            UserWarning,
+            stacklevel=3,
+        )
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
@@ -151,7 +187,8 @@ class REINFORCE(OnPolicyAlgorithm):
             for row in np.flatnonzero(left).tolist():
                 playing[row].observations.append(_row(observations, row))
                 playing[row].actions.append(actions[row])
-                playing[row].rewards.append(float(rewards[row]))
+                # As in other rollouts: some vector environments give float32, others what the environment gave.
+                playing[row].rewards.append(float(np.float32(rewards[row])))
                 if dones[row]:
                     self._batch.append(playing[row])
                     playing[row] = Episode([], [], [])
@@ -211,7 +248,41 @@ class REINFORCE(OnPolicyAlgorithm):
         progress_bar: bool = False,
     ) -> SelfREINFORCE:
         """Train until the steps are made; the batch that is under way is finished."""
+        check_run(total_timesteps, log_interval)
         return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+
+    def predict(
+        self,
+        observation: NDArray[Any] | dict[str, NDArray[Any]],
+        state: tuple[NDArray[Any], ...] | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[Any] | None = None,
+    ) -> tuple[NDArray[Any], tuple[NDArray[Any], ...] | None]:
+        """Actions; arguments as for any SB3 algorithm, and `action_masks` as for sb3-contrib's MaskablePPO.
+
+        Args:
+            observation: of one environment or of several.
+            state: as for any SB3 algorithm.
+            episode_start: as for any SB3 algorithm.
+            deterministic: the most probable action instead of a draw.
+            action_masks: True where an action is allowed, shape (B, n_actions); for Discrete actions alone.
+
+        Raises:
+            ValueError: masks are of another shape, allow nothing, or are for other actions than Discrete ones.
+        """
+        if action_masks is None:
+            return super().predict(observation, state, episode_start, deterministic)
+        if not isinstance(self.action_space, spaces.Discrete):
+            raise ValueError(f"action_masks are for Discrete actions, not for {self.action_space}: leave them out")
+        self.policy.set_training_mode(False)
+        seen, vectorized = self.policy.obs_to_tensor(observation)
+        with torch.no_grad():
+            given: Any = self.policy.get_distribution(seen).distribution
+            policy = restricted(given.probs, action_masks)
+        chosen = policy.argmax(1) if deterministic else torch.multinomial(policy, 1).squeeze(1)
+        actions = chosen.cpu().numpy()
+        return (actions if vectorized else actions[0]), state
 
 
 def _row(observations: Any, row: int) -> Any:

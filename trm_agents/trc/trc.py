@@ -19,7 +19,14 @@ from torch import Tensor
 
 from trm_agents.common.base import TRMAlgorithm
 from trm_agents.common.gradients import clip_gradients
-from trm_agents.common.hyperparameters import negative, not_a_decay, not_a_share, not_positive, not_whole
+from trm_agents.common.hyperparameters import (
+    check_run,
+    negative,
+    not_a_decay,
+    not_a_share,
+    not_positive,
+    not_whole,
+)
 from trm_agents.common.observations import observation_problems
 from trm_agents.common.policy import as_tensors
 from trm_agents.trc.credit import Credit, CreditKind, adjoint_credit, antithetic_credit, credited
@@ -78,6 +85,7 @@ class TRC(TRMAlgorithm):
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {"TRCPolicy": TRCPolicy}
+    trains = (TRCPolicy,)
     policy: TRCPolicy
     pool: Pool
     """The states that training goes on from."""
@@ -211,6 +219,7 @@ class TRC(TRMAlgorithm):
         Raises:
             FloatingPointError: training has diverged; the weights are those before the step that would spoil them.
         """
+        check_run(total_timesteps, log_interval)
         assert self.source is not None
         if self.pool.source_state is not None:
             self.source.set_state(self.pool.source_state)

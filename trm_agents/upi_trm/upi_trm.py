@@ -107,6 +107,7 @@ class UPITRM(ResumableAlgorithm):
         "MlpPolicy": MlpPolicy,
         "MultiInputPolicy": MultiInputPolicy,
     }
+    trains = (UPIPolicy, EditPolicy)
     policy: UPIPolicy | EditPolicy
 
     def __init__(

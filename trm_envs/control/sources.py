@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from trm_envs.control.generator import MU_RANGE, RADIUS, training_instances
 from trm_envs.control.systems import MU_HIGH
 from trm_envs.control.text import parse_instances
 from trm_envs.instances.adaptive import Curriculum
+from trm_envs.instances.numbers import real
 from trm_envs.instances.options import SourceOptions, check_source_options, with_retry
 from trm_envs.instances.sources import GeneratedInstances, InstancePool, InstanceSource
 
@@ -83,8 +83,8 @@ def read_mu(mu: Any) -> Mu:
         ValueError: it is neither a number nor a range of numbers within [0, `MU_HIGH`].
     """
     ends = tuple(mu) if isinstance(mu, list | tuple) else (mu, mu)
-    numbers = [float(end) for end in ends if isinstance(end, Real) and not isinstance(end, bool)]
-    if len(ends) != 2 or len(numbers) != 2 or not 0.0 <= numbers[0] <= numbers[1] <= MU_HIGH:
+    numbers = [real(end) for end in ends]
+    if len(ends) != 2 or not 0.0 <= numbers[0] <= numbers[1] <= MU_HIGH:
         raise ValueError(f"mu must be a number or a range (low, high) within [0, {MU_HIGH:g}], got {mu!r}")
     return numbers[0], numbers[1]
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.error import Error as GymnasiumError
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
@@ -72,7 +73,10 @@ class EpisodeEnv(gym.Env[Any, Any], Generic[States, Checks]):
         Raises:
             TypeError: the options are no mapping.
             ValueError: an unknown option, or an instance that is none.
+            gymnasium.error.Error: the seed is no whole number of at least 0.
         """
+        if isinstance(seed, bool | np.bool_):
+            raise GymnasiumError(f"Seed must be a whole number of at least 0, got {seed}: truth values are none")
         super().reset(seed=seed)
         chosen = self.rules.read_instance(checked_options(options))
         if self._ticket is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from math import inf, nan
 from numbers import Real
 from typing import Any
@@ -38,7 +39,7 @@ def share(name: str, value: Any) -> float:
     Raises:
         ValueError: it is something else; the message names it.
     """
-    number = _real(value)
+    number = real(value)
     if not 0.0 <= number <= 1.0:
         raise ValueError(f"{name} must be within [0, 1], got {value!r}")
     return number
@@ -55,19 +56,20 @@ def truth(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def number(name: str, value: Any, least: float) -> float:
-    """A finite number of at least `least`, as a float.
+def number(name: str, value: Any, least: float, most: float = sys.float_info.max) -> float:
+    """A finite number from `least` to `most`, as a float.
 
     Raises:
         ValueError: it is something else; the message names it.
     """
-    found = _real(value)
-    if not least <= found < inf:
-        raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r}")
+    found = real(value)
+    if not least <= found <= most:
+        bounds = f"at least {least:g}" + (f" and at most {most:g}" if most < sys.float_info.max else "")
+        raise ValueError(f"{name} must be a finite number of {bounds}, got {value!r}")
     return found
 
 
-def _real(value: Any) -> float:
+def real(value: Any) -> float:
     """A real number as a float; nan for what is none, such as a truth value or a span of time."""
     if not isinstance(value, Real) or isinstance(value, bool | np.timedelta64):
         return nan

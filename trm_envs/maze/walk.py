@@ -123,8 +123,17 @@ class WalkTask(MazeBoard):
         )
 
 
+LARGEST_OPEN = 1_000
+"""The largest side of a maze that is made on demand: a million cells."""
+
+
 def open_maze(size: int) -> Grids:
-    """The maze without walls, from its first cell to its last, shape (1, N*N)."""
+    """The maze without walls, from its first cell to its last, shape (1, N*N).
+
+    Raises:
+        ValueError: the size is no whole number from 2 to `LARGEST_OPEN`.
+    """
+    size = whole("maze size", size, 2, LARGEST_OPEN)
     maze = np.full((1, size * size), FREE, np.int8)
     maze[0, [0, -1]] = START, GOAL
     return maze

@@ -27,6 +27,7 @@ from trm_envs.plan_edit.problem import (
     mdp_options,
     with_retry,
 )
+from trm_envs.plan_edit.task import MOST_WEIGHT
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 
 Ends = Literal["pool", "any"]
@@ -98,7 +99,7 @@ def _mdp(size: int, options: EndsOptions, rewards: Rewards) -> PlanEditMDP:
 
 def _costs(options: EndsOptions) -> Rewards:
     """Success is worth 1, and moves cost what the keywords say."""
-    step, bump = (number(key, options.get(key, 0.0), 0.0) for key in ("step_cost", "bump_cost"))
+    step, bump = (number(key, options.get(key, 0.0), 0.0, MOST_WEIGHT) for key in ("step_cost", "bump_cost"))
     return Rewards(edit=-step, illegal=-step - bump)
 
 

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.instances.numbers import share, truth, whole
+from trm_envs.instances.numbers import number, share, truth, whole
 from trm_envs.jit import kernel
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, PlanTask
+from trm_envs.plan_edit.task import MOST_WEIGHT, Checks, Grids, LegalActions, PlanTask
 
 StopAction = Literal["noop", "terminal"]
 
@@ -113,7 +113,9 @@ class PlanEditMDP:
         self.shaping = truth("shaping", shaping)
         self.legal_actions: LegalActions = legal_actions
         self.stop_action: StopAction | None = stop_action
-        self.rewards = rewards
+        self.rewards = Rewards(
+            *(number(f"rewards.{name}", value, -MOST_WEIGHT, MOST_WEIGHT) for name, value in rewards._asdict().items())
+        )
         self.n_actions = task.n_actions + int(stop_action is not None)
         """Edits plus, when there is one, the stop action (the last)."""
 

@@ -197,6 +197,7 @@ def test_bad_keywords_are_refused_with_a_remedy(env_id: str, keywords: Any, erro
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
+        ({"mu": 10**400}, r"mu must be a number or a range \(low, high\) within \[0, 3\], got 1000"),
         ({"mu": -0.1}, r"mu must be a number or a range \(low, high\) within \[0, 3\], got -0.1"),
         ({"mu": "1"}, "got '1'"),
         ({"mu": (2.0, 1.0)}, r"got \(2.0, 1.0\)"),
