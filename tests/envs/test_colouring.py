@@ -12,12 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.registry import LINES
+from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.suites import pool
 from trm_envs import pools
 from trm_envs.building.table import POOLS
 from trm_envs.colouring.env import GraphColouringPlanEditEnv, GraphColouringPlanEditVectorEnv, colouring_problem
 from trm_envs.colouring.generator import generate, usual_edges
 from trm_envs.colouring.pool import ColouringPool
-from trm_envs.colouring.solver import dsatur, solve, tabu
+from trm_envs.colouring.solver import colour as colour_all
+from trm_envs.colouring.solver import dsatur, forced, solve, tabu
 from trm_envs.colouring.sources import training_graphs
 from trm_envs.colouring.symmetry import graph_keys
 from trm_envs.colouring.task import GraphColouringTask
@@ -259,6 +263,33 @@ def test_graphs_of_ones_own_in_every_form(tmp_path):
     assert np.array_equal(padded[:5, :5].ravel(), PENTAGON) and not padded[5:].any()
     env = GraphColouringPlanEditEnv(5, 3)
     assert np.array_equal(env.reset(options={"puzzle": PENTAGON.reshape(5, 5)})[0]["instance"], PENTAGON)
+
+
+def test_reference_lines_keep_their_order_and_say_what_they_judged():
+    found = pool("GraphColouringPlanEdit-20-k3-v0", {}, "validation").chosen(np.arange(40))
+    names = ("singles", "dsatur", "tabu", "solver", "checker_greedy")
+    results = {}
+    for name in names:
+        assert LINES[name].supports("GraphColouringPlanEdit-20-k3-v0")
+        results[name] = evaluate(LINES[name].agent(found.mdp, np.random.default_rng(0)), *found)
+    assert np.array_equal(results["dsatur"].solved, (dsatur(found.instances, 3) > 0).all(1))
+    assert results["solver"].success == 1 and (results["solver"].edits == 20).all()
+    assert 0 < results["checker_greedy"].success < results["dsatur"].success < 1
+    # Tabu search may judge what the one-step lookahead may, and stops when it is done.
+    judged = results["tabu"].checks
+    assert (judged >= 1).all() and (judged <= 40 * 60).all() and results["tabu"].success > results["dsatur"].success
+    assert not LINES["dsatur"].supports("SudokuPlanEdit-9x9-v0") and not LINES["tabu"].supports("MazePlanEdit-5x5-v0")
+
+
+def test_forced_colours_are_those_without_a_choice():
+    triangle = matrix(5, [(0, 1), (1, 2), (0, 2), (2, 3)])
+    plan = forced(triangle, 3)[0]
+    # The triangle up to names; its fourth neighbour and the lonely vertex have a choice.
+    assert sorted(plan[:3]) == [1, 2, 3] and plan[3:].tolist() == [0, 0]
+    assert forced(triangle, 4)[0].tolist()[4] == 0
+    wheel = matrix(5, [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4), (4, 1)])
+    assert tuple(forced(wheel, 3)[0].tolist()) in colourings(wheel[0], 5, 3)
+    assert colour_all(matrix(4, itertools.combinations(range(4), 2)), 3).tolist() == [[0, 0, 0, 0]]
 
 
 def test_what_is_wrong_with_a_graph_is_named():

@@ -12,7 +12,6 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import Problem, check_keywords, check_source_options, mdp_options, with_retry
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 
-
 EDITS_A_VERTEX = 2
 """Edit budget by default: every vertex needs a colour, so that with one edit each no mistake could be mended."""
 

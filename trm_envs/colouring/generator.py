@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from trm_envs.colouring.solver import solve, tabu
+from trm_envs.colouring.solver import colour
 from trm_envs.instances.numbers import whole
 from trm_envs.instances.ranges import Range
 from trm_envs.jit import kernel
@@ -20,8 +20,6 @@ KINDS = get_args(Kind)
 
 NEAR = (0.8, 0.9)
 """Least and largest share of the edges at the threshold that a graph has by default."""
-
-_TABU_CHECKS = 100_000
 
 
 def edges_at_threshold(size: int, colours: int) -> int:
@@ -100,18 +98,5 @@ def generate(
         seeds = rng.integers(2**64, size=missing, dtype=np.uint64)
         _draw_all(graphs, colours if kind == "planted" else 0, least, most, seeds)
         drawn = graphs.reshape(missing, -1)
-        kept.append(drawn if kind == "planted" else drawn[_colourable(drawn, colours, rng)])
+        kept.append(drawn if kind == "planted" else drawn[colour(drawn, colours, rng)[:, 0] > 0])
     return np.concatenate(kept)
-
-
-def _colourable(instances: Grids, colours: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """For which graphs a colouring is found, shape (B,)."""
-    found = solve(instances, colours)[1]
-    left = np.flatnonzero(found < 0)
-    if len(left):
-        plans, _ = tabu(instances[left], colours, _TABU_CHECKS, rng)
-        n = plans.shape[1]
-        same = (plans[:, :, None] == plans[:, None, :]) & (instances[left].reshape(-1, n, n) == 1)
-        found[left] = np.where(same.any(axis=(1, 2)), -1, 1)
-    colourable: NDArray[np.bool_] = found == 1
-    return colourable

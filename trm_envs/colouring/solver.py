@@ -1,4 +1,4 @@
-"""Classical colouring: DSATUR, exact backtracking in its order, tabu search, and what is wrong with an instance."""
+"""Classical colouring: DSATUR, exact search, tabu search, what is forced, and what is wrong with an instance."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from trm_envs.splitmix import below
 
 MOST_NODES = 20_000
 """Colours that an exact search tries before it gives up."""
+
+MOST_JUDGED = 100_000
+"""Plans that the tabu search after it judges."""
 
 Counts = NDArray[np.int64]
 
@@ -62,6 +65,26 @@ def _dsatur_all(graphs: Grids, colours: int, plans: Grids) -> None:
             if colour == colours:
                 break
             _paint(graphs[b], plans[b], counts, vertex, colour + 1)
+
+
+@kernel()
+def _forced_all(graphs: Grids, colours: int, plans: Grids) -> None:
+    n = plans.shape[1]
+    for b in range(len(graphs)):
+        counts = np.zeros((n, colours), np.int64)
+        plan, used, found = plans[b], 0, True
+        plan[:] = 0
+        while found:
+            found = False
+            for v in range(n):
+                # Colours that no vertex has are alike: they are one choice.
+                choices, colour = int(used < colours), used + 1
+                for c in range(used):
+                    if counts[v, c] == 0:
+                        choices, colour = choices + 1, c + 1
+                if plan[v] == 0 and choices == 1:
+                    _paint(graphs[b], plan, counts, v, colour)
+                    used, found = max(used, colour), True
 
 
 @kernel()
@@ -176,6 +199,37 @@ def dsatur(instances: Grids, colours: int) -> Grids:
     plans = np.zeros(graphs.shape[:2], np.int8)
     _dsatur_all(graphs, colours, plans)
     return plans
+
+
+def forced(instances: Grids, colours: int) -> Grids:
+    """The colours that follow without a guess, shape (B, n), 0 where none does.
+
+    A vertex is coloured where one choice is left to it. Colours that no vertex has yet differ in their names alone, so
+    they count as one choice: the first vertex is coloured, and every vertex that sees all colours in use.
+    """
+    graphs = _graphs(instances)
+    plans = np.zeros(graphs.shape[:2], np.int8)
+    _forced_all(graphs, colours, plans)
+    return plans
+
+
+def colour(instances: Grids, colours: int, rng: np.random.Generator | None = None) -> Grids:
+    """Colourings by exact search, and by tabu search where that gives up, shape (B, n); all 0 where none is found.
+
+    Args:
+        instances: adjacency matrices, shape (B, n * n).
+        colours: k.
+        rng: of the tabu search; None: always the same.
+    """
+    plans, found = solve(instances, colours)
+    left = np.flatnonzero(found < 0)
+    if len(left):
+        rng = np.random.default_rng(0) if rng is None else rng
+        plans[left], _ = tabu(instances[left], colours, MOST_JUDGED, rng)
+        n = plans.shape[1]
+        same = (plans[left][:, :, None] == plans[left][:, None, :]) & (instances[left].reshape(-1, n, n) == 1)
+        found[left] = np.where(same.any(axis=(1, 2)), -1, 1)
+    return np.where(found[:, None] == 1, plans, 0).astype(np.int8)
 
 
 def solve(instances: Grids, colours: int, most: int = MOST_NODES) -> tuple[Grids, NDArray[np.int64]]:

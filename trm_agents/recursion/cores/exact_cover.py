@@ -105,7 +105,8 @@ class ExactCoverCore(Core):
 
     def take(self, injection: TokenInjection, rows: Tensor) -> TokenInjection:
         """The injections of some states of a batch."""
-        return TokenInjection(*(part if part is None else part[rows] for part in injection))
+        types, table, shift, edges = injection
+        return TokenInjection(types[rows], table[rows], shift[rows], None if edges is None else edges[rows])
 
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents token by token: (B, T, d) -> (B, n_cells, n_symbols, d)."""
