@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from trm_agents import HindsightTRM
+from trm_agents.commands.game import action_of, prompt
 from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder, token_network
 from trm_agents.recursion.encoders import token_table
-from trm_envs.colouring.env import GraphColouringPlanEditVectorEnv
+from trm_envs.colouring.env import GraphColouringPlanEditEnv, GraphColouringPlanEditVectorEnv
 from trm_envs.colouring.generator import generate
 from trm_envs.colouring.task import GraphColouringTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -124,6 +125,11 @@ def test_a_contraction_is_refused_where_every_instance_has_a_graph():
         with pytest.raises(ValueError, match=r"the groups 'edge' are another graph in every instance.*ExactCover\(\)"):
             build(MDP, core=CertifiedExactCover())
     assert token_table(TASK).tolist() == [[[0, 0, 0], [1, 2, 2], [2, 1, 2], [2, 2, 1]]]
+
+
+def test_a_person_is_told_how_to_type_an_edit_of_a_graph():
+    env = GraphColouringPlanEditEnv(9, 3)
+    assert prompt(env) == "type ROW COLUMN SYMBOL, SYMBOL one of 1 2 3" and action_of(env, ["1", "4", "2"]) == 10
 
 
 def test_training_on_graphs_repeats_itself_and_continues_where_it_was_saved(tmp_path):
