@@ -182,7 +182,9 @@ def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
         return PlanFollower(mdp, light_up.deduce, rank_forced)
     if isinstance(mdp.task, GraphColouringTask):
         return _writer(mdp, partial(colouring.forced, colours=mdp.task.colours))
-    raise ValueError(f"the line 'singles' has no rules for {type(mdp.task).__name__}")
+    raise ValueError(
+        f"the line 'singles' plays Sudoku, Light Up and graph colouring only, not {type(mdp.task).__name__}"
+    )
 
 
 def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
@@ -213,4 +215,6 @@ def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         return _writer(mdp, partial(colouring.colour, colours=mdp.task.colours))
     if isinstance(mdp.task, WalkTask):
         return ShortestPath(mdp)
-    raise ValueError(f"there is no solver for {type(mdp.task).__name__}")
+    raise ValueError(
+        f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku, mazes, Light Up and graph colouring"
+    )

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from baselines.registry import METHODS
+from benchmarks.protocol.evaluation import evaluate
+from benchmarks.protocol.suites import pool
 from trm_agents import HindsightTRM
 from trm_agents.commands.game import action_of, prompt
 from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder, token_network
@@ -146,3 +149,14 @@ def test_training_on_graphs_repeats_itself_and_continues_where_it_was_saved(tmp_
     assert whole.memory.size > 30 and whole.gradient_steps_done > 0
     for one, other in zip(whole.policy.parameters(), resumed.policy.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["ppo", "trm_maskable_ppo", "trm_dqn", "upi_trm"])
+def test_rows_of_the_registry_train_and_play_on_graphs(name):
+    row, env_id = METHODS[name], "GraphColouringPlanEdit-20-k3-v0"
+    assert row.supports(env_id)
+    model = row.make(env_id, {"kind": "planted"}, 0, settings={"n_steps": 2} if name != "trm_dqn" else {})
+    model.learn(48)
+    found = pool(env_id, {}, "validation").chosen(np.arange(3))
+    result = evaluate(row.agent(model, found.mdp, np.random.default_rng(0)), *found)
+    assert result.edits.max() <= 40 and result.network_calls.min() >= 1
