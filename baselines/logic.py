@@ -1,4 +1,4 @@
-"""Reference lines that derive a target plan from the instance and write it: singles logic and the solver.
+"""Reference lines that derive a target plan from the instance and write it: singles logic, the solver and the like.
 
 These know the puzzles, which no agent does: they are ceilings, not competitors.
 """
@@ -6,12 +6,15 @@ These know the puzzles, which no agent does: they are ceilings, not competitors.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.agents import Agent
+from baselines.agents import Agent, Cost
 from trm_agents.survival.refutations import propagated
+from trm_envs.colouring import solver as colouring
+from trm_envs.colouring.task import GraphColouringTask
 from trm_envs.light_up import solver as light_up
 from trm_envs.light_up.task import LightUpTask
 from trm_envs.maze.paths import GOAL, START, distances, find
@@ -62,10 +65,9 @@ class PlanFollower(Agent):
         return np.stack([self._targets[key] for key in keys])
 
 
-def rank_digits(plans: Grids, targets: Grids) -> NDArray[np.int8]:
-    """Sudoku: 2 for a target's digit where the plan lacks it, 1 where it stands there already; target 0 = unknown."""
-    size = round(plans.shape[1] ** 0.5)
-    wanted = targets[:, :, None] == np.arange(1, size + 1, dtype=np.int8)
+def rank_symbols(plans: Grids, targets: Grids, n_symbols: int) -> NDArray[np.int8]:
+    """2 for a target's symbol where the plan lacks it, 1 where it stands there already; target 0 = unknown."""
+    wanted = targets[:, :, None] == np.arange(1, n_symbols + 1, dtype=np.int8)
     missing = wanted & (plans != targets)[:, :, None]
     ranks: NDArray[np.int8] = wanted.astype(np.int8) + missing
     return ranks.reshape(len(plans), -1)
@@ -125,19 +127,64 @@ def shortest_paths(instances: Grids) -> Grids:
     return marks
 
 
+def _writer(mdp: PlanEditMDP, derive: Callable[[Grids], Grids]) -> PlanFollower:
+    """Writes target symbols."""
+    return PlanFollower(mdp, derive, partial(rank_symbols, n_symbols=mdp.task.n_symbols))
+
+
+class TabuSearch(Agent):
+    """Writes the best colouring that tabu search finds before the first edit.
+
+    It judges as many plans as the checker's one-step lookahead may in an episode: every edit of every state.
+
+    Args:
+        mdp: the MDP that states belong to, one of graph colouring.
+        rng: what searches are drawn with.
+    """
+
+    def __init__(self, mdp: PlanEditMDP, rng: np.random.Generator) -> None:
+        self.mdp, self.rng = mdp, rng
+        self.follower = _writer(mdp, self._search)
+        self._judged: dict[bytes, int] = {}
+
+    def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
+        """One edit a state, shape (B,), int64; the first of an episode costs the search."""
+        actions = self.follower.act(states)
+        first = states.remaining_edits == self.mdp.max_edits
+        judged = np.array([self._judged[instance.tobytes()] for instance in states.instances], np.int64)
+        self.spent = Cost.of(len(actions))._replace(checks=np.where(first, judged, 0))
+        return actions
+
+    def _search(self, instances: Grids) -> Grids:
+        most = self.mdp.max_edits * self.mdp.task.n_actions
+        plans, judged = colouring.tabu(instances, self.mdp.task.n_symbols, most, self.rng)
+        self._judged.update(zip((instance.tobytes() for instance in instances), judged.tolist(), strict=True))
+        return plans
+
+
+def dsatur_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
+    """Writes what DSATUR colours; a vertex that no colour fits ends it."""
+    return _writer(mdp, partial(colouring.dsatur, colours=mdp.task.n_symbols))
+
+
 def singles_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
     """Writes what single cells derive from the instance; where they derive no more, it comes no further.
 
-    In Sudoku these are naked and hidden singles, in Light Up the forced cells of `trm_envs.light_up.solver.deduce`.
+    In Sudoku these are naked and hidden singles, in Light Up the forced cells of `trm_envs.light_up.solver.deduce`, in
+    graph colouring the vertices for which one colour is left, but for the names of colours.
 
     Raises:
         ValueError: there are no such rules for this puzzle.
     """
     if isinstance(mdp.task, SudokuTask):
-        return PlanFollower(mdp, singles, rank_digits)
+        return _writer(mdp, singles)
     if isinstance(mdp.task, LightUpTask):
         return PlanFollower(mdp, light_up.deduce, rank_forced)
-    raise ValueError(f"the line 'singles' plays Sudoku and Light Up only, not {type(mdp.task).__name__}")
+    if isinstance(mdp.task, GraphColouringTask):
+        return _writer(mdp, partial(colouring.forced, colours=mdp.task.colours))
+    raise ValueError(
+        f"the line 'singles' plays Sudoku, Light Up and graph colouring only, not {type(mdp.task).__name__}"
+    )
 
 
 def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower:
@@ -149,7 +196,7 @@ def propagation_line(mdp: PlanEditMDP, rng: np.random.Generator) -> PlanFollower
     cover = mdp.task.cover
     if cover is None:
         raise ValueError(f"the line 'propagation' needs a task with a cover, which {type(mdp.task).__name__} has not")
-    return PlanFollower(mdp, lambda instances: propagated(instances, cover), rank_digits)
+    return _writer(mdp, lambda instances: propagated(instances, cover))
 
 
 def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
@@ -159,11 +206,15 @@ def solver_line(mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         ValueError: there is no solver for this puzzle.
     """
     if isinstance(mdp.task, SudokuTask):
-        return PlanFollower(mdp, lambda instances: solve(instances)[0], rank_digits)
+        return _writer(mdp, lambda instances: solve(instances)[0])
     if isinstance(mdp.task, MazeTask):
         return PlanFollower(mdp, shortest_paths, rank_toggles)
     if isinstance(mdp.task, LightUpTask):
         return PlanFollower(mdp, lambda instances: light_up.solve(instances)[0], rank_toggles)
+    if isinstance(mdp.task, GraphColouringTask):
+        return _writer(mdp, partial(colouring.colour, colours=mdp.task.colours))
     if isinstance(mdp.task, WalkTask):
         return ShortestPath(mdp)
-    raise ValueError(f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku, mazes and Light Up")
+    raise ValueError(
+        f"there is no solver for {type(mdp.task).__name__}; the line plays Sudoku, mazes, Light Up and graph colouring"
+    )

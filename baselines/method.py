@@ -28,6 +28,8 @@ ObservationKind = Literal["dict", "one_hot"]
 Family = Literal["hindsight", "upi", "trc", "baseline"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
+GRAPHS = ("GraphColouringPlanEdit",)
+"""Prefixes of the environment ids whose groups come from the instance."""
 UNWEIGHTED = (*WALKS, "SudokuPlace")
 """Prefixes of the environment ids whose checker has no weights to choose."""
 ROW_NAME = "row_name"
@@ -290,7 +292,13 @@ class Method:
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""
-        return plays(self.puzzles, env_id) and not (self.reads_cells and plays(WALKS, env_id))
+        refused = (self.reads_cells and plays(WALKS, env_id)) or (self._certified(env_id) and plays(GRAPHS, env_id))
+        return plays(self.puzzles, env_id) and not refused
+
+    def _certified(self, env_id: str) -> bool:
+        """Whether its core is a contraction, which no graph that is still unknown lets it prove."""
+        core = self.hyperparameters_for(env_id).get("policy_kwargs", {}).get("core") or {}
+        return bool(core.get("kind") == "certified")
 
     @property
     def has_solvers(self) -> bool:

@@ -76,12 +76,13 @@ def _keywords(row: Method, group: str) -> Hints:
 
         return dict(get_type_hints(EditOptions))
     if group == "env":
+        from trm_envs.colouring.sources import ColouringOptions
         from trm_envs.light_up.sources import LightUpOptions
         from trm_envs.maze.sources import MazeOptions
         from trm_envs.maze.walk_env import OpenWalkOptions, WalkOptions
         from trm_envs.sudoku.sources import SudokuOptions
 
-        families = (LightUpOptions, MazeOptions, WalkOptions, OpenWalkOptions, SudokuOptions)
+        families = (ColouringOptions, LightUpOptions, MazeOptions, WalkOptions, OpenWalkOptions, SudokuOptions)
         return {key: hint for family in families for key, hint in get_type_hints(family).items()}
     if group == "network" and row.network is not None:
         from trm_agents.recursion import token_network

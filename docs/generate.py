@@ -31,6 +31,7 @@ PAGES = {
     "MazeWalk": "maze_walk",
     "OpenMazeWalk": "open_maze_walk",
     "LightUpPlanEdit": "light_up",
+    "GraphColouringPlanEdit": "colouring",
 }
 """The page of each class."""
 NOTE = "<!-- Made by `python docs/generate.py` from registration and docstrings. -->"
@@ -142,7 +143,9 @@ def control_page(system: str, rows: list[ControlRow]) -> str:
 
 def title(name: str) -> str:
     """How a folder or file name is written on a page."""
-    return {"van_der_pol": "Van der Pol", "light_up": "Light Up"}.get(name, name.replace("_", " ").capitalize())
+    return {"van_der_pol": "Van der Pol", "light_up": "Light Up", "colouring": "Graph colouring"}.get(
+        name, name.replace("_", " ").capitalize()
+    )
 
 
 def pages() -> dict[str, str]:

@@ -47,6 +47,18 @@ _LIGHT_UP: Data = {
     "checker_steps": 10_000,
     "search": {"instances": 8, "calls": 100, "solutions": 4},
 }
+# A graph has many colourings: as in mazes, what stands weighs as much as what is missing, and a search finds several.
+_COLOURING: Data = {
+    "batch_size": 16,
+    "train_ratio": 2.0,
+    "min_buffer_size": 200,
+    "solved_cell_weight": 1.0,
+    "unroll": 12,
+    "train_unroll": [4, 16, 10],
+    "search": {"instances": 8, "calls": 100, "solutions": 4},
+}
+# An instance is n^2 numbers: the memory keeps fewer states of large ones.
+_LARGE_GRAPHS: Data = {"buffer_size": 20_000}
 # 4x4 puzzles have few orbits: trained on long enough, the network fits those of the training pool and loses others.
 _REGULARISED: Data = {"policy_kwargs": {"optimizer_kwargs": {"weight_decay": 1.0}}}
 # Deep states find out what shallow ones do not, as long as gradients do not flow through all of it. Puzzles that the
@@ -67,6 +79,9 @@ HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
     "LightUpPlanEdit": _LIGHT_UP,
+    "GraphColouringPlanEdit": _COLOURING,
+    "GraphColouringPlanEdit-50": _LARGE_GRAPHS,
+    "GraphColouringPlanEdit-100": _LARGE_GRAPHS,
 }
 
 # A contraction forgets, so it takes more inner steps; the checker's advice is withdrawn at half the speed.

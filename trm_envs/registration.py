@@ -37,6 +37,9 @@ ENVIRONMENTS = (
     Row("OpenMazeWalk-5x5-v0", "maze", "walk_env", "OpenMazeWalk", {"size": 5}),
     Row("LightUpPlanEdit-7x7-v0", "light_up", "env", "LightUpPlanEdit", {"size": 7}),
     Row("LightUpPlanEdit-10x10-v0", "light_up", "env", "LightUpPlanEdit", {"size": 10}),
+    Row("GraphColouringPlanEdit-20-k3-v0", "colouring", "env", "GraphColouringPlanEdit", {"size": 20, "colours": 3}),
+    Row("GraphColouringPlanEdit-50-k4-v0", "colouring", "env", "GraphColouringPlanEdit", {"size": 50, "colours": 4}),
+    Row("GraphColouringPlanEdit-100-k5-v0", "colouring", "env", "GraphColouringPlanEdit", {"size": 100, "colours": 5}),
 )
 
 

@@ -112,6 +112,12 @@ SUITES: dict[str, Suite] = {
         # Solutions take less than a third of the cells: with half as many edits, episodes that fail end sooner.
         _row("light-up-7x7", "LightUpPlanEdit-7x7", 60_000, retry=0.3, max_edits=24),
         _row("light-up-10x10", "LightUpPlanEdit-10x10", 120_000, retry=0.3, max_edits=50),
+        _row("colouring-20-k3", "GraphColouringPlanEdit-20-k3", 20_000, retry=0.3),
+        _row("colouring-20-k3-planted", "GraphColouringPlanEdit-20-k3", 20_000, retry=0.3, kind="planted"),
+        _row("colouring-50-k4", "GraphColouringPlanEdit-50-k4", 100_000, retry=0.3),
+        _row("colouring-50-k4-planted", "GraphColouringPlanEdit-50-k4", 100_000, retry=0.3, kind="planted"),
+        _row("colouring-100-k5", "GraphColouringPlanEdit-100-k5", 200_000, retry=0.3),
+        _row("colouring-100-k5-planted", "GraphColouringPlanEdit-100-k5", 200_000, retry=0.3, kind="planted"),
         _row("sudoku-place-4x4-minimal", "SudokuPlace-4x4", 50_000, blanks="minimal"),
         _graded("sudoku-place-9x9", "SudokuPlace-9x9", 200_000, *_TO_56),
         _row("open-walk-5x5", "OpenMazeWalk-5x5", 10_000, dense_rewards=True),

@@ -133,7 +133,7 @@ def test_episodes_of_several_environments_are_told_apart():
     memory.add(both, np.random.default_rng(0))
     # The solver's own 12 states at once; the failures end later and wait.
     assert memory.size == 12 and len(memory._waiting) == 1
-    kept = memory._kept[1, :12]
+    kept = memory._kept[1][:12]
     assert np.array_equal(kept, solved.observations["plan"][:, 0].reshape(12, 16))
 
 
@@ -273,7 +273,7 @@ def test_dead_ends_of_a_search_are_not_kept():
     assert memory.search(watched, Search(1, 2000)) == 1.0
     ways = [bool(((plan == goal) | (plan == puzzle)).all()) for plan in visited]
     assert any(ways) and not all(ways), "the search has been both on the way and off it"
-    kept = memory._kept[1, : memory.size]
+    kept = memory._kept[1][: memory.size]
     assert ((kept == goal) | (kept == puzzle)).all()
     assert memory.size == 1 + sum(ways), "what waited, and what lies on the way"
 

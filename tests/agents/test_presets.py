@@ -90,9 +90,14 @@ def test_constructors_take_the_settings_of_every_row_on_every_environment(name, 
         with pytest.raises(ValueError, match="edits of WalkTask are none of cells"):
             cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)
         return
-    if policy == "EditPolicy" and env_id.startswith(("Maze", "LightUp")):
-        # The constraints of a path are no exact cover, nor are those of light.
-        with pytest.raises(ValueError, match=r"(MazeTask|LightUpTask) declares none"):
+    if policy == "EditPolicy" and env_id.startswith(("Maze", "LightUp", "GraphColouring")):
+        # The constraints of a path are no exact cover, nor are those of light; those of a graph are the instance's own.
+        with pytest.raises(ValueError, match=r"(MazeTask|LightUpTask|GraphColouringTask) declares none"):
+            cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)
+        return
+    if name.endswith("-certified") and env_id.startswith("GraphColouring"):
+        assert not baselines.METHODS[name].supports(env_id)
+        with pytest.raises(ValueError, match="a contraction cannot be certified"):
             cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)
         return
     model = cls(policy, f"trm_envs:{env_id}", device="cpu", **settings)

@@ -203,13 +203,14 @@ def test_a_memory_of_another_size_keeps_its_newest_states(buffer_size, tmp_path)
     model.save(tmp_path / "model.zip")
     loaded = type(model).load(tmp_path / "model.zip", sudoku(), "cpu", buffer_size=buffer_size)
     kept = min(50, buffer_size)
-    oldest_first = np.roll(memory._kept, -memory.next, axis=1)
+    oldest_first = [np.roll(each, -memory.next, axis=0) for each in memory._kept]
     assert (loaded.memory.capacity, loaded.memory.size) == (buffer_size, kept)
-    assert np.array_equal(loaded.memory._kept[:, :kept], oldest_first[:, 50 - kept :])
-    cells = memory._kept.shape[2]
+    for each, before in zip(loaded.memory._kept, oldest_first, strict=True):
+        assert np.array_equal(each[:kept], before[50 - kept :])
+    cells = memory.mdp.task.n_cells
     loaded.memory.keep(np.zeros(cells, np.int8), np.zeros((1, cells), np.int8), np.ones((1, cells), np.int8))
-    oldest = loaded.memory._kept[0, 1 if kept == buffer_size else 0]
-    assert np.array_equal(oldest, oldest_first[0, 51 - kept if kept == buffer_size else 0])
+    oldest = loaded.memory._kept[0][1 if kept == buffer_size else 0]
+    assert np.array_equal(oldest, oldest_first[0][51 - kept if kept == buffer_size else 0])
     loaded.learn(32, reset_num_timesteps=False)
 
 

@@ -102,7 +102,7 @@ def test_saving_and_loading_anywhere_in_a_sequence_changes_nothing(variant, step
 
 def check_memory(memory):
     """Every plan that is kept belongs to an instance and to a plan that solves it."""
-    instances, _, goals = memory._kept[:, : memory.size]
+    instances, _, goals = (kept[: memory.size] for kept in memory._kept)
     given_cells = instances > 0
     assert np.array_equal(goals[given_cells], instances[given_cells])
     states = memory.mdp.initial(instances)._replace(plans=goals)

@@ -165,7 +165,7 @@ def test_checker_greedy_and_random_play_mazes() -> None:
 
 
 def test_singles_refuses_mazes_and_an_unsolvable_instance_is_left_alone(mdp: PlanEditMDP) -> None:
-    with pytest.raises(ValueError, match="Sudoku and Light Up only, not MazeTask"):
+    with pytest.raises(ValueError, match="Sudoku, Light Up and graph colouring only, not MazeTask"):
         line("singles").agent(PlanEditMDP(MazeTask(5)), rng())
     assert not play("solver", mdp, grid("12.." + "..3." + "...." + "...4"))[0].any()
     assert LINES["singles"].supports("trm_envs:SudokuPlanEdit-9x9-v0")

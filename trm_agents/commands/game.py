@@ -50,8 +50,8 @@ def prompt(env: PlanEditEnv) -> str:
 
 
 def _symbols(env: PlanEditEnv) -> tuple[str, ...]:
-    nothing = np.zeros(env.mdp.task.n_cells, np.int8)
-    return env.mdp.task.view(nothing, nothing).edits
+    task = env.mdp.task
+    return task.view(np.zeros(task.n_instance_cells, np.int8), np.zeros(task.n_cells, np.int8)).edits
 
 
 def _ask(env: PlanEditEnv) -> int | None:

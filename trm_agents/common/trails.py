@@ -18,7 +18,7 @@ class Episode(NamedTuple):
     """A finished episode of L steps on one instance."""
 
     instance: NDArray[np.int8]
-    """Shape (n_cells,)."""
+    """Shape (n_instance_cells,)."""
     plans: Grids
     """The plan before each edit, (L, n_cells)."""
     actions: NDArray[np.int64]

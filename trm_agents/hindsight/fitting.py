@@ -58,7 +58,8 @@ def cell_weights(mdp: PlanEditMDP, sample: Sample, solved_cell_weight: float) ->
 def turned(sample: Sample, symmetries: Symmetries) -> Sample:
     """Equivalent states, with equivalent goals."""
     states = sample.states
-    moved = states._replace(instances=symmetries.apply(states.instances), plans=symmetries.apply(states.plans))
+    instances, plans = symmetries.apply_to_instances(states.instances), symmetries.apply(states.plans)
+    moved = states._replace(instances=instances, plans=plans)
     return Sample(moved, symmetries.apply(sample.goals))
 
 

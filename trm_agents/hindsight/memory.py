@@ -119,8 +119,7 @@ class HindsightMemory:
         self.size = self.next = 0
         self.queries = 0
         """Plans that were looked at through the model, since this was last set to zero."""
-        cells = mdp.task.n_cells
-        self._kept = np.zeros((3, capacity, cells), np.int8)
+        self._kept = self._room(capacity)
         self._waiting: dict[bytes, Grids] = {}
         self._goals: dict[bytes, Grids] = {}
         self._unsearched: dict[bytes, None] = {}
@@ -133,9 +132,15 @@ class HindsightMemory:
     def resize(self, capacity: int) -> None:
         """Make room for so many states; of more than that, the newest stay."""
         newest = (self.next - 1 - np.arange(min(self.size, capacity)))[::-1] % self.capacity
-        old, self._kept = self._kept, np.zeros((3, capacity, self.mdp.task.n_cells), np.int8)
-        self._kept[:, : len(newest)] = old[:, newest]
+        old, self._kept = self._kept, self._room(capacity)
+        for kept, values in zip(self._kept, old, strict=True):
+            kept[: len(newest)] = values[newest]
         self.capacity, self.size, self.next = capacity, len(newest), len(newest) % capacity
+
+    def _room(self, capacity: int) -> list[Grids]:
+        """Room for instances, plans and goals of so many states."""
+        task = self.mdp.task
+        return [np.zeros((capacity, width), np.int8) for width in (task.n_instance_cells, task.n_cells, task.n_cells)]
 
     def add(self, rollout: Rollout, rng: np.random.Generator) -> None:
         """Follow the episodes of a rollout; those that end in it are labelled, or wait.
@@ -221,7 +226,8 @@ class HindsightMemory:
 
         A state's label holds for every number of edits left that suffices to reach its goal, so that number is drawn.
         """
-        instances, plans, goals = self._kept[:, rng.integers(self.size, size=count)]
+        chosen = rng.integers(self.size, size=count)
+        instances, plans, goals = (kept[chosen] for kept in self._kept)
         for instance, plan, goal in zip(instances, plans, goals, strict=True):
             known = self._goals.get(instance.tobytes())
             if known is not None and len(known) > 1:
@@ -231,11 +237,10 @@ class HindsightMemory:
         return Sample(PlanStates(instances, plans, remaining), goals)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = self._kept[:, : self.size]
-        return {**self.__dict__, "_kept": (kept.shape, zlib.compress(kept.tobytes(), 1))}
+        return {**self.__dict__, "_kept": [zlib.compress(kept[: self.size].tobytes(), 1) for kept in self._kept]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        shape, packed = state["_kept"]
         self.__dict__.update(state)
-        self._kept = np.zeros((3, self.capacity, shape[2]), np.int8)
-        self._kept[:, : shape[1]] = np.frombuffer(zlib.decompress(packed), np.int8).reshape(shape)
+        self._kept = self._room(self.capacity)
+        for kept, packed in zip(self._kept, state["_kept"], strict=True):
+            kept[: self.size] = np.frombuffer(zlib.decompress(packed), np.int8).reshape(self.size, kept.shape[1])

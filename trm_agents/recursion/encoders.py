@@ -13,10 +13,16 @@ from trm_envs.plan_edit.task import PlanTask
 
 def token_table(task: PlanTask) -> Tensor:
     """Token category by (instance value, plan value, symbol), int64, read off `PlanTask.token_types`."""
-    x, y = np.indices((task.instance_high + 1, task.plan_high + 1)).reshape(2, -1).astype(np.int8)
-    grids = (np.repeat(values[:, None], task.n_cells, axis=1) for values in (x, y))
+    x, y = np.indices(_values(task)).reshape(2, -1).astype(np.int8)
+    widths = (task.n_instance_cells, task.n_cells)
+    grids = (np.repeat(values[:, None], width, axis=1) for values, width in zip((x, y), widths, strict=True))
     types = task.token_types(*grids)[:, 0]
-    return torch.from_numpy(types.reshape(task.instance_high + 1, task.plan_high + 1, task.n_symbols).astype(np.int64))
+    return torch.from_numpy(types.reshape(*_values(task), task.n_symbols).astype(np.int64))
+
+
+def _values(task: PlanTask) -> tuple[int, int]:
+    """How many values of an instance and of a plan a cell's category depends on; one of an instance that is a graph."""
+    return 1 if task.has_graphs else task.instance_high + 1, task.plan_high + 1
 
 
 def check_reads_cells(task: PlanTask) -> None:
@@ -30,8 +36,8 @@ def check_reads_cells(task: PlanTask) -> None:
 
 def cell_table(task: PlanTask) -> Tensor:
     """Token category by (instance value, plan value), one for each pair of values, shape (.., .., 1), int64."""
-    shape = (task.instance_high + 1, task.plan_high + 1, 1)
-    return torch.arange(shape[0] * shape[1]).view(shape)
+    shape = _values(task)
+    return torch.arange(shape[0] * shape[1]).view(*shape, 1)
 
 
 class CategoryEncoder(nn.Module):
@@ -50,6 +56,7 @@ class CategoryEncoder(nn.Module):
     def __init__(self, mdp: PlanEditMDP, width: int, hidden: int, shifts: bool, alike: bool) -> None:
         super().__init__()
         self.max_edits, self.width = mdp.max_edits, width
+        self._graphs = mdp.task.neighbours if mdp.task.has_graphs else None
         table = token_table(mdp.task) if alike else cell_table(mdp.task)
         n_types = mdp.task.n_token_types if alike else table.numel()
         self.register_buffer("table", table.to(torch.int16), persistent=False)
@@ -58,13 +65,18 @@ class CategoryEncoder(nn.Module):
         self.shift = nn.Parameter(torch.randn(n_types, width) * 0.3) if shifts else None
 
     def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
-        """`instance` and `plan` of shape (B, n_cells), `remaining_edits` of shape (B, 1)."""
-        types = self.table[observation["instance"].long(), observation["plan"].long()].flatten(1)
+        """`instance` (B, n_instance_cells), `plan` (B, n_cells), `remaining_edits` (B, 1)."""
+        instances, plans, neighbours = observation["instance"], observation["plan"].long(), None
+        if self._graphs is None:
+            types = self.table[instances.long(), plans].flatten(1)
+        else:
+            types = self.table[0, plans].flatten(1)
+            found = self._graphs(instances.cpu().numpy().astype(np.int8))
+            neighbours = torch.from_numpy(found).to(plans.device)
         clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits
         shift = self.category.new_zeros(len(self.category), self.width) if self.shift is None else self.shift
-        return TokenInjection(
-            types, self.category + (clock * self.remaining)[:, None, :], shift.expand(len(types), -1, -1)
-        )
+        table = self.category + (clock * self.remaining)[:, None, :]
+        return TokenInjection(types, table, shift.expand(len(types), -1, -1), neighbours)
 
 
 class VectorEncoder(nn.Module):

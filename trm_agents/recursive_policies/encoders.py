@@ -34,9 +34,9 @@ class PlanSpace:
         highs = {key: int(np.max(box.high)) for key, box in space.spaces.items() if isinstance(box, spaces.Box)}
         self.instance_high, self.plan_high = highs["instance"], highs["plan"]
         self.max_edits = highs["remaining_edits"]
-        instance = space.spaces["instance"].shape
-        assert instance is not None
-        self.n_cells = instance[0]
+        instance, plan = space.spaces["instance"].shape, space.spaces["plan"].shape
+        assert instance is not None and plan is not None
+        self.n_instance_cells, self.n_cells = instance[0], plan[0]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,7 +85,9 @@ class Previous(nn.Module):
 
 
 class OneHotPlans(nn.Module):
-    """Instances and plans one-hot, then the share of edits left: (B, n_cells (instance_high + plan_high) + 1).
+    """Instances and plans one-hot, then the share of edits left.
+
+    Shape (B, n_instance_cells instance_high + n_cells plan_high + 1).
 
     A value of 0 is told by none of the others, so that what differs between states is not drowned by what does not.
 
@@ -96,7 +98,7 @@ class OneHotPlans(nn.Module):
     def __init__(self, space: PlanSpace) -> None:
         super().__init__()
         self.space = space
-        self.features_dim = space.n_cells * (space.instance_high + space.plan_high) + 1
+        self.features_dim = space.n_instance_cells * space.instance_high + space.n_cells * space.plan_high + 1
 
     def forward(self, observation: dict[str, Tensor]) -> Tensor:
         """Plan-edit observations -> features."""
@@ -226,10 +228,13 @@ def without_previous(space: Space) -> Space:
 
 
 def grid_of(space: Space) -> Grid | None:
-    """The cells of an observation: those of a plan, or the pixels of planes; None where it is no grid."""
+    """The cells of an observation: those of a plan, or the pixels of planes; None where it is no grid.
+
+    Instances of another shape than their plans are on no grid together.
+    """
     plans = plan_space(space)
     if plans is not None:
-        return Grid(plans.shape)
+        return Grid(plans.shape) if plans.n_instance_cells == plans.n_cells else None
     if isinstance(space, spaces.Box) and len(space.shape) == 3:
         return Grid((space.shape[1], space.shape[2]))
     return None

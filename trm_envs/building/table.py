@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trm_envs.colouring.pool import ColouringPool
 from trm_envs.control.pool import ControlPool, DescentPool
 from trm_envs.light_up.pool import LightUpPool
 from trm_envs.maze.generator import BRAID
@@ -50,6 +51,12 @@ _ROWS: tuple[PoolSource, ...] = (
     DescentPool("control-powered-descent-shallow", train=500, validation=64, test=128, seed=2_009, approach="shallow"),
     LightUpPool("light-up-7x7", 7, validation=256, test=512, seed=7_000),
     LightUpPool("light-up-10x10", 10, validation=256, test=512, seed=10_000),
+    ColouringPool("colouring-20-k3-random", 20, 3, "random", validation=256, test=512, seed=20_003),
+    ColouringPool("colouring-20-k3-planted", 20, 3, "planted", validation=256, test=512, seed=20_013),
+    ColouringPool("colouring-50-k4-random", 50, 4, "random", validation=256, test=512, seed=50_004),
+    ColouringPool("colouring-50-k4-planted", 50, 4, "planted", validation=256, test=512, seed=50_014),
+    ColouringPool("colouring-100-k5-random", 100, 5, "random", validation=128, test=256, seed=100_005),
+    ColouringPool("colouring-100-k5-planted", 100, 5, "planted", validation=128, test=256, seed=100_015),
 )
 
 POOLS: dict[str, PoolSource] = {row.name: row for row in _ROWS}

@@ -15,7 +15,7 @@ _NAME = "options['puzzle']"
 
 
 def chosen_puzzle(task: PlanTask, options: dict[str, Any]) -> NDArray[np.int8] | None:
-    """The instance of reset's options, shape (n_cells,), or None.
+    """The instance of reset's options, shape (n_instance_cells,), or None.
 
     Raises:
         ValueError: an unknown option, a wrong size, a bad value, or an instance that has a flaw.
@@ -64,8 +64,8 @@ def _read(task: PlanTask, puzzle: Any, count: int) -> Grids:
                 f"{_NAME} must be an array or one line of text, no file's name, got {puzzle[:100]!r}: {error}"
             ) from None
     else:
-        grids = [batch.grids for batch in from_memory(_as_batch(puzzle, task.n_cells), task.notation, _NAME)]
-    found = np.concatenate(grids) if grids else np.zeros((0, task.n_cells), np.int8)
+        grids = [batch.grids for batch in from_memory(_as_batch(puzzle, task.n_instance_cells), task.notation, _NAME)]
+    found = np.concatenate(grids) if grids else np.zeros((0, task.n_instance_cells), np.int8)
     if len(found) not in (1, count):
         raise ValueError(f"{_NAME} must be {wanted}, got {len(found)}")
     return found

@@ -31,7 +31,7 @@ class PlanStates(NamedTuple):
     """A batch of states s = (x, y, edits left)."""
 
     instances: Grids
-    """x, shape (B, n_cells), int8."""
+    """x, shape (B, n_instance_cells), int8."""
     plans: Grids
     """y, shape (B, n_cells), int8."""
     remaining_edits: NDArray[np.int32]

@@ -32,7 +32,7 @@ def observation_space(mdp: PlanEditMDP) -> spaces.Space[Observation]:
     task = mdp.task
     space = spaces.Dict(
         {
-            "instance": spaces.Box(0, task.instance_high, (task.n_cells,), np.int8),
+            "instance": spaces.Box(0, task.instance_high, (task.n_instance_cells,), np.int8),
             "plan": spaces.Box(0, task.plan_high, (task.n_cells,), np.int8),
             "remaining_edits": spaces.Box(0, mdp.max_edits, (1,), np.int32),
         }

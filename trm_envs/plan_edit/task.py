@@ -17,7 +17,7 @@ from trm_envs.plan_edit.view import CellKind, PlanView
 from trm_envs.reading import Notation
 
 Grids = NDArray[np.int8]
-"""A batch of flat row-major grids, shape (B, n_cells), dtype int8."""
+"""A batch of flat row-major grids, shape (B, n_cells), or (B, n_instance_cells) for instances, dtype int8."""
 
 LegalActions = Literal["givens", "consistent"]
 
@@ -100,10 +100,23 @@ class Symmetries(NamedTuple):
     """Which cell's content each cell receives, shape (B, n_cells)."""
     symbols: NDArray[np.int8]
     """What each grid value becomes, instance or plan, shape (B, largest value + 1)."""
+    instance_cells: NDArray[np.int64] | None = None
+    """Where instances have a shape of their own: which value each of their places receives, unchanged."""
 
     def apply(self, grids: Grids) -> Grids:
         """The symmetric copy of each grid, shape (B, n_cells)."""
         return np.take_along_axis(self.symbols, np.take_along_axis(grids, self.cells, 1).astype(np.int64), 1)
+
+    def apply_to_instances(self, instances: Grids) -> Grids:
+        """The symmetric copy of each instance, shape (B, n_instance_cells)."""
+        if self.instance_cells is None:
+            return self.apply(instances)
+        return np.take_along_axis(instances, self.instance_cells, 1)
+
+    def at(self, rows: slice) -> Symmetries:
+        """The symmetries of these rows."""
+        places = None if self.instance_cells is None else self.instance_cells[rows]
+        return Symmetries(self.cells[rows], self.symbols[rows], places)
 
 
 class PlanTask(ABC):
@@ -133,6 +146,11 @@ class PlanTask(ABC):
     can_erase: bool = False
     edits_cells: bool = True
     """Whether an edit writes one value into one cell. What reads plans cell by cell refuses tasks where it does not."""
+    has_graphs: bool = False
+    """Whether an instance says which cells bear on each other: `neighbours` reads its graph.
+
+    `groups` name that one kind then, without groups: `{"edge": np.empty((0, 2), np.int64)}`.
+    """
 
     # ---- Rules
 
@@ -140,6 +158,16 @@ class PlanTask(ABC):
     def n_cells(self) -> int:
         """Cells of the grid."""
         return self.shape[0] * self.shape[1]
+
+    @property
+    def instance_shape(self) -> tuple[int, int]:
+        """Rows and columns of an instance; by default those of the plan."""
+        return self.shape
+
+    @cached_property
+    def n_instance_cells(self) -> int:
+        """Numbers that make an instance."""
+        return self.instance_shape[0] * self.instance_shape[1]
 
     @cached_property
     def n_actions(self) -> int:
@@ -192,7 +220,7 @@ class PlanTask(ABC):
     @property
     def notation(self) -> Notation:
         """How instances are written where they come as text. By default there is no text form, and arrays alone do."""
-        return Notation(self.shape, self.instance_high, noun=type(self).__name__)
+        return Notation(self.instance_shape, self.instance_high, noun=type(self).__name__)
 
     # ---- What a network sees
 
@@ -204,9 +232,22 @@ class PlanTask(ABC):
         Networks sum messages over them, so that an agent needs to know no puzzle.
         """
 
+    def neighbours(self, instances: Grids) -> NDArray[np.int64]:
+        """Which cells bear on each cell in these instances, shape (B, n_cells, most), -1 pads at the end.
+
+        Only where `has_graphs`. The relation is mutual: a cell is a neighbour of its neighbours.
+
+        Raises:
+            NotImplementedError: the groups of this task are the same for every instance.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no graphs: its groups are the same for every instance")
+
     @abstractmethod
     def token_types(self, instances: Grids, plans: Grids) -> NDArray[np.int8]:
-        """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types)."""
+        """Category of every (cell, symbol) pair, shape (B, n_cells, n_symbols), in [0, n_token_types).
+
+        Where instances have a shape of their own, it depends on the plan alone.
+        """
 
     def symmetries(self, count: int, rng: np.random.Generator) -> Symmetries:
         """Draw symmetries: applied to instance and plan alike, each turns a state into an equivalent one.

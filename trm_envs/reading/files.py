@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-TEXTS = (".txt", ".csv", ".jsonl", ".sdk", ".sdm", ".ss")
+TEXTS = (".txt", ".csv", ".jsonl", ".sdk", ".sdm", ".ss", ".col", ".g6")
 ARRAYS = (".npy", ".npz")
 SUFFIXES = (*TEXTS, *ARRAYS, ".gz")
 """Of the files that puzzles are read from, lower case; `.gz` may follow another one."""

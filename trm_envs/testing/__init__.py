@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from trm_envs.plan_edit.task import Grids, PlanTask
 from trm_envs.testing.calls import check_calls, first_states
-from trm_envs.testing.hints import check_drawing, check_groups, check_hopeless, check_symmetries
+from trm_envs.testing.hints import check_drawing, check_graphs, check_groups, check_hopeless, check_symmetries
 from trm_envs.testing.rules import check_checker, check_edits, check_instances
 from trm_envs.testing.states import fail, known_solutions, walked_states
 
@@ -27,8 +27,8 @@ def check_task(task: PlanTask, instances: Grids, solutions: Grids | None = None,
     - *Edits*: `edit` agrees with `action_mask` at both levels and with `writes`, and changes no cell but its own, if
       the task `edits_cells`.
     - *Checker*: solved plans have no violation, scores do not exceed `max_score`, first plans are not solved.
-    - *Hints*: `groups` name cells, legality and checks go along with `symmetries`, and `hopeless` is sound and
-      monotone.
+    - *Hints*: `groups` name cells and `neighbours` are mutual, legality and checks go along with `symmetries`, and
+      `hopeless` is sound and monotone.
     - *The rest*: `validate` accepts the instances, the task can be pickled, a state can be drawn.
 
     Solved plans are found by brute force on instances with at most 2^16 plans. Give at least one instance that small,
@@ -36,7 +36,7 @@ def check_task(task: PlanTask, instances: Grids, solutions: Grids | None = None,
 
     Args:
         task: the task to try.
-        instances: some of its instances, shape (n, n_cells), integers; the first 16 are used.
+        instances: some of its instances, shape (n, n_instance_cells), integers; the first 16 are used.
         solutions: a solved plan of each instance where you know one, shape (n, n_cells).
         seed: of the random walks.
 
@@ -45,12 +45,14 @@ def check_task(task: PlanTask, instances: Grids, solutions: Grids | None = None,
             found, and the remedy.
         ValueError: `instances` or `solutions` have a wrong shape or type.
     """
-    grids = _grids(task, instances, "instances")[:16]
-    plans = None if solutions is None else _grids(task, solutions, "solutions")[:16]
+    grids = _grids(instances, task.n_instance_cells, "instances")[:16]
+    plans = None if solutions is None else _grids(solutions, task.n_cells, "solutions")[:16]
     if plans is not None and len(plans) != len(grids):
         raise ValueError(f"there must be one solution an instance, got {len(plans)} for {len(grids)} instances")
     rng = np.random.default_rng(seed)
     check_groups(task)
+    if task.has_graphs:
+        check_graphs(task, grids)
     check_calls(task, first_states(task, grids), rng)
     check_instances(task, grids)
     states = walked_states(task, grids, rng)
@@ -64,11 +66,11 @@ def check_task(task: PlanTask, instances: Grids, solutions: Grids | None = None,
     check_drawing(task, states)
 
 
-def _grids(task: PlanTask, grids: NDArray[np.integer] | Grids, name: str) -> Grids:
+def _grids(grids: NDArray[np.integer] | Grids, width: int, name: str) -> Grids:
     """What the user gave as int8 grids."""
     array = np.asarray(grids)
-    if array.ndim != 2 or array.shape[1] != task.n_cells or len(array) == 0:
-        raise ValueError(f"{name} must have shape (n, {task.n_cells}) with n >= 1, got {array.shape}")
+    if array.ndim != 2 or array.shape[1] != width or len(array) == 0:
+        raise ValueError(f"{name} must have shape (n, {width}) with n >= 1, got {array.shape}")
     if not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{name} must hold integers, got dtype {array.dtype}")
     return array.astype(np.int8)

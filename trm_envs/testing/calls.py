@@ -59,7 +59,7 @@ def calls_of(task: PlanTask) -> list[Call]:
 
 def first_states(task: PlanTask, instances: Grids) -> States:
     """The states that episodes begin in, from an `initial_plans` of good form."""
-    nothing = np.zeros(len(instances), np.int64), np.zeros(instances.shape, np.bool_)
+    nothing = np.zeros(len(instances), np.int64), np.zeros((len(instances), task.n_cells), np.bool_)
     (plans,) = _called(calls_of(task)[0], (instances, instances, *nothing))
     return States(instances, plans, np.arange(1, len(instances) + 1))
 

@@ -23,8 +23,14 @@ def check_groups(task: PlanTask) -> None:
         fail("groups", f"got {type(groups).__name__}", 'return a mapping such as {"line": array}, as a property')
     for kind, cells in groups.items():
         name = f"groups[{kind!r}]"
-        if not isinstance(cells, np.ndarray) or cells.ndim != 2 or cells.dtype != np.int64 or len(cells) == 0:
+        if not isinstance(cells, np.ndarray) or cells.ndim != 2 or cells.dtype != np.int64:
             fail(name, "it is no int64 array of shape (n_groups, cells)", "build it with `pad_groups`")
+        if task.has_graphs and (len(groups) > 1 or cells.shape != (0, 2)):
+            fail(name, f"got shape {cells.shape}", "name one kind, of shape (0, 2): `neighbours` reads the graphs")
+        if task.has_graphs:
+            continue
+        if len(cells) == 0:
+            fail(name, "it has no group", "build it with `pad_groups`, or set `has_graphs`")
         if cells.min() < -1 or cells.max() >= task.n_cells:
             fail(name, f"cells from {cells.min()} to {cells.max()}", f"stay in 0..{task.n_cells - 1}, or -1 to pad")
         for number, group in enumerate(cells):
@@ -33,12 +39,28 @@ def check_groups(task: PlanTask) -> None:
                 fail(name, f"group {number} is empty or holds a cell twice", "list each cell of a group once")
 
 
+def check_graphs(task: PlanTask, instances: Grids) -> None:
+    """Neighbours of each cell, padded at the end, each once, never itself, and mutual."""
+    found = task.neighbours(instances)
+    if found.dtype != np.int64 or found.ndim != 3 or found.shape[:2] != (len(instances), task.n_cells):
+        shape = (len(instances), task.n_cells, "most")
+        fail("neighbours", f"got shape {found.shape} and dtype {found.dtype}", f"return int64 of shape {shape}")
+    for number, rows in enumerate(found, start=1):
+        pads = rows < 0
+        if (rows < -1).any() or (rows >= task.n_cells).any() or (pads[:, :-1] & ~pads[:, 1:]).any():
+            fail("neighbours", "a cell out of range, or before it a pad", "pad with -1 at the end", number)
+        linked = [(cell, int(other)) for cell, row in enumerate(rows) for other in row[row >= 0]]
+        edges = set(linked)
+        if len(edges) < len(linked) or any(cell == other or (other, cell) not in edges for cell, other in linked):
+            fail("neighbours", "a neighbour twice, or one that is not mutual", "list each of the others once", number)
+
+
 def check_symmetries(task: PlanTask, states: States, solved: States, rng: np.random.Generator) -> None:
     """First plans, checks and legality must go along with drawn symmetries."""
     states = states.joined(solved.at(slice(0, 16)))
     drawn = task.symmetries(len(states.plans), rng)
     _check_drawn(task, drawn, len(states.plans))
-    instances, plans = drawn.apply(states.instances), drawn.apply(states.plans)
+    instances, plans = drawn.apply_to_instances(states.instances), drawn.apply(states.plans)
     if instances.max() > task.instance_high or drawn.symbols[:, : task.plan_high + 1].max() > task.plan_high:
         remedy = f"map 0..{task.plan_high} onto itself, and instances into 0..{task.instance_high}"
         fail("symmetries (symbols)", "a value leaves the range of instances or plans", remedy)
@@ -59,9 +81,9 @@ def _successors_go_along(task: PlanTask, drawn: Symmetries, states: States, leve
     """Whether the plans that legal edits lead to are, after the symmetry, what they were before; shape (B,)."""
     same = np.empty(len(states.plans), np.bool_)
     for row, (instance, plan) in enumerate(zip(states.instances, states.plans, strict=True)):
-        of_row = Symmetries(drawn.cells[row : row + 1], drawn.symbols[row : row + 1])
+        of_row = drawn.at(slice(row, row + 1))
         moved = {of_row.apply(after[None]).tobytes() for after in next_plans(task, instance, plan, level)}
-        image = of_row.apply(instance[None])[0], of_row.apply(plan[None])[0]
+        image = of_row.apply_to_instances(instance[None])[0], of_row.apply(plan[None])[0]
         same[row] = moved == {after.tobytes() for after in next_plans(task, *image, level)}
     return same
 
@@ -81,7 +103,10 @@ def _go_along(drawn: Symmetries, before: Cells, after: Cells) -> NDArray[np.bool
 
 
 def _check_drawn(task: PlanTask, drawn: Symmetries, batch: int) -> None:
-    cells, symbols = drawn
+    cells, symbols, places = drawn
+    if places is not None and not (np.sort(places, axis=1) == np.arange(task.n_instance_cells)).all():
+        remedy = f"return {batch} permutations of 0..{task.n_instance_cells - 1}"
+        fail("symmetries (instance_cells)", f"got shape {places.shape}", remedy)
     n_values = max(task.instance_high, task.plan_high) + 1
     if cells.shape != (batch, task.n_cells) or not (np.sort(cells, axis=1) == np.arange(task.n_cells)).all():
         fail("symmetries (cells)", f"got shape {cells.shape}", f"return {batch} permutations of 0..{task.n_cells - 1}")

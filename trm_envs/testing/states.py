@@ -92,8 +92,8 @@ def known_solutions(task: PlanTask, instances: Grids, solutions: Grids | None) -
 
     A warning is given where there are none.
     """
-    nothing = np.zeros((0, task.n_cells), np.int8)
-    found = States(nothing, nothing, np.zeros(0, np.int64))
+    nowhere, nothing = (np.zeros((0, width), np.int8) for width in (task.n_instance_cells, task.n_cells))
+    found = States(nowhere, nothing, np.zeros(0, np.int64))
     if solutions is not None:
         found = _given(task, instances, solutions)
     for number, instance in enumerate(instances, start=1):

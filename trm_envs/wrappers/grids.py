@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.spaces import Observation, states_of
+from trm_envs.plan_edit.task import PlanTask
 from trm_envs.wrappers.base import PlanEditObservation, PlanEditVectorObservation, batch_of_one
 
 LEAST_PIXELS = 36
@@ -26,7 +27,7 @@ def planes(observation: Observation, mdp: PlanEditMDP) -> NDArray[np.float32]:
     A plane for each value of the instance from 1 on, one for each value of the plan from 1 on, and one of edits left
     over `max_edits`: C = instance_high + plan_high + 1.
     """
-    states, task = states_of(observation), mdp.task
+    states, task = states_of(observation), _on_one_grid(mdp)
     found = np.empty((len(states.plans), task.instance_high + task.plan_high + 1, task.n_cells), np.float32)
     for value in range(1, task.instance_high + 1):
         found[:, value - 1] = states.instances == value
@@ -42,7 +43,7 @@ def image(observation: Observation, mdp: PlanEditMDP) -> NDArray[np.uint8]:
     A cell is a square of one colour. Red tells the instance's value and green the plan's, 0 bright and the largest
     dark; blue tells edits left over `max_edits`.
     """
-    states, task = states_of(observation), mdp.task
+    states, task = states_of(observation), _on_one_grid(mdp)
     red = 255 - np.rint(255 * states.instances.astype(np.float64) / task.instance_high)
     green = 255 - np.rint(255 * states.plans.astype(np.float64) / task.plan_high)
     blue = np.broadcast_to(np.rint(255 * states.remaining_edits / mdp.max_edits)[:, None], green.shape)
@@ -56,13 +57,24 @@ def pixels_of_cell(mdp: PlanEditMDP) -> int:
     return -(-LEAST_PIXELS // min(mdp.task.shape))
 
 
-def _planes_space(mdp: PlanEditMDP) -> spaces.Space[Any]:
+def _on_one_grid(mdp: PlanEditMDP) -> PlanTask:
+    """The task; ValueError where its instances and plans are no grids of one shape."""
     task = mdp.task
+    if task.instance_shape != task.shape:
+        raise ValueError(
+            f"instances of {type(task).__name__} have the shape {task.instance_shape} and plans {task.shape}: they are "
+            "no planes of one grid; use OneHotObservation or FlatObservation"
+        )
+    return task
+
+
+def _planes_space(mdp: PlanEditMDP) -> spaces.Space[Any]:
+    task = _on_one_grid(mdp)
     return spaces.Box(0.0, 1.0, (task.instance_high + task.plan_high + 1, *task.shape), np.float32)
 
 
 def _image_space(mdp: PlanEditMDP) -> spaces.Space[Any]:
-    rows, columns = (side * pixels_of_cell(mdp) for side in mdp.task.shape)
+    rows, columns = (side * pixels_of_cell(mdp) for side in _on_one_grid(mdp).shape)
     return spaces.Box(0, 255, (rows, columns, 3), np.uint8)
 
 

@@ -24,7 +24,7 @@ def one_hot(observation: Observation, mdp: PlanEditMDP) -> Vector:
     """A batch of B observations as vectors in [0, 1], shape (B, D), float32.
 
     Cell by cell the instance's symbol one-hot (blank included), then the plan's, then edits left over `max_edits`:
-    D = n_cells * (instance_high + 1 + plan_high + 1) + 1.
+    D = n_instance_cells * (instance_high + 1) + n_cells * (plan_high + 1) + 1.
     """
     states = states_of(observation)
     batch, task = len(states.plans), mdp.task
@@ -34,7 +34,7 @@ def one_hot(observation: Observation, mdp: PlanEditMDP) -> Vector:
 
 
 def flat(observation: Observation, mdp: PlanEditMDP) -> Vector:
-    """A batch of B observations as vectors in [0, 1], shape (B, 2 * n_cells + 1), float32.
+    """A batch of B observations as vectors in [0, 1], shape (B, n_instance_cells + n_cells + 1), float32.
 
     The instance over its largest value, then the plan over its own, then edits left over `max_edits`.
     """
@@ -50,11 +50,12 @@ def edits_left(remaining_edits: NDArray[np.int32], mdp: PlanEditMDP) -> Vector:
 
 
 def _flat_space(mdp: PlanEditMDP) -> spaces.Space[Vector]:
-    return _unit_box(2 * mdp.task.n_cells + 1)
+    return _unit_box(mdp.task.n_instance_cells + mdp.task.n_cells + 1)
 
 
 def _one_hot_space(mdp: PlanEditMDP) -> spaces.Space[Vector]:
-    return _unit_box(mdp.task.n_cells * (mdp.task.instance_high + mdp.task.plan_high + 2) + 1)
+    task = mdp.task
+    return _unit_box(task.n_instance_cells * (task.instance_high + 1) + task.n_cells * (task.plan_high + 1) + 1)
 
 
 def _unit_box(width: int) -> spaces.Space[Vector]:

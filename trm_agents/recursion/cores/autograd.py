@@ -13,13 +13,14 @@ from torch import Tensor
 from trm_agents.recursion.cores import kernels
 from trm_agents.recursion.cores.base import Unrolled
 from trm_agents.recursion.cores.kernels import Floats
-from trm_agents.recursion.cores.layout import Layout
+from trm_agents.recursion.cores.layout import Indices, Layout
 
 
 def unroll(
     types: NDArray[np.int16],
     start: Tensor | None,
     cells: Layout,
+    neighbours: Indices | None,
     keep: float,
     radius: float | None,
     steps: int,
@@ -28,13 +29,14 @@ def unroll(
 ) -> Unrolled:
     """Inner steps on the CPU, in float32, from `start` (None: zero), which is given no gradient.
 
-    Arguments and weights are those of `kernels.forward`.
+    Arguments and weights are those of `kernels.forward`; `neighbours` None: states have no graphs.
     """
     needs_grad = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
     width = weights[2].shape[1]
     z_0 = np.empty((0, types.shape[1], width), np.float32) if start is None else start.contiguous().numpy()
     bound = inf if radius is None else radius
-    latents, norms = _Unroll.apply(types, z_0, cells, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
+    edges = np.empty((0, 0, 0), np.int64) if neighbours is None else neighbours
+    latents, norms = _Unroll.apply(types, z_0, cells, edges, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
     return Unrolled(latents, (norms > bound).float().mean(0))
 
 
@@ -49,6 +51,7 @@ class _Unroll(torch.autograd.Function):
         types: NDArray[np.int16],
         start: Floats,
         cells: Layout,
+        neighbours: Indices,
         keep: float,
         radius: float,
         steps: int,
@@ -63,11 +66,22 @@ class _Unroll(torch.autograd.Function):
         saved = torch.empty(steps, batch, tokens, hidden) if needs_grad else torch.empty(1, 1, tokens, hidden)
         norms = torch.empty(steps, batch)
         kernels.forward(
-            types, start, keep, _arrays(weights), cells, radius, steps, latents.numpy(), saved.numpy(), norms.numpy()
+            types,
+            start,
+            keep,
+            _arrays(weights),
+            cells,
+            neighbours,
+            radius,
+            steps,
+            latents.numpy(),
+            saved.numpy(),
+            norms.numpy(),
         )
         if needs_grad:
             ctx.save_for_backward(latents, saved, norms, *weights)
-            ctx.types, ctx.start, ctx.cells, ctx.keep, ctx.radius = types, start, cells, keep, radius
+            ctx.types, ctx.start, ctx.cells, ctx.neighbours = types, start, cells, neighbours
+            ctx.keep, ctx.radius = keep, radius
         ctx.mark_non_differentiable(norms)
         return latents[-kept:], norms
 
@@ -85,6 +99,7 @@ class _Unroll(torch.autograd.Function):
             ctx.keep,
             _arrays(weights),
             ctx.cells,
+            ctx.neighbours,
             ctx.radius,
             latents.numpy(),
             saved.numpy(),
@@ -92,4 +107,4 @@ class _Unroll(torch.autograd.Function):
             grad.contiguous().numpy(),
             kernels.Weights(*(gradient.numpy() for gradient in gradients)),
         )
-        return (*[None] * 8, *gradients)
+        return (*[None] * 9, *gradients)

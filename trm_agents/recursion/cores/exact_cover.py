@@ -35,7 +35,8 @@ class ExactCoverCore(PlanCore):
 
     z' = Pi_R(z + W_2 relu(A z + I) + J + b) with A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over
     the symbols of the cell, if it has several), where a kind of pairs is a graph, and its sums are those over the
-    neighbours of a cell.
+    neighbours of a cell. Where every state has a graph of its own, that graph is the only kind, and it comes with the
+    injection.
 
     A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
     kind, symbols and inner steps, so the step commutes with every symmetry of the puzzle that keeps the groups, and has
@@ -94,7 +95,8 @@ class ExactCoverCore(PlanCore):
             shift = (injection.shift + self.bias) / gain
             weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
             cells = Layout(*(getattr(self, name).numpy() for name in Layout._fields))
-            return autograd.unroll(injection.types.numpy(), latent, cells, keep, radius, steps, kept, weights)
+            edges = None if injection.neighbours is None else injection.neighbours.numpy()
+            return autograd.unroll(injection.types.numpy(), latent, cells, edges, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
@@ -102,11 +104,12 @@ class ExactCoverCore(PlanCore):
         keep, own, maps, out, back = self.step_maps()
         if z is None:
             z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
-        hidden = torch.relu(of_types(injection.table, injection.types) + gain * self._mix(own, maps, z))
+        edges = injection.neighbours
+        hidden = torch.relu(of_types(injection.table, injection.types) + gain * self._mix(own, maps, z, edges))
         shift = of_types(injection.shift + self.bias, injection.types)
-        return keep * z + (self._mix(out, back, hidden) + shift) / gain
+        return keep * z + (self._mix(out, back, hidden, edges) + shift) / gain
 
-    def _mix(self, own: Tensor, maps: Tensor, x: Tensor) -> Tensor:
+    def _mix(self, own: Tensor, maps: Tensor, x: Tensor, neighbours: Tensor | None = None) -> Tensor:
         """Map each token and the sums over its groups and over the symbols of its cell: (B, T, K) -> (B, T, J)."""
         mixed = x @ own.T
         if not len(maps):
@@ -114,6 +117,8 @@ class ExactCoverCore(PlanCore):
         cells = self.tokens(x)
         if self.n_symbols > 1:
             mixed = mixed + (cells.sum(2) @ maps[-1].T).repeat_interleave(self.n_symbols, dim=1)
+        if neighbours is not None:
+            return mixed + (_over(neighbours, cells) @ maps[0].T).flatten(1, 2)
         # With several symbols the last map is that of the cell sums.
         for weight, summed, heard in zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)):  # noqa: B905
             sent = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
@@ -128,6 +133,15 @@ class ExactCoverCore(PlanCore):
         ends = self.ends[:-1] if self.n_symbols > 1 else self.ends
         counts = torch.diff(ends, prepend=self.ends.new_zeros(1)) // self.n_symbols
         return list(torch.split(table[:, :-1], counts.tolist()))
+
+
+def _over(neighbours: Tensor, cells: Tensor) -> Tensor:
+    """Sums over the neighbours of each cell: (B, n_cells, most), (B, n_cells, n_symbols, K) -> as `cells`."""
+    n_cells = neighbours.shape[1]
+    # The last column takes the padding.
+    table = cells.new_zeros(len(neighbours), n_cells, n_cells + 1)
+    table.scatter_(2, torch.where(neighbours < 0, n_cells, neighbours), 1.0)
+    return torch.einsum("bij,bjsk->bisk", table[:, :, :-1], cells)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,17 @@ ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
 
 @kernel()
+def placed(cells: Layout, neighbours: Indices, b: int) -> Layout:
+    """The layout of one state: that of all, or, where states have graphs, with sums over the neighbours of its own.
+
+    neighbours (B, n_cells, most), or (0, 0, 0). Neighbours are mutual, so a cell is a part of the sums of its own.
+    """
+    if len(neighbours) == 0:
+        return cells
+    return Layout(neighbours[b], cells.groups_of, cells.ends, cells.hearers, neighbours[b])
+
+
+@kernel()
 def transposed(cells: Layout) -> Layout:
     """Sums the other way: over the cells that hear, for those that are parts."""
     return Layout(cells.hearers, cells.parts_of, cells.ends, cells.members, cells.groups_of)
@@ -195,6 +206,7 @@ def forward(
     keep: float,
     weights: Weights,
     cells: Layout,
+    neighbours: Indices,
     radius: float,
     steps: int,
     latents: Floats,
@@ -209,6 +221,7 @@ def forward(
         keep: factor of z in the step.
         weights: of the step.
         cells: how cells are grouped.
+        neighbours: as `placed` takes them.
         radius: R.
         steps: n.
         latents: takes the last inner steps, (kept, B, T, d).
@@ -224,6 +237,7 @@ def forward(
     sums, sent = np.empty((cells.ends[-1], width), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     first_kept, saved, scale = steps - len(latents), hidden.shape[:2] == (steps, batch), np.float32(keep)
     for b in range(batch):
+        here = placed(cells, neighbours, b)
         z[:] = 0.0
         if len(start):
             z[:] = start[b]
@@ -233,12 +247,12 @@ def forward(
                 h[:] = 0.0
             else:
                 np.dot(z, own, h)
-                send(z, maps, cells, n_symbols, sums, sent, h)
+                send(z, maps, here, n_symbols, sums, sent, h)
             add_categories(weights.table[b], types[b], h)
             rectify(h)
             np.dot(h, out, new)
             if len(back):
-                send(h, back, cells, n_symbols, sent, sums, new)
+                send(h, back, here, n_symbols, sent, sums, new)
             add_categories(weights.shift[b], types[b], new)
             z *= scale
             z += new
@@ -254,6 +268,7 @@ def backward(
     keep: float,
     weights: Weights,
     cells: Layout,
+    neighbours: Indices,
     radius: float,
     latents: Floats,
     hidden: Floats,
@@ -264,7 +279,7 @@ def backward(
     """Add the gradients of all weights to `grads`, from those of z_1 ... z_n, (n, B, T, d)."""
     steps, batch, tokens, width = latents.shape
     wide = len(weights.own)
-    n_symbols, heard = tokens // len(cells.groups_of), transposed(cells)
+    n_symbols = tokens // len(cells.groups_of)
     g, g_total = np.empty((tokens, width), np.float32), np.empty((tokens, width), np.float32)
     g_own = np.empty((tokens, width), np.float32)
     gh, gh_total = np.empty((tokens, wide), np.float32), np.empty((tokens, wide), np.float32)
@@ -272,6 +287,8 @@ def backward(
     sent, more = np.empty((cells.ends[-1], wide), np.float32), np.empty((cells.ends[-1], wide), np.float32)
     scale = np.float32(keep)
     for b in range(batch):
+        here = placed(cells, neighbours, b)
+        heard = transposed(here)
         g[:] = 0.0
         g_total[:] = 0.0
         gh_total[:] = 0.0
@@ -283,7 +300,7 @@ def backward(
             np.dot(g, weights.out, gh)
             if len(weights.back):
                 send(g, weights.back, heard, n_symbols, sums, sent, gh)
-                gather(h, cells.members, n_symbols, more)
+                gather(h, here.members, n_symbols, more)
                 add_outers(sums, more, cells.ends, grads.back)
             mask(gh, h)
             gh_total += gh
@@ -295,7 +312,7 @@ def backward(
             g *= scale
             g += g_own
             send(gh, weights.maps, heard, n_symbols, sent, sums, g)
-            gather(before, cells.members, n_symbols, back_sums)
+            gather(before, here.members, n_symbols, back_sums)
             add_outers(sent, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
             grads.shift[b, types[b, t]] += g_total[t]

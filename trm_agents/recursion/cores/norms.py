@@ -30,8 +30,14 @@ def modes(groups: Mapping[str, NDArray[np.int64]], n_cells: int, n_symbols: int)
     A norm is convex, so along a line of modes it is largest at an end: those in between are left out.
 
     Raises:
-        ValueError: the sums do not commute, so that there is no common eigenbasis.
+        ValueError: the sums do not commute, so that there is no common eigenbasis, or a kind has no groups, since each
+            instance has its own.
     """
+    if empty := [name for name, kind in groups.items() if not len(kind)]:
+        raise ValueError(
+            f"the groups {empty[0]!r} are another graph in every instance: the norm of maps over them is not known "
+            "beforehand, so a contraction cannot be certified; use ExactCover()"
+        )
     sums = {name: _sums(kind, n_cells) for name, kind in groups.items()}
     for (one, first), (other, second) in combinations(sums.items(), 2):
         if not np.array_equal(first @ second, second @ first):

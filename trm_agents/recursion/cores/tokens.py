@@ -27,6 +27,8 @@ class TokenInjection(NamedTuple):
     """Hidden channels that each category injects (I), (B, n_types, H)."""
     shift: Tensor
     """Latent channels that each category injects (J), (B, n_types, d)."""
+    neighbours: Tensor | None = None
+    """Where each state has a graph of its own: `PlanTask.neighbours`, (B, n_cells, most), int64."""
 
 
 def of_types(table: Tensor, types: Tensor) -> Tensor:
@@ -66,7 +68,8 @@ class PlanCore(Core):
 
     def take(self, injection: TokenInjection, rows: Tensor) -> TokenInjection:
         """The injections of some states of a batch."""
-        return TokenInjection(*(part[rows] for part in injection))
+        types, table, shift, edges = injection
+        return TokenInjection(types[rows], table[rows], shift[rows], None if edges is None else edges[rows])
 
     def tokens(self, latent: Tensor) -> Tensor:
         """Latents token by token: (B, T, d) -> (B, n_cells, n_symbols, d)."""

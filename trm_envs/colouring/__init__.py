@@ -1,0 +1,1 @@
+"""Graph colouring as plan editing."""
