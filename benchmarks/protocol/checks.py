@@ -28,9 +28,9 @@ from benchmarks.protocol.rows import (
     TuningRow,
     unpack_bits,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, RecedingRow
 
-_STUDIES = (RefutationRow, SpeedRow, DefaultsRow, PathsRow)
+_STUDIES = (RefutationRow, SpeedRow, DefaultsRow, PathsRow, RecedingRow)
 _OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, FailureRow, *_STUDIES)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
 _SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
@@ -109,6 +109,10 @@ def _not_counted(record: Any) -> str | None:
     if isinstance(record, PathsRow):
         fits = record.exact <= record.n and record.cells <= 1.0
         return None if fits else f"exact = {record.exact} of {record.n} mazes, cells = {record.cells}"
+    if isinstance(record, RecedingRow):
+        parts = (record.rises, record.worse, record.lost)
+        fits = record.started <= record.n and max(parts) <= record.violations <= min(sum(parts), record.steps)
+        return None if fits else f"violations = {record.violations} of {record.steps} steps, of kinds {parts}"
     if isinstance(record, FailureRow | DefaultsRow):
         return None
     if record.n < 1:

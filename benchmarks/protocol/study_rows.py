@@ -94,3 +94,48 @@ class ScalingRow(Origin):
     def key(self) -> tuple[str, int, str, str, int]:
         """What the row is the measurement of."""
         return self.launcher, self.workers, self.suite, self.algo, self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecedingRow(Origin):
+    """Closed loops of one plan editor from the test states of a suite; see `trm_agents.trc.receding`."""
+
+    suite: str
+    editor: str
+    """A model's name, or `noise`: uniform actions."""
+    test: bool
+    """Whether edited plans are taken only where they pass the acceptance test."""
+    mu: float
+    """Of Van der Pol; 0 for other systems."""
+    noise: float
+    """Standard deviation of what is added to both states after each step."""
+    seed: int
+    """Of the noise."""
+    edits: int
+    """At each step."""
+    n: int
+    """First states."""
+    started: int
+    """Those that had a feasible first plan; the others are in none of the fields below."""
+    steps: int
+    """Of all loops together."""
+    accepted: int
+    """Steps at which an edited plan was taken."""
+    rises: int
+    """Steps at which the continued plan's value did not fall by the stage cost, or the plan was infeasible."""
+    worse: int
+    """Steps at which the plan in force cost more than the continued one."""
+    lost: int
+    """Steps at which the plan in force was infeasible."""
+    violations: int
+    """Steps with any of these three."""
+    mean_norm: float
+    """Mean norm of the last state."""
+    largest_norm: float
+    pool_sha256: str
+    schema: str = "receding/1"
+
+    @property
+    def key(self) -> tuple[str, str, bool, float, int, int]:
+        """What was run."""
+        return self.suite, self.editor, self.test, self.noise, self.seed, self.edits

@@ -1,8 +1,8 @@
 """Tables of the README and of hand-written pages, from published rows and from the zoo's cards.
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
-`headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, or
-`theory:NAME` for docs/theory.md.
+`headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, `receding`,
+or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.protocol.study_rows import ScalingRow
-from benchmarks.reporting import overview, tables
+from benchmarks.protocol.study_rows import RecedingRow, ScalingRow
+from benchmarks.reporting import overview, study_tables, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
@@ -54,6 +54,9 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = _zoo()
     elif name in ("scaling", "sweep"):
         content = _scaling(published(ScalingRow, folder), name)
+    elif name == "receding":
+        loops = published(RecedingRow, folder)
+        content = tables.markdown_columns(study_tables.RECEDING_COLUMNS, loops) if loops else ""
     elif name.startswith("theory:"):
         # Loads torch.
         from benchmarks.studies import theory_tables

@@ -1,0 +1,23 @@
+"""Columns of the tables of studies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.protocol.study_rows import RecedingRow
+
+RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
+    "editor": lambda row: row.editor,
+    "test": lambda row: "yes" if row.test else "no",
+    "noise": lambda row: f"{row.noise:g}",
+    "states": lambda row: f"{row.started} of {row.n}",
+    "steps": lambda row: f"{row.steps:,}",
+    "edits accepted": lambda row: f"{100 * row.accepted / row.steps:.0f} %",
+    "violations": lambda row: f"{row.violations:,}",
+    "value rises": lambda row: f"{row.rises:,}",
+    "dearer plan": lambda row: f"{row.worse:,}",
+    "infeasible plan": lambda row: f"{row.lost:,}",
+    "mean norm at the end": lambda row: f"{row.mean_norm:.2g}",
+    "largest": lambda row: f"{row.largest_norm:.2g}",
+}
+"""Columns of the table of closed loops: head -> what it says of one."""
