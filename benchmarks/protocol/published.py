@@ -18,7 +18,7 @@ from benchmarks.protocol.rows import (
     SpeedRow,
     TuningRow,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, RecedingRow, ScalingRow
+from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, PlanningRow, RecedingRow, ScalingRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
@@ -30,6 +30,7 @@ KINDS = (
     ComputeRow,
     DefaultsRow,
     PathsRow,
+    PlanningRow,
     RecedingRow,
     RefutationRow,
     ScalingRow,

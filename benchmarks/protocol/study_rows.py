@@ -139,3 +139,29 @@ class RecedingRow(Origin):
     def key(self) -> tuple[str, str, bool, float, int, int]:
         """What was run."""
         return self.suite, self.editor, self.test, self.noise, self.seed, self.edits
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanningRow(Origin):
+    """Processor time of one planner on first states of a suite; rows of one run were measured in one process."""
+
+    suite: str
+    planner: str
+    """A model's name, a reference line's, or `ipopt`."""
+    edits: int
+    """0 where plans are not edited."""
+    n: int
+    """States that were planned for one by one; the gap is of these."""
+    gap_mean: float
+    """Mean of J / J* - 1."""
+    ms_1: float
+    """Mean over them of the processor time, in ms."""
+    ms_256: float | None
+    """Of a state among 256 at once; None where one is planned for at a time."""
+    pool_sha256: str
+    schema: str = "planning/1"
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What was timed."""
+        return self.suite, self.planner, self.edits

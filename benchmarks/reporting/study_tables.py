@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.protocol.study_rows import RecedingRow
+from benchmarks.protocol.study_rows import PlanningRow, RecedingRow
+from benchmarks.reporting.control_tables import share
 
 RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
     "editor": lambda row: row.editor,
@@ -21,3 +22,12 @@ RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
     "largest": lambda row: f"{row.largest_norm:.2g}",
 }
 """Columns of the table of closed loops: head -> what it says of one."""
+
+PLANNING_COLUMNS: dict[str, Callable[[PlanningRow], str]] = {
+    "planner": lambda row: row.planner,
+    "edits": lambda row: str(row.edits),
+    "mean gap": lambda row: share(row.gap_mean),
+    "ms alone": lambda row: f"{row.ms_1:.3g}",
+    "ms among 256": lambda row: "" if row.ms_256 is None else f"{row.ms_256:.3g}",
+}
+"""Columns of the table of processor times: head -> what it says of one."""
