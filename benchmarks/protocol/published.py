@@ -18,7 +18,7 @@ from benchmarks.protocol.rows import (
     SpeedRow,
     TuningRow,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, PlanningRow, RecedingRow, ScalingRow
+from benchmarks.protocol.study_rows import DefaultsRow, LatentsRow, PathsRow, PlanningRow, RecedingRow, ScalingRow
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
 ABLATION = "ablation-"
@@ -29,6 +29,7 @@ KINDS = (
     CurveRow,
     ComputeRow,
     DefaultsRow,
+    LatentsRow,
     PathsRow,
     PlanningRow,
     RecedingRow,

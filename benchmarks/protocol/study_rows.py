@@ -165,3 +165,40 @@ class PlanningRow(Origin):
     def key(self) -> tuple[str, str, int]:
         """What was timed."""
         return self.suite, self.planner, self.edits
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentsRow(Origin):
+    """What the latent z_H of a controller holds after so many edits of plans for the test states of a suite.
+
+    `of_*` are R^2 of a linear regression on its leading principal components, on states that it was not fitted on; they
+    are negative where it tells less than the mean.
+    """
+
+    suite: str
+    model: str
+    edit: int
+    n: int
+    """States; the first half is fitted on, the second one scored."""
+    offset: float
+    """Share of the mean square of z_H that its mean over states has."""
+    two: float
+    """Share of the variance over states that two principal components have."""
+    moved: float
+    """Mean norm of the change by this edit, as a share of the norm."""
+    of_position: float
+    of_velocity: float
+    """Of the first state."""
+    of_optimum: float
+    """Of log J*."""
+    of_bound: float
+    """Of the share of steps at which the optimal control is at its bound."""
+    of_gap: float
+    """Of the logarithm of the present plan's gap."""
+    pool_sha256: str
+    schema: str = "latents/1"
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What was measured."""
+        return self.suite, self.model, self.edit

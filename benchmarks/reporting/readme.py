@@ -2,7 +2,7 @@
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
 `headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `scaling`, `sweep`, `receding`,
-or `theory:NAME` for docs/theory.md.
+`latents`, or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.protocol.study_rows import RecedingRow, ScalingRow
+from benchmarks.protocol.study_rows import LatentsRow, RecedingRow, ScalingRow
 from benchmarks.reporting import overview, study_tables, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
@@ -57,6 +57,9 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
     elif name == "receding":
         loops = published(RecedingRow, folder)
         content = tables.markdown_columns(study_tables.RECEDING_COLUMNS, loops) if loops else ""
+    elif name == "latents":
+        seen = published(LatentsRow, folder)
+        content = tables.markdown_columns(study_tables.LATENTS_COLUMNS, seen) if seen else ""
     elif name.startswith("theory:"):
         # Loads torch.
         from benchmarks.studies import theory_tables

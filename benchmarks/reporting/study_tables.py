@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.protocol.study_rows import PlanningRow, RecedingRow
+from benchmarks.protocol.study_rows import LatentsRow, PlanningRow, RecedingRow
 from benchmarks.reporting.control_tables import share
 
 RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
@@ -31,3 +31,16 @@ PLANNING_COLUMNS: dict[str, Callable[[PlanningRow], str]] = {
     "ms among 256": lambda row: "" if row.ms_256 is None else f"{row.ms_256:.3g}",
 }
 """Columns of the table of processor times: head -> what it says of one."""
+
+LATENTS_COLUMNS: dict[str, Callable[[LatentsRow], str]] = {
+    "edits": lambda row: str(row.edit),
+    "offset": lambda row: f"{100 * row.offset:.1f} %",
+    "two components": lambda row: f"{100 * row.two:.1f} %",
+    "moved": lambda row: f"{100 * row.moved:.1f} %",
+    "position": lambda row: f"{row.of_position:.2f}",
+    "velocity": lambda row: f"{row.of_velocity:.2f}",
+    "log J*": lambda row: f"{row.of_optimum:.2f}",
+    "share at bound": lambda row: f"{row.of_bound:.2f}",
+    "log gap": lambda row: f"{row.of_gap:.2f}",
+}
+"""Columns of the table of latents: head -> what it says of one."""
