@@ -153,7 +153,7 @@ class PlanningRow(Origin):
     n: int
     """States that were planned for one by one; the gap is of these."""
     gap_mean: float
-    """Mean of J / J* - 1."""
+    """Mean of J / J* - 1; inf where a plan is infeasible."""
     ms_1: float
     """Mean over them of the processor time, in ms."""
     ms_256: float | None
