@@ -48,9 +48,14 @@ class ControlMethod(Method):
             mdp: the MDP that plans are scored in.
         """
         if not self.stepwise:
-            return EditPlanner(model, mdp, self.edits)
+            return EditPlanner(model, self._accepting(mdp), self.edits)
         rules: Any = model.get_env().get_attr("rules")[0]  # type: ignore[union-attr]
         return StepPlanner(model, rules)
+
+    def _accepting(self, mdp: ControlEditMDP) -> ControlEditMDP:
+        """The MDP with the acceptance of the row. The checker keeps the best plan in any case."""
+        accept = self.training.get("accept", mdp.accept)
+        return ControlEditMDP(mdp.task, max_edits=mdp.max_edits, accept=accept, gamma=mdp.gamma, shaping=mdp.shaping)
 
     def simulated_steps(self, mdp: ControlEditMDP, env_steps: int, model_queries: int) -> int:
         """Control steps that training has simulated: an edit, and each plan judged for learning, is a whole plan."""

@@ -174,6 +174,13 @@ METHODS = Methods(
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
         _trc("trc", "#0a7d5c", presets.PRESETS["trc"], knows=("model", "gradient")),
+        _trc(
+            "trc-gradient",
+            "#1d6f8b",
+            presets.PRESETS["trc"],
+            knows=("model", "gradient"),
+            training={"observe": "gradient", "accept": "improving"},
+        ),
         _trc("trc-antithetic", "#58a07c", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
         _trc(
             "mlp_control",

@@ -28,12 +28,31 @@ from benchmarks.protocol.rows import (
     TuningRow,
     unpack_bits,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow, SoakRow
+from benchmarks.protocol.study_rows import (
+    DefaultsRow,
+    LatentsRow,
+    PathsRow,
+    PlanningRow,
+    RecedingRow,
+    ScalingRow,
+    SoakRow,
+)
 
-_STUDIES = (RefutationRow, SpeedRow, DefaultsRow, PathsRow, ScalingRow, SoakRow)
+_STUDIES = (
+    RefutationRow,
+    SpeedRow,
+    DefaultsRow,
+    PathsRow,
+    PlanningRow,
+    RecedingRow,
+    LatentsRow,
+    ScalingRow,
+    SoakRow,
+)
 _OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, FailureRow, *_STUDIES)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
-_SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95")
+_OF_LATENTS = ("of_position", "of_velocity", "of_optimum", "of_bound", "of_gap")
+_SIGNED = ("exit_code", "score", "gap_mean", "gap_median", "gap_p95", *_OF_LATENTS)
 """Fields that may be negative; a plan may cost a little less than the reference, whose solver stops at a tolerance."""
 _LEVELS = ("givens", "consistent")
 ALL_LEGAL = "all"
@@ -109,7 +128,11 @@ def _not_counted(record: Any) -> str | None:
     if isinstance(record, PathsRow):
         fits = record.exact <= record.n and record.cells <= 1.0
         return None if fits else f"exact = {record.exact} of {record.n} mazes, cells = {record.cells}"
-    if isinstance(record, FailureRow | DefaultsRow | ScalingRow | SoakRow):
+    if isinstance(record, RecedingRow):
+        parts = (record.rises, record.worse, record.lost)
+        fits = record.started <= record.n and max(parts) <= record.violations <= min(sum(parts), record.steps)
+        return None if fits else f"violations = {record.violations} of {record.steps} steps, of kinds {parts}"
+    if isinstance(record, FailureRow | DefaultsRow | PlanningRow | LatentsRow | ScalingRow | SoakRow):
         return None
     if record.n < 1:
         return f"n is {record.n}: a result is of at least one puzzle"

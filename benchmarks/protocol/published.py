@@ -17,7 +17,15 @@ from benchmarks.protocol.rows import (
     SpeedRow,
     TuningRow,
 )
-from benchmarks.protocol.study_rows import DefaultsRow, PathsRow, ScalingRow, SoakRow
+from benchmarks.protocol.study_rows import (
+    DefaultsRow,
+    LatentsRow,
+    PathsRow,
+    PlanningRow,
+    RecedingRow,
+    ScalingRow,
+    SoakRow,
+)
 from trm_agents.common.fields import variant
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "published"
@@ -29,7 +37,10 @@ KINDS = (
     CurveRow,
     ComputeRow,
     DefaultsRow,
+    LatentsRow,
     PathsRow,
+    PlanningRow,
+    RecedingRow,
     RefutationRow,
     ScalingRow,
     SoakRow,

@@ -120,3 +120,111 @@ class SoakRow(Origin):
     def key(self) -> int:
         """For how long it went on."""
         return self.minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecedingRow(Origin):
+    """Closed loops of one plan editor from the test states of a suite; see `trm_agents.trc.receding`."""
+
+    suite: str
+    editor: str
+    """A model's name, or `noise`: uniform actions."""
+    test: bool
+    """Whether edited plans are taken only where they pass the acceptance test."""
+    mu: float
+    """Of Van der Pol; 0 for other systems."""
+    noise: float
+    """Standard deviation of what is added to both states after each step."""
+    seed: int
+    """Of the noise."""
+    edits: int
+    """At each step."""
+    n: int
+    """First states."""
+    started: int
+    """Those that had a feasible first plan; the others are in none of the fields below."""
+    steps: int
+    """Of all loops together."""
+    accepted: int
+    """Steps at which an edited plan was taken."""
+    rises: int
+    """Steps at which the continued plan's value did not fall by the stage cost, or the plan was infeasible."""
+    worse: int
+    """Steps at which the plan in force cost more than the continued one."""
+    lost: int
+    """Steps at which the plan in force was infeasible."""
+    violations: int
+    """Steps with any of these three."""
+    mean_norm: float
+    """Mean norm of the last state."""
+    largest_norm: float
+    pool_sha256: str
+    schema: str = "receding/1"
+
+    @property
+    def key(self) -> tuple[str, str, bool, float, int, int]:
+        """What was run."""
+        return self.suite, self.editor, self.test, self.noise, self.seed, self.edits
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanningRow(Origin):
+    """Processor time of one planner on first states of a suite; rows of one run were measured in one process."""
+
+    suite: str
+    planner: str
+    """A model's name, a reference line's, or `ipopt`."""
+    edits: int
+    """0 where plans are not edited."""
+    n: int
+    """States that were planned for one by one; the gap is of these."""
+    gap_mean: float
+    """Mean of J / J* - 1; inf where a plan is infeasible."""
+    ms_1: float
+    """Mean over them of the processor time, in ms."""
+    ms_256: float | None
+    """Of a state among 256 at once; None where one is planned for at a time."""
+    pool_sha256: str
+    schema: str = "planning/1"
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What was timed."""
+        return self.suite, self.planner, self.edits
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentsRow(Origin):
+    """What the latent z_H of a controller holds after so many edits of plans for the test states of a suite.
+
+    `of_*` are R^2 of a linear regression on its leading principal components, on states that it was not fitted on; they
+    are negative where it tells less than the mean.
+    """
+
+    suite: str
+    model: str
+    edit: int
+    n: int
+    """States; the first half is fitted on, the second one scored."""
+    offset: float
+    """Share of the mean square of z_H that its mean over states has."""
+    two: float
+    """Share of the variance over states that two principal components have."""
+    moved: float
+    """Mean norm of the change by this edit, as a share of the norm."""
+    of_position: float
+    of_velocity: float
+    """Of the first state."""
+    of_optimum: float
+    """Of log J*."""
+    of_bound: float
+    """Of the share of steps at which the optimal control is at its bound."""
+    of_gap: float
+    """Of the logarithm of the present plan's gap."""
+    pool_sha256: str
+    schema: str = "latents/1"
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What was measured."""
+        return self.suite, self.model, self.edit

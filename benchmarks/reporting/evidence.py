@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.protocol import records
 from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, is_of, published
 from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
+from benchmarks.protocol.study_rows import PlanningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
 
@@ -25,6 +26,7 @@ class Evidence(NamedTuple):
     tuning: list[TuningRow]
     speed: list[SpeedRow]
     refutations: list[RefutationRow]
+    planning: list[PlanningRow]
     ablations: dict[str, list[ResultRow]]
     """Results by the run's name."""
     pools: dict[str, NDArray[Any]]
@@ -57,6 +59,7 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         published(TuningRow, folder),
         published(SpeedRow, folder),
         published(RefutationRow, folder),
+        published(PlanningRow, folder),
         varied,
         pools,
         _files(folder),

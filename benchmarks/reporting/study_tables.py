@@ -5,11 +5,13 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from itertools import groupby
+from math import isfinite
 from pathlib import Path
 
 from benchmarks.protocol.published import published
-from benchmarks.protocol.study_rows import DefaultsRow, ScalingRow, SoakRow
+from benchmarks.protocol.study_rows import DefaultsRow, LatentsRow, PlanningRow, RecedingRow, ScalingRow, SoakRow
 from benchmarks.reporting import tables
+from benchmarks.reporting.control_tables import share
 
 SCALING_COLUMNS: dict[str, Callable[[ScalingRow], str]] = {
     "launcher": lambda row: row.launcher,
@@ -57,6 +59,44 @@ DEFAULTS_COLUMNS: dict[str, Callable[[list[DefaultsRow]], str]] = {
 }
 """Columns of the table of UPITRM's defaults: head -> what it says of the runs of one task."""
 
+RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
+    "editor": lambda row: row.editor,
+    "test": lambda row: "yes" if row.test else "no",
+    "noise": lambda row: f"{row.noise:g}",
+    "states": lambda row: f"{row.started} of {row.n}",
+    "steps": lambda row: f"{row.steps:,}",
+    "edits accepted": lambda row: f"{100 * row.accepted / row.steps:.0f} %",
+    "violations": lambda row: f"{row.violations:,}",
+    "value rises": lambda row: f"{row.rises:,}",
+    "dearer plan": lambda row: f"{row.worse:,}",
+    "infeasible plan": lambda row: f"{row.lost:,}",
+    "mean norm at the end": lambda row: f"{row.mean_norm:.2g}",
+    "largest": lambda row: f"{row.largest_norm:.2g}",
+}
+"""Columns of the table of closed loops: head -> what it says of one."""
+
+PLANNING_COLUMNS: dict[str, Callable[[PlanningRow], str]] = {
+    "planner": lambda row: row.planner,
+    "edits": lambda row: str(row.edits),
+    "mean gap": lambda row: share(row.gap_mean if isfinite(row.gap_mean) else None),
+    "ms alone": lambda row: f"{row.ms_1:.3g}",
+    "ms among 256": lambda row: "" if row.ms_256 is None else f"{row.ms_256:.3g}",
+}
+"""Columns of the table of processor times: head -> what it says of one."""
+
+LATENTS_COLUMNS: dict[str, Callable[[LatentsRow], str]] = {
+    "edits": lambda row: str(row.edit),
+    "offset": lambda row: f"{100 * row.offset:.1f} %",
+    "two components": lambda row: f"{100 * row.two:.1f} %",
+    "moved": lambda row: f"{100 * row.moved:.1f} %",
+    "position": lambda row: f"{row.of_position:.2f}",
+    "velocity": lambda row: f"{row.of_velocity:.2f}",
+    "log J*": lambda row: f"{row.of_optimum:.2f}",
+    "share at bound": lambda row: f"{row.of_bound:.2f}",
+    "log gap": lambda row: f"{row.of_gap:.2f}",
+}
+"""Columns of the table of latents: head -> what it says of one."""
+
 NOTHING = "*No rows are published yet.*"
 SWEPT_MINUTES = (1, 60)
 """How long the cells of a sweep may take."""
@@ -89,5 +129,24 @@ def defaults(folder: Path) -> str:
     return tables.markdown_columns(DEFAULTS_COLUMNS, tasks) if tasks else NOTHING
 
 
-TABLES: dict[str, Callable[[Path], str]] = {"scaling": scaling, "sweep": sweep, "soak": soak, "defaults": defaults}
+def receding(folder: Path) -> str:
+    """Closed loops of plan editors."""
+    rows = published(RecedingRow, folder)
+    return tables.markdown_columns(RECEDING_COLUMNS, rows) if rows else NOTHING
+
+
+def latents(folder: Path) -> str:
+    """What a controller's latents hold."""
+    rows = published(LatentsRow, folder)
+    return tables.markdown_columns(LATENTS_COLUMNS, rows) if rows else NOTHING
+
+
+TABLES: dict[str, Callable[[Path], str]] = {
+    "scaling": scaling,
+    "sweep": sweep,
+    "soak": soak,
+    "defaults": defaults,
+    "receding": receding,
+    "latents": latents,
+}
 """Name of a marked block -> its table, from a folder of published rows."""

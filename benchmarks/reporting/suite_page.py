@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ControlRow, CurveRow, ResultRow
+from benchmarks.protocol.study_rows import PlanningRow
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import tables
 from benchmarks.reporting.control_tables import by_edits, columns_of
 from benchmarks.reporting.evidence import Evidence, digest
 from benchmarks.reporting.parts import PARTS, parts
+from benchmarks.reporting.study_tables import PLANNING_COLUMNS
 from benchmarks.reporting.summary import ControlSummary, Summary, against, lasting, success_on, summarise
 from benchmarks.reporting.tables import COLUMNS, Column
 
@@ -102,6 +104,7 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
         "figure": drawn,
         "digest": digest(points, CurveRow),
         "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
+        "planning": _planning([row for row in evidence.planning if row.suite == name]),
         "scripts": _scripts(name, evidence.files),
     }
 
@@ -136,6 +139,11 @@ def _budget(
         "cost": tables.markdown_summaries([line for line in here if line.steps and not named(line.algo).solver], cost),
         "paired": [tables.paired_line(*found, "states" if controls else "puzzles") for found in paired],
     }
+
+
+def _planning(rows: Sequence[PlanningRow]) -> str:
+    """Processor times that were measured in one run; empty without any."""
+    return tables.markdown_columns(PLANNING_COLUMNS, rows) if rows else ""
 
 
 def _part_column(rows: Sequence[ResultRow], part: str, mask: NDArray[np.bool_]) -> Column:

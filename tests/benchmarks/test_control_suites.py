@@ -50,7 +50,7 @@ def run(tmp_path_factory) -> Folder:
 
 def test_only_methods_and_lines_of_systems_play_systems():
     named = {name for name, row in baselines.METHODS.items() if row.supports(suite("control-vdp").env_id)}
-    assert named == {"trc", "trc-antithetic", "mlp_control", "ppo-edit", "ppo-step", "sac-step"}
+    assert named == {"trc", "trc-antithetic", "trc-gradient", "mlp_control", "ppo-edit", "ppo-step", "sac-step"}
     assert not any(row.supports("SudokuPlanEdit-4x4-v0") for name, row in baselines.METHODS.items() if name in named)
     lines = {cell.algo for cell in plan(baselines, ["control-descent"], ["ppo-edit"], [0, 1], None) if not cell.steps}
     assert lines == {"zero", "guidance_grid", "reduced_gradient_20", "reduced_gradient_50", "stored_reference"}

@@ -11,7 +11,8 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from trm_agents.trc.memory import length_of
+from trm_agents.trc.following import Plan
+from trm_agents.trc.memory import length_of, trust_of
 from trm_envs.continuous.spaces import LIMIT
 from trm_envs.control.quadratic import QuadraticTask
 
@@ -57,18 +58,23 @@ class QuadraticReader(Reader):
     Size is the largest entry of the first state, as a share of the largest that an instance may have. Of each time step
     are read the control, alone and scaled, and the scaled states before and after it; of the whole the first and the
     last state, the size, the log cost, and constants of the system that vary between instances. Where the gradient of
-    the log cost is observed, it is read too, divided by its root mean square.
+    the log cost is observed, it is read too, divided by its root mean square, and edits follow it (`followed`).
 
     Args:
         task: the system.
         space: of the observations.
+
+    Raises:
+        ValueError: the gradient is observed, and a part of the instance is not.
     """
 
     def __init__(self, task: QuadraticTask, space: spaces.Dict) -> None:
-        self.horizon, self.n_states = task.horizon, task.n_states
+        self.task, self.horizon, self.n_states = task, task.horizon, task.n_states
         self.gradient = "gradient" in space.spaces
+        if self.gradient and task.hidden:
+            raise ValueError("no edit can follow the gradient of a system that is hidden: use observe='error'")
         self.parts = OUTPUTS[task.kind]
-        self.outputs = sum(self.parts)
+        self.outputs = sum(self.parts) + self.gradient
         n = task.n_states
         # Observed instances are scaled by their bounds, observed states by their usual size.
         self.first_scale = torch.as_tensor(task.instance_high[:n] / task.state_scale, dtype=torch.float32)
@@ -92,6 +98,8 @@ class QuadraticReader(Reader):
             steps.append((gradient / scale)[:, :, None])
             summary.append(scale.log() / 3.0)
         write = partial(action_of, size=size, parts=self.parts)
+        if self.gradient:
+            write = partial(followed, size=size, parts=self.parts, plan=Plan.of(self.task, observation))
         return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), write)
 
 
@@ -110,3 +118,32 @@ def action_of(outputs: Tensor, whole: Tensor, memory: Tensor, size: Tensor, part
     """
     changes, *rest = (part.flatten(1) for part in torch.split(torch.tanh(outputs), list(parts), dim=2))
     return torch.cat([changes * size, *rest, whole], dim=1) * length_of(memory)
+
+
+def followed(
+    outputs: Tensor, whole: Tensor, memory: Tensor, size: Tensor, parts: tuple[int, ...], plan: Plan
+) -> Tensor:
+    """The action where the gradient is observed, within [-1, 1], shape (B, action_size).
+
+    The changes are s f - G q: free ones, and steps along the gradient q of the cost through the edit's own feedback.
+    Gates are s times theirs, and gains are 0 where a control is at its bound. Each refusal has halved s, and what is
+    left where s is 0 leads down, however short it is, until the plan is optimal. Changes and gates are as short as
+    refusals say; gains need not be.
+
+    Args:
+        outputs: as in `action_of`, then halves of the logarithms of G, shape (B, N, sum(parts) + 1).
+        whole: as in `action_of`.
+        memory: as in `action_of`.
+        size: as in `action_of`.
+        parts: as in `action_of`.
+        plan: what is edited.
+    """
+    trust, length = trust_of(memory), length_of(memory)
+    changes, *rest = torch.split(torch.tanh(outputs[..., :-1]), list(parts), dim=2)
+    inside = torch.as_tensor(plan.inside, dtype=outputs.dtype, device=outputs.device)[:, :, None]
+    gains = rest[0] * inside if rest else torch.zeros_like(outputs[..., :2])
+    free = changes[..., 0] * size * trust
+    action = [(free + plan.step(gains, outputs[..., -1])).clamp(-1.0, 1.0) * length]
+    if rest:
+        action += [gains.flatten(1), (1.0 + rest[1][..., 0]) * trust * length - 1.0]
+    return torch.cat([*action, whole], dim=1)

@@ -6,6 +6,7 @@ error in either would show.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ def solve(task: QuadraticTask, instances: Numbers, starts: Numbers) -> Solutions
     return Solutions(np.where(near, np.copysign(u_max, plans), plans), solved)
 
 
+@cache
 def _program(system: System) -> Any:
     """The NLP over x_0 .. x_N and u_0 .. u_(N-1), with (p_0, v_0, mu) as parameters."""
     ca = casadi()

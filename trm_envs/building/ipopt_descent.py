@@ -7,6 +7,7 @@ that no plan that the checker calls feasible costs less.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def solve_descent(instances: Numbers, starts: Numbers) -> Solutions:
     return Solutions(plans, solved)
 
 
+@cache
 def _program() -> tuple[Any, dict[str, Any]]:
     """The NLP over x_0 .. x_N, the thrusts and the flight time, with x_0 as parameter; and its bounds."""
     ca, n = casadi(), HORIZON
