@@ -76,6 +76,9 @@ class Method:
     """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
+    words: Mapping[str, Any] | None = None
+    """Keywords of a recursive policy (`trm_agents.recursive_policies.Options`); None for a row without one. A row that
+    has a `network` too walks with these and plays everything else with that."""
     puzzles: tuple[str, ...] = ()
     """Prefixes of the environment ids that it can play; empty means all puzzles."""
     reads_cells: bool = False
@@ -110,27 +113,45 @@ class Method:
     def with_settings(self, settings: Mapping[str, Any]) -> Method:
         """The row with other settings.
 
+        A row with `words` and a `network` is left with the one whose settings are given.
+
         Args:
             settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
-                recursive network. Dots lead into keywords that are mappings:
-                `policy_kwargs.optimizer_kwargs.weight_decay`.
+                recursive network, keywords of a recursive policy where the row has `words`. Dots lead into keywords
+                that are mappings: `policy_kwargs.optimizer_kwargs.weight_decay`.
 
         Raises:
             ValueError: the row has no network of its own.
         """
         changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
+        words = self._words(settings)
         for setting, value in settings.items():
             first, _, rest = setting.partition(".")
             if rest and first in parts:
                 parts[first][rest] = value
-            else:
+            elif setting not in words:
                 changes[setting] = value
         if parts["network"] and self.network is None:
             raise ValueError(
                 f"{self.name!r} has no settings of a network: leave out network.{next(iter(parts['network']))}"
             )
         network = None if self.network is None else parts["network"]
-        return replace(self, changes=changes, training=parts["env"], network=network)
+        row = replace(self, changes=changes, training=parts["env"], network=network)
+        if network != self.network:
+            row = replace(row, words=None)
+        elif words:
+            row = replace(
+                row, words={**(self.words or {}), **words}, puzzles=self.puzzles if network is None else WALKS
+            )
+        return row
+
+    def _words(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Those settings that are keywords of a recursive policy."""
+        if self.words is None:
+            return {}
+        from trm_agents.recursive_policies.options import NAMES
+
+        return {setting: value for setting, value in settings.items() if setting in NAMES}
 
     def make(
         self,
@@ -152,7 +173,9 @@ class Method:
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
         keywords = row._keywords(env_id, mdp)
-        if row.network is not None:
+        if row.words is not None and (row.network is None or plays(WALKS, env_id)):
+            keywords["policy_kwargs"] = dict(row.words)
+        elif row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
         policy = resolve_name(row.policy) if ":" in row.policy else row.policy
         model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
@@ -257,7 +280,8 @@ class Method:
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""
-        return plays(self.puzzles, env_id) and not (self.reads_cells and plays(WALKS, env_id))
+        walks = self.words is not None or not self.reads_cells
+        return plays(self.puzzles, env_id) and (walks or not plays(WALKS, env_id))
 
     @property
     def has_solvers(self) -> bool:

@@ -16,6 +16,7 @@ from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
+_REINFORCE = "trm_agents:REINFORCE"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 
@@ -70,7 +71,14 @@ def _recursive(
         "dict",
         n_envs,
         hyperparameters,
-        **{"colour": colour, "knows": ("groups",), "network": tuned.BACKBONE, "reads_cells": True, **more},
+        **{
+            "colour": colour,
+            "knows": ("groups",),
+            "network": tuned.BACKBONE,
+            "words": tuned.WALKING,
+            "reads_cells": True,
+            **more,
+        },
     )
 
 
@@ -82,6 +90,7 @@ def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> 
         16,
         colour,
         tuned.TRM_PPO,
+        overrides=tuned.TRM_WALK_OVERRIDES,
         masks=True,
         legal_actions=legal_actions,
         knows=("masks", "groups"),
@@ -159,16 +168,27 @@ METHODS = Methods(
         _ours("upi_trm-outcome", "#9a8c3d"),
         _ours("upi_trm-cost_to_go", "#a4553f"),
         _ours("stage0", "#777777", role="reference", order=3, compared=True),
-        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
+        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, tuned.WALK_OVERRIDES, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES, colour="#30638e"),
         _maskable(
             "maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training_overrides=tuned.MASKABLE_PPO_TRAINING
         ),
         _maskable("maskable_ppo-consistent", "consistent", "#c77da3", tuned.PPO),
-        _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO),
+        _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO, overrides=tuned.TRM_WALK_OVERRIDES),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
         _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
+        Method("reinforce", _REINFORCE, "MLPPolicy", "one_hot", 8, tuned.REINFORCE, colour="#8d99ae"),
+        Method(
+            "trm_reinforce",
+            _REINFORCE,
+            "TRMPolicy",
+            "dict",
+            8,
+            tuned.TRM_REINFORCE,
+            colour="#3d5a80",
+            words={"k_cycles": 3, "action_conditioning": False},
+        ),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
         _trc("trc", "#0a7d5c", presets.PRESETS["trc"], knows=("model", "gradient")),

@@ -43,6 +43,11 @@ def check(row: Method, settings: Mapping[str, Any]) -> None:
         if whole := [s for s in settings if setting.startswith(f"{s}.")]:
             raise ValueError(f"{whole[0]!r} and {setting!r} set the same thing: leave out one of them")
         _check(row, setting, value)
+    if row.words is not None:
+        # Words that exclude each other are refused before anything is made.
+        from trm_agents.recursive_policies import Options
+
+        Options(**row.words)
 
 
 def _check(row: Method, setting: str, value: Any) -> None:
@@ -69,8 +74,11 @@ def _keywords(row: Method, group: str) -> Hints:
     algorithm: Any = resolve_name(row.algorithm)
     if group == "":
         known = _without_passed(_hints(algorithm.__init__), "unroll", "carry_unroll", "beta")
+        if row.network is None and row.words is None:
+            return known
         # The recursive network takes the place of what a policy is given.
-        return {key: hint for key, hint in known.items() if row.network is None or key != "policy_kwargs"}
+        known.pop("policy_kwargs")
+        return known | (_words() if row.words is not None else {})
     if group == "env" and isinstance(row, ControlMethod):
         from trm_envs.control.sources import EditOptions
 
@@ -87,7 +95,11 @@ def _keywords(row: Method, group: str) -> Hints:
         from trm_agents.recursion import token_network
 
         return _without_passed(_hints(token_network), "unroll")
-    if row.network is None and group in ("policy_kwargs", "policy_kwargs.optimizer_kwargs", "policy_kwargs.core"):
+    if (
+        row.network is None
+        and row.words is None
+        and group in ("policy_kwargs", "policy_kwargs.optimizer_kwargs", "policy_kwargs.core")
+    ):
         policy = resolve_name(row.policy) if ":" in row.policy else algorithm.policy_aliases[row.policy]
         known = _without_passed(_of_policy(policy))
         if group == "policy_kwargs":
@@ -97,6 +109,13 @@ def _keywords(row: Method, group: str) -> Hints:
             return _without_passed(_hints(optimizer.default.__init__))
         return _of_object(row, group) if "core" in known else {}
     return _of_object(row, group) if group in _hints(algorithm.__init__) else {}
+
+
+def _words() -> Hints:
+    """Keywords of a recursive policy that a row may set: of what its environment shows, and of JSON."""
+    from trm_agents.recursive_policies import Options
+
+    return {name: hint for name, hint in _hints(Options).items() if name not in ("action_conditioning", "groups")}
 
 
 def _of_object(row: Method, group: str) -> Hints:

@@ -3,8 +3,8 @@
 from trm_agents.recursion.cores.base import Core, Unrolled
 from trm_agents.recursion.cores.certified import CertifiedExactCover
 from trm_agents.recursion.cores.dense import CertifiedDense, Dense
-from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore
-from trm_agents.recursion.cores.mixers import Grid, Mixer
+from trm_agents.recursion.cores.exact_cover import ExactCover, ExactCoverCore, TokenCore, TokenInjection
+from trm_agents.recursion.cores.mixers import Grid, Mixer, neighbour_pairs
 from trm_agents.recursion.cores.two_level import Inject, TwoLevelCore
 from trm_agents.recursion.encoders import Tokens
 from trm_agents.recursion.network import (
@@ -33,9 +33,11 @@ __all__ = [
     "RecursiveNetwork",
     "Settled",
     "TokenCore",
+    "TokenInjection",
     "Tokens",
     "TwoLevelCore",
     "Unrolled",
+    "neighbour_pairs",
     "plan_decoder",
     "token_network",
     "vector_network",

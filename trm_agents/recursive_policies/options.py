@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from trm_agents.recursion import Inject, Mixer
 
 Readout = Literal["pool", "cells", "agent"]
+Exchange = Mixer | Literal["exact_cover"]
 Halting = Literal["settle", "learned"]
 
 MORE_CYCLES = 4
@@ -28,7 +29,8 @@ class Options:
         carry: whether l goes on from cycle to cycle; h always does.
         inject: whether the observation enters in `every` cycle, or `once`, in the first.
         mixer: how the cells of a grid exchange what they hold: `neighbours`, `conv`, `attention` or `mlp`. None makes
-            one token of the whole observation.
+            one token of the whole observation. With `exact_cover` a cycle is a step of the compiled core of UPITRM,
+            with h_dim channels and one token a cell, in place of the two levels; it reads what does not change.
         readout: what the heads read: the mean and the maximum over the tokens (`pool`), the cell of each edit
             (`cells`), or the cell where the agent stands and its four neighbours (`agent`). None: `cells` for edits of
             a plan, `agent` for moves on a plan, else `pool`.
@@ -56,7 +58,7 @@ class Options:
     n_l_layers: int = 1
     carry: bool = False
     inject: Inject = "every"
-    mixer: Mixer | None = None
+    mixer: Exchange | None = None
     readout: Readout | None = None
     action_conditioning: bool = False
     deep_supervision: bool = False
@@ -78,6 +80,11 @@ class Options:
             raise ValueError(f"ema must be within (0, 1) or None, got {self.ema}")
         if self.settle_below <= 0.0 or self.ponder_cost < 0.0:
             raise ValueError("settle_below must be positive, and ponder_cost at least 0")
+        if self.mixer == "exact_cover" and (self.carry or self.inject != "every" or self.n_h_layers != 1):
+            raise ValueError(
+                "mixer='exact_cover' has one layer, which the observation enters in every cycle: leave out "
+                "carry and inject, and set n_h_layers=1"
+            )
         if self.deep_supervision and self.halting == "learned":
             raise ValueError("halting='learned' weighs the cycles itself: leave out deep_supervision")
 
