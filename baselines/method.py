@@ -15,6 +15,7 @@ from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomnes
 from baselines.counters import COUNTS, count_gradient_steps, optimizers
 from baselines.line import Knowledge, Role, plays
 from baselines.solvers import ModelSolver, Solver, SolverKind
+from baselines.walking import Walking
 from trm_agents import presets
 from trm_agents.common.files import UNREADABLE
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -76,9 +77,8 @@ class Method:
     """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
-    words: Mapping[str, Any] | None = None
-    """Keywords of a recursive policy (`trm_agents.recursive_policies.Options`); None for a row without one. A row that
-    has a `network` too walks with these and plays everything else with that."""
+    walking: Walking | None = None
+    """How it walks, where that differs; a row that has a `network` too plays everything else with that."""
     puzzles: tuple[str, ...] = ()
     """Prefixes of the environment ids that it can play; empty means all puzzles."""
     reads_cells: bool = False
@@ -113,18 +113,18 @@ class Method:
     def with_settings(self, settings: Mapping[str, Any]) -> Method:
         """The row with other settings.
 
-        A row with `words` and a `network` is left with the one whose settings are given.
+        A row that is `walking` and has a `network` is left with the one whose settings are given.
 
         Args:
             settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
-                recursive network, keywords of a recursive policy where the row has `words`. Dots lead into keywords
-                that are mappings: `policy_kwargs.optimizer_kwargs.weight_decay`.
+                recursive network, keywords of a recursive policy and `depths` where the row is `walking`. Dots lead
+                into keywords that are mappings: `policy_kwargs.optimizer_kwargs.weight_decay`.
 
         Raises:
             ValueError: the row has no network of its own.
         """
         changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
-        words = self._words(settings)
+        words = {} if self.walking is None else self.walking.settings_among(settings)
         for setting, value in settings.items():
             first, _, rest = setting.partition(".")
             if rest and first in parts:
@@ -138,20 +138,10 @@ class Method:
         network = None if self.network is None else parts["network"]
         row = replace(self, changes=changes, training=parts["env"], network=network)
         if network != self.network:
-            row = replace(row, words=None)
-        elif words:
-            row = replace(
-                row, words={**(self.words or {}), **words}, puzzles=self.puzzles if network is None else WALKS
-            )
+            return replace(row, walking=None)
+        if words and self.walking is not None:
+            return replace(row, walking=self.walking.with_settings(words), puzzles=WALKS)
         return row
-
-    def _words(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Those settings that are keywords of a recursive policy."""
-        if self.words is None:
-            return {}
-        from trm_agents.recursive_policies.options import NAMES
-
-        return {setting: value for setting, value in settings.items() if setting in NAMES}
 
     def make(
         self,
@@ -173,8 +163,8 @@ class Method:
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
         keywords = row._keywords(env_id, mdp)
-        if row.words is not None and (row.network is None or plays(WALKS, env_id)):
-            keywords["policy_kwargs"] = dict(row.words)
+        if row.walking is not None and plays(WALKS, env_id):
+            keywords |= row.walking.keywords()
         elif row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
         policy = resolve_name(row.policy) if ":" in row.policy else row.policy
@@ -280,7 +270,7 @@ class Method:
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""
-        walks = self.words is not None or not self.reads_cells
+        walks = self.walking is not None or not self.reads_cells
         return plays(self.puzzles, env_id) and (walks or not plays(WALKS, env_id))
 
     @property
@@ -321,7 +311,7 @@ class Method:
 
         vector_env: Any = gym.make_vec(
             env_id,
-            num_envs=self.n_envs,
+            num_envs=self.walking.n_envs if self.walking and plays(WALKS, env_id) else self.n_envs,
             vectorization_mode="vector_entry_point",
             autoreset_mode=AutoresetMode.SAME_STEP,
             **{**self.env_kwargs_for(env_kwargs), **self.training_for(env_id)},

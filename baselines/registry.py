@@ -11,13 +11,15 @@ from typing import Any
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
 from baselines.line import Line
-from baselines.method import Method
+from baselines.method import WALKS, Method
+from baselines.walking import Walking
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _REINFORCE = "trm_agents:REINFORCE"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
+_PPO_WALKING = Walking(tuned.WALKING, 64, "trm_agents.recursive_policies:WholeRollouts")
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 
 
@@ -75,7 +77,7 @@ def _recursive(
             "colour": colour,
             "knows": ("groups",),
             "network": tuned.BACKBONE,
-            "words": tuned.WALKING,
+            "walking": Walking(tuned.WALKING, n_envs),
             "reads_cells": True,
             **more,
         },
@@ -175,7 +177,16 @@ METHODS = Methods(
             "maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training_overrides=tuned.MASKABLE_PPO_TRAINING
         ),
         _maskable("maskable_ppo-consistent", "consistent", "#c77da3", tuned.PPO),
-        _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO, overrides=tuned.TRM_WALK_OVERRIDES),
+        _recursive(
+            "trm_ppo",
+            _PPO,
+            _ACTOR_CRITIC,
+            16,
+            "#e07a5f",
+            tuned.TRM_PPO,
+            overrides=tuned.TRM_WALK_OVERRIDES,
+            walking=_PPO_WALKING,
+        ),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
         _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
         Method("reinforce", _REINFORCE, "MLPPolicy", "one_hot", 8, tuned.REINFORCE, colour="#8d99ae"),
@@ -187,7 +198,8 @@ METHODS = Methods(
             8,
             tuned.TRM_REINFORCE,
             colour="#3d5a80",
-            words={"k_cycles": 3, "action_conditioning": False},
+            puzzles=WALKS,
+            walking=Walking({"k_cycles": 3, "action_conditioning": False}, 8),
         ),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),

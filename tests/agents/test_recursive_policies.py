@@ -8,7 +8,15 @@ from policy_helpers import PAIRS, SMALL, make, observations, outputs, plans, ste
 from stable_baselines3 import PPO
 
 from trm_agents.recursion import ExactCoverCore
-from trm_agents.recursive_policies import MLPPolicy, Options, RecursivePolicy, TokenReadings, TRMPolicy, VaryDepth
+from trm_agents.recursive_policies import (
+    MLPPolicy,
+    Options,
+    RecursivePolicy,
+    TokenReadings,
+    TRMPolicy,
+    VaryDepth,
+    WholeRollouts,
+)
 from trm_agents.recursive_policies.encoders import OneHotPlans, PlanSpace
 from trm_agents.recursive_policies.sharing import halting_shares, mixture, shared
 from trm_envs.plan_edit.spaces import observation_space
@@ -400,3 +408,32 @@ def test_plans_are_told_by_what_is_not_zero():
     seen = {"instance": [[0, 3]], "plan": [[1, 0]], "remaining_edits": [[4]]}
     told = features({key: torch.tensor(value) for key, value in seen.items()})
     assert told.tolist() == [[0, 0, 0, 0, 0, 1, 1, 0, 0.25]] and features.features_dim == 9
+
+
+def test_whole_rollouts_hold_each_step_once_an_epoch_and_keep_environments_together():
+    model = make("PPO", "plans", mixer="conv")
+    space, actions = model.observation_space, model.action_space
+    buffer = WholeRollouts(3, space, actions, n_envs=4)
+    for step in range(3):
+        seen = {key: np.stack([box.sample() for _ in range(4)]) for key, box in space.spaces.items()}
+        number = np.arange(4, dtype=np.float32) * 10 + step
+        buffer.add(seen, np.zeros((4, 1)), number, np.zeros(4), torch.as_tensor(number), torch.zeros(4))
+    epochs = [[batch.old_values.tolist() for batch in buffer.get(6)] for _ in range(8)]
+    for epoch in epochs:
+        assert sorted(value for batch in epoch for value in batch) == [
+            10 * env + step for env in range(4) for step in range(3)
+        ]
+        assert all(len({value // 10 for value in batch}) == 2 for batch in epoch)
+    assert len({str(epoch) for epoch in epochs}) > 1
+    assert [len(batch.actions) for batch in buffer.get()] == [12]
+    learned = PPO(
+        RecursivePolicy,
+        "trm_envs:MazeWalk-5x5-v0",
+        n_steps=16,
+        batch_size=8,
+        n_epochs=2,
+        rollout_buffer_class=WholeRollouts,
+        policy_kwargs={**SMALL, "mixer": "neighbours"},
+        seed=0,
+    ).learn(16)
+    assert learned.num_timesteps == 16

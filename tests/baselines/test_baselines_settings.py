@@ -60,6 +60,9 @@ def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
         ("hindsight_trm@search.instances=true", r"search\.instances=True .*an integer"),
         ("upi_trm@mixture.kind=exactt", "unknown kind 'exactt' of mixture; known ones: distilled, exact"),
         ("trm_ppo@mixer=cov", "mixer='cov' .*'conv' or .*'exact_cover' or null"),
+        ("trm_ppo@depths=3", r"depths=3 .*a list \[least, most\]"),
+        ("trm_ppo@depths=[4]", r"depths=\[4\] .*a list \[least, most\]"),
+        ("trm_ppo@depths=[4,2]", "1 <= least <= most, got 4 and 2"),
         ("trm_ppo@k_cycles=2.5", r"k_cycles=2\.5 .*an integer"),
         ("trm_reinforce@carry=1", "carry=1 .*true or false"),
         ("upi_trm@policy_kwargs.core=dense", r"policy_kwargs\.core='dense' .*given by core\.SETTING"),
@@ -100,3 +103,5 @@ def test_words_of_a_recursive_policy_are_for_walking_and_a_network_for_everythin
     assert (made.policy.options.k_cycles, made.policy.options.mixer) == (2, "conv")
     assert row.make(walk, {}, seed=0).policy.options.mixer == "exact_cover"
     assert METHODS["trm_reinforce@k_cycles=5"].make(walk, {}, seed=0).policy.options.k_cycles == 5
+    deep = METHODS["trm_ppo@depths=[2,5]"].walking
+    assert deep is not None and [(each.least, each.most) for each in deep.callbacks()] == [(2, 5)]
