@@ -1,4 +1,4 @@
-"""Recursive policies for the rows `trm_*`: on the network of UPI-TRM, or, where edits are moves, on any other.
+"""Recursive policies on the network of UPI-TRM, for the rows `trm_*`.
 
 They differ from `MlpPolicy` in the network alone: no lookahead, the same facts in the observation.
 """
@@ -11,7 +11,6 @@ from trm_agents.recursive_policies import (
     RecursiveDQNPolicy as AnyRecursiveDQNPolicy,
 )
 from trm_agents.recursive_policies import (
-    RecursiveExtractor,
     RecursiveMaskablePolicy,
     RecursivePolicy,
     TokenReadings,
@@ -19,12 +18,10 @@ from trm_agents.recursive_policies import (
 
 
 class ReadsTokens:
-    """The tokens of a plan-edit task, with keywords of `TokenReadings`, and so `mdp`; without it those of `Options`."""
+    """The tokens of a plan-edit task; `features_extractor_kwargs` holds keywords of `TokenReadings`, and so `mdp`."""
 
-    def __init__(self, *args: Any, features_extractor_kwargs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        given = features_extractor_kwargs or {}
-        reads = TokenReadings if "mdp" in given else RecursiveExtractor
-        super().__init__(*args, **{"features_extractor_class": reads, "features_extractor_kwargs": given, **kwargs})
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"features_extractor_class": TokenReadings, **kwargs})
 
 
 class RecursiveActorCriticPolicy(ReadsTokens, RecursivePolicy):

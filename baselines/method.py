@@ -163,12 +163,14 @@ class Method:
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
         keywords = row._keywords(env_id, mdp)
+        policy = row.policy
         if row.walking is not None and plays(WALKS, env_id):
+            policy = row.walking.policy
             keywords |= row.walking.keywords()
         elif row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
-        policy = resolve_name(row.policy) if ":" in row.policy else row.policy
-        model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
+        given = resolve_name(policy) if ":" in policy else policy
+        model: BaseAlgorithm = resolve_name(row.algorithm)(given, env, seed=seed, device=device, **keywords)
         setattr(model, ROW_NAME, row.name)
         if row.family == "baseline":
             _fuse(model)

@@ -19,8 +19,11 @@ from trm_envs.plan_edit.task import LegalActions
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
 _REINFORCE = "trm_agents:REINFORCE"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
-_PPO_WALKING = Walking(tuned.WALKING, 64, "trm_agents.recursive_policies:WholeRollouts")
+_POLICIES = "trm_agents.recursive_policies"
+_PPO_WALKING = Walking(f"{_POLICIES}:RecursivePolicy", tuned.WALKING, 64, f"{_POLICIES}:WholeRollouts")
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
+_Q = "baselines.backbone:RecursiveDQNPolicy"
+_WALKERS = {_ACTOR_CRITIC: "RecursivePolicy", _MASKABLE: "RecursiveMaskablePolicy", _Q: "RecursiveDQNPolicy"}
 
 
 def _ours(name: str, colour: str, **more: Any) -> Method:
@@ -77,7 +80,7 @@ def _recursive(
             "colour": colour,
             "knows": ("groups",),
             "network": tuned.BACKBONE,
-            "walking": Walking(tuned.WALKING, n_envs),
+            "walking": Walking(f"{_POLICIES}:{_WALKERS[policy]}", tuned.WALKING, n_envs),
             "reads_cells": True,
             **more,
         },
@@ -188,7 +191,7 @@ METHODS = Methods(
             walking=_PPO_WALKING,
         ),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
-        _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
+        _recursive("trm_dqn", _DQN, _Q, 4, "#5fa8d3", tuned.TRM_DQN),
         Method("reinforce", _REINFORCE, "MLPPolicy", "one_hot", 8, tuned.REINFORCE, colour="#8d99ae"),
         Method(
             "trm_reinforce",
@@ -199,7 +202,7 @@ METHODS = Methods(
             tuned.TRM_REINFORCE,
             colour="#3d5a80",
             puzzles=WALKS,
-            walking=Walking({"k_cycles": 3, "action_conditioning": False}, 8),
+            walking=Walking("TRMPolicy", {"k_cycles": 3, "action_conditioning": False}, 8),
         ),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),

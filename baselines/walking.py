@@ -18,8 +18,10 @@ DEPTHS = "depths"
 class Walking:
     """What a row does differently where edits are moves."""
 
+    policy: str
+    """As `Method.policy`."""
     words: Mapping[str, Any]
-    """Keywords of its policy, see `trm_agents.recursive_policies.Options`."""
+    """Keywords of the policy, see `trm_agents.recursive_policies.Options`."""
     n_envs: int
     """Episodes collected at once."""
     buffer: str | None = None
