@@ -78,6 +78,24 @@ TRM_DQN: Keywords = {
 BACKBONE: Keywords = {"width": 16, "unroll": 4, "radius": 10.0}
 """The recursive network of UPI-TRM, for `trm_*`: keywords of `trm_agents.recursion.token_network`."""
 
+# A goal is some twenty moves away, so rewards travel far. Batches are large: a maze that occurs twice is unrolled once.
+WALK_PPO: Keywords = {
+    "n_steps": 64,
+    "batch_size": 256,
+    "n_epochs": 4,
+    "gamma": 0.97,
+    "gae_lambda": 0.9,
+    "ent_coef": 0.01,
+}
+TRM_WALK_PPO: Keywords = {**WALK_PPO, "n_steps": 16, "learning_rate": [4e-3, 3e-4], "vf_coef": 0.5}
+WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": WALK_PPO, "OpenMazeWalk": WALK_PPO}
+TRM_WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": TRM_WALK_PPO, "OpenMazeWalk": TRM_WALK_PPO}
+WALKING: Keywords = {"mixer": "exact_cover", "h_dim": 16, "n_h_layers": 1, "k_cycles": 20}
+"""The recursive policy of `trm_*` where edits are moves: keywords of `trm_agents.recursive_policies.Options`."""
+
+REINFORCE: Keywords = {"learning_rate": 2e-3}
+TRM_REINFORCE: Keywords = {"learning_rate": 2e-3}
+
 # TRC's own training on first states alone: the same loss and the same gradients, one edit, and no simulator's answer.
 MLP_CONTROL: Keywords = {
     **presets.TRC,

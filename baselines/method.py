@@ -15,6 +15,7 @@ from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomnes
 from baselines.counters import COUNTS, count_gradient_steps, optimizers
 from baselines.line import Knowledge, Role, plays
 from baselines.solvers import ModelSolver, Solver, SolverKind
+from baselines.walking import Walking
 from trm_agents import presets
 from trm_agents.common.files import UNREADABLE
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -98,6 +99,8 @@ class Method:
     """Whether a loaded model continues training as if it had never stopped: it saves environment and generators."""
     network: Mapping[str, Any] | None = None
     """Keywords of the recursive network of a policy of `baselines.backbone`; None for other policies."""
+    walking: Walking | None = None
+    """How it walks, where that differs; a row that has a `network` too plays everything else with that."""
     puzzles: tuple[str, ...] = ()
     """Prefixes of the environment ids that it can play; empty means all puzzles."""
     reads_cells: bool = False
@@ -132,27 +135,35 @@ class Method:
     def with_settings(self, settings: Mapping[str, Any]) -> Method:
         """The row with other settings.
 
+        A row that is `walking` and has a `network` is left with the one whose settings are given.
+
         Args:
             settings: keywords of the algorithm, `env.KEY` of the training environment alone, `network.KEY` of the
-                recursive network. Dots lead into keywords that are mappings:
-                `policy_kwargs.optimizer_kwargs.weight_decay`.
+                recursive network, keywords of a recursive policy and `depths` where the row is `walking`. Dots lead
+                into keywords that are mappings: `policy_kwargs.optimizer_kwargs.weight_decay`.
 
         Raises:
             ValueError: the row has no network of its own.
         """
         changes, parts = dict(self.changes), {"env": dict(self.training), "network": dict(self.network or {})}
+        words = {} if self.walking is None else self.walking.settings_among(settings)
         for setting, value in settings.items():
             first, _, rest = setting.partition(".")
             if rest and first in parts:
                 parts[first][rest] = value
-            else:
+            elif setting not in words:
                 changes[setting] = value
         if parts["network"] and self.network is None:
             raise ValueError(
                 f"{self.name!r} has no settings of a network: leave out network.{next(iter(parts['network']))}"
             )
         network = None if self.network is None else parts["network"]
-        return replace(self, changes=changes, training=parts["env"], network=network)
+        row = replace(self, changes=changes, training=parts["env"], network=network)
+        if network != self.network:
+            return replace(row, walking=None)
+        if words and self.walking is not None:
+            return replace(row, walking=self.walking.with_settings(words), puzzles=WALKS)
+        return row
 
     def known_with(self, settings: Mapping[str, Any]) -> tuple[Knowledge, ...]:
         """What the row is given with other settings, named as in `with_settings`: a core of another kind is given more.
@@ -187,10 +198,14 @@ class Method:
         row = self.with_settings(settings)
         env, mdp = row._vec_env(env_id, env_kwargs)
         keywords = row._keywords(env_id, mdp)
-        if row.network is not None:
+        policy = row.policy
+        if row.walking is not None and plays(WALKS, env_id):
+            policy = row.walking.policy
+            keywords |= row.walking.keywords()
+        elif row.network is not None:
             keywords["policy_kwargs"] = {"features_extractor_kwargs": {"mdp": mdp, **row.network}}
-        policy = resolve_name(row.policy) if ":" in row.policy else row.policy
-        model: BaseAlgorithm = resolve_name(row.algorithm)(policy, env, seed=seed, device=device, **keywords)
+        given = resolve_name(policy) if ":" in policy else policy
+        model: BaseAlgorithm = resolve_name(row.algorithm)(given, env, seed=seed, device=device, **keywords)
         setattr(model, ROW_NAME, row.name)
         if row.family == "baseline":
             _fuse(model)
@@ -292,7 +307,8 @@ class Method:
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""
-        refused = (self.reads_cells and plays(WALKS, env_id)) or (self._certified(env_id) and plays(GRAPHS, env_id))
+        walks = self.walking is not None or not self.reads_cells
+        refused = (not walks and plays(WALKS, env_id)) or (self._certified(env_id) and plays(GRAPHS, env_id))
         return plays(self.puzzles, env_id) and not refused
 
     def _certified(self, env_id: str) -> bool:
@@ -338,7 +354,7 @@ class Method:
 
         vector_env: Any = gym.make_vec(
             env_id,
-            num_envs=self.n_envs,
+            num_envs=self.walking.n_envs if self.walking and plays(WALKS, env_id) else self.n_envs,
             vectorization_mode="vector_entry_point",
             autoreset_mode=AutoresetMode.SAME_STEP,
             **{**self.env_kwargs_for(env_kwargs), **self.training_for(env_id)},

@@ -11,13 +11,19 @@ from typing import Any
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
 from baselines.line import Knowledge, Line
-from baselines.method import CORE, Method, known_by_core
+from baselines.method import CORE, WALKS, Method, known_by_core
+from baselines.walking import Walking
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
 
 _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"))
+_REINFORCE = "trm_agents:REINFORCE"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
+_POLICIES = "trm_agents.recursive_policies"
+_PPO_WALKING = Walking(f"{_POLICIES}:RecursivePolicy", tuned.WALKING, 64, f"{_POLICIES}:WholeRollouts")
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
+_Q = "baselines.backbone:RecursiveDQNPolicy"
+_WALKERS = {_ACTOR_CRITIC: "RecursivePolicy", _MASKABLE: "RecursiveMaskablePolicy", _Q: "RecursiveDQNPolicy"}
 
 
 def _ours(name: str, colour: str, **more: Any) -> Method:
@@ -71,7 +77,14 @@ def _recursive(
         "dict",
         n_envs,
         hyperparameters,
-        **{"colour": colour, "knows": ("groups", "symbols"), "network": tuned.BACKBONE, "reads_cells": True, **more},
+        **{
+            "colour": colour,
+            "knows": ("groups", "symbols"),
+            "network": tuned.BACKBONE,
+            "walking": Walking(f"{_POLICIES}:{_WALKERS[policy]}", tuned.WALKING, n_envs),
+            "reads_cells": True,
+            **more,
+        },
     )
 
 
@@ -83,6 +96,7 @@ def _recursive_maskable(name: str, legal_actions: LegalActions, colour: str) -> 
         16,
         colour,
         tuned.TRM_PPO,
+        overrides=tuned.TRM_WALK_OVERRIDES,
         masks=True,
         legal_actions=legal_actions,
         knows=("masks", "groups", "symbols"),
@@ -161,16 +175,37 @@ METHODS = Methods(
         _ours("upi_trm-outcome", "#9a8c3d"),
         _ours("upi_trm-cost_to_go", "#a4553f"),
         _ours("stage0", "#777777", role="reference", order=3, compared=True),
-        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, colour="#d1495b"),
+        Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, tuned.WALK_OVERRIDES, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),
         Method("dqn", _DQN, "MlpPolicy", "one_hot", 4, tuned.DQN, tuned.DQN_OVERRIDES, colour="#30638e"),
         _maskable(
             "maskable_ppo", "givens", "#8f2d56", tuned.MASKABLE_PPO, training_overrides=tuned.MASKABLE_PPO_TRAINING
         ),
         _maskable("maskable_ppo-consistent", "consistent", "#c77da3", tuned.PPO),
-        _recursive("trm_ppo", _PPO, _ACTOR_CRITIC, 16, "#e07a5f", tuned.TRM_PPO),
+        _recursive(
+            "trm_ppo",
+            _PPO,
+            _ACTOR_CRITIC,
+            16,
+            "#e07a5f",
+            tuned.TRM_PPO,
+            overrides=tuned.TRM_WALK_OVERRIDES,
+            walking=_PPO_WALKING,
+        ),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
-        _recursive("trm_dqn", _DQN, "baselines.backbone:RecursiveDQNPolicy", 4, "#5fa8d3", tuned.TRM_DQN),
+        _recursive("trm_dqn", _DQN, _Q, 4, "#5fa8d3", tuned.TRM_DQN),
+        Method("reinforce", _REINFORCE, "MLPPolicy", "one_hot", 8, tuned.REINFORCE, colour="#8d99ae"),
+        Method(
+            "trm_reinforce",
+            _REINFORCE,
+            "TRMPolicy",
+            "dict",
+            8,
+            tuned.TRM_REINFORCE,
+            colour="#3d5a80",
+            puzzles=WALKS,
+            walking=Walking("TRMPolicy", {"k_cycles": 3, "action_conditioning": False}, 8),
+        ),
         _recursive_maskable("trm_maskable_ppo", "givens", "#4b1d3f"),
         _recursive_maskable("trm_maskable_ppo-consistent", "consistent", "#e0a3c8"),
         _trc("trc", "#0a7d5c", presets.PRESETS["trc"], knows=("model", "gradient")),

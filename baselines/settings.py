@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from baselines.control_method import ControlMethod
 from baselines.method import Method
+from baselines.walking import DEPTHS
 from trm_agents import presets
 
 Hints = dict[str, Any]
@@ -24,7 +25,11 @@ _PASSED = {
     *("advantage_head", "mixture_capacity", "value_scale", "params"),
 }
 """Keywords that whoever makes a model, a policy or an optimiser passes itself, or that name places to write to."""
-_LISTS = {"learning_rate": (2, "[first, last]"), "train_unroll": (3, "[low, high, gradient]")}
+_LISTS = {
+    "learning_rate": (2, "[first, last]"),
+    "train_unroll": (3, "[low, high, gradient]"),
+    DEPTHS: (2, "[least, most]"),
+}
 """Settings whose lists have one length that no annotation tells."""
 _SPELLING = {"true": "true", "false": "false", "none": "null", "null": "null"}
 
@@ -43,6 +48,8 @@ def check(row: Method, settings: Mapping[str, Any]) -> None:
         if whole := [s for s in settings if setting.startswith(f"{s}.")]:
             raise ValueError(f"{whole[0]!r} and {setting!r} set the same thing: leave out one of them")
         _check(row, setting, value)
+    if row.walking is not None:
+        row.walking.check()
 
 
 def _check(row: Method, setting: str, value: Any) -> None:
@@ -69,8 +76,11 @@ def _keywords(row: Method, group: str) -> Hints:
     algorithm: Any = resolve_name(row.algorithm)
     if group == "":
         known = _without_passed(_hints(algorithm.__init__), "unroll", "carry_unroll", "beta")
+        if row.network is None and row.walking is None:
+            return known
         # The recursive network takes the place of what a policy is given.
-        return {key: hint for key, hint in known.items() if row.network is None or key != "policy_kwargs"}
+        known.pop("policy_kwargs")
+        return known | (_words() if row.walking is not None else {})
     if group == "env" and isinstance(row, ControlMethod):
         from trm_envs.control.sources import EditOptions
 
@@ -88,7 +98,11 @@ def _keywords(row: Method, group: str) -> Hints:
         from trm_agents.recursion import token_network
 
         return _without_passed(_hints(token_network), "unroll")
-    if row.network is None and group in ("policy_kwargs", "policy_kwargs.optimizer_kwargs", "policy_kwargs.core"):
+    if (
+        row.network is None
+        and row.walking is None
+        and group in ("policy_kwargs", "policy_kwargs.optimizer_kwargs", "policy_kwargs.core")
+    ):
         policy = resolve_name(row.policy) if ":" in row.policy else algorithm.policy_aliases[row.policy]
         known = _without_passed(_of_policy(policy))
         if group == "policy_kwargs":
@@ -98,6 +112,14 @@ def _keywords(row: Method, group: str) -> Hints:
             return _without_passed(_hints(optimizer.default.__init__))
         return _of_object(row, group) if "core" in known else {}
     return _of_object(row, group) if group in _hints(algorithm.__init__) else {}
+
+
+def _words() -> Hints:
+    """Keywords of a recursive policy that a row may set: of what its environment shows, and of JSON."""
+    from trm_agents.recursive_policies import Options
+
+    hints = {name: hint for name, hint in _hints(Options).items() if name not in ("action_conditioning", "groups")}
+    return {**hints, DEPTHS: tuple[int, int] | None}
 
 
 def _of_object(row: Method, group: str) -> Hints:
@@ -157,7 +179,8 @@ def _without_passed(hints: Hints, *kept: str) -> Hints:
 def _listed(key: str, value: Any, hint: Any) -> bool:
     if key not in _LISTS or not isinstance(value, list):
         return _fits(value, hint)
-    return len(value) == _LISTS[key][0] and all(_fits(v, int if key == "train_unroll" else float) for v in value)
+    number = float if key == "learning_rate" else int
+    return len(value) == _LISTS[key][0] and all(_fits(v, number) for v in value)
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -18,7 +18,10 @@ from trm_agents.commands.watch import add_output, present
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "model", type=arguments.model_file, metavar="MODEL", help="a saved HindsightTRM or UPITRM, or zoo:NAME"
+        "model",
+        type=arguments.model_file,
+        metavar="MODEL",
+        help="a model of ours or of a row that walks, or zoo:NAME",
     )
     parser.add_argument("--env", metavar="ID", help="environment id (default: the one that the file names)")
     parser.add_argument("--puzzles", type=Path, metavar="FILE", help="puzzles of your own (default: the test pool)")
@@ -39,11 +42,11 @@ def run(options: argparse.Namespace) -> int:
     puzzles = _puzzles(options, env_id, trained_with)
     index = pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
-    from trm_agents.replay.episode import PolicyAlone, play
+    from trm_agents.replay.episode import play, watched
 
     model: Any = method.load(str(options.model), env_id, trained_with, trust=options.trust)
     with facing(model, puzzles.mdp):
-        episode = play(PolicyAlone(model), puzzles.instances[index])
+        episode = play(watched(model, puzzles.mdp), puzzles.instances[index])
     present(episode, options.model.stem, {"env": env_id, "index": index}, options)
     return 0
 

@@ -1,13 +1,18 @@
-"""Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with a solver, `+attempts=127` or `+search=100`."""
+"""Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with a solver, `+attempts=127` or `+search=100`, or deeper.
+
+`ROW+cycles=32` scores the policy of `ROW` at 32 inner steps, whatever number it was trained at.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from baselines import SolverKind
 
-SUFFIX = re.compile(r"\+(attempts|search)=([1-9]\d*)$")
+TestTime = SolverKind | Literal["cycles"]
+"""What a model is scored by at test time: a solver, or its policy at another depth."""
+SUFFIX = re.compile(r"\+(attempts|search|cycles)=([1-9]\d*)$")
 
 
 class Name(NamedTuple):
@@ -15,10 +20,10 @@ class Name(NamedTuple):
 
     method: str
     """The trained method, with its settings: whose model is scored."""
-    solver: SolverKind | None = None
-    """What solves with the model; None for the policy alone."""
+    solver: TestTime | None = None
+    """What solves with the model; None for the policy alone, as it was trained."""
     budget: int = 0
-    """Attempts, or network calls of a search; 0 for the policy alone."""
+    """Attempts, network calls of a search, or inner steps of a pass; 0 for the policy alone."""
 
     @property
     def row(self) -> str:
@@ -42,4 +47,4 @@ class Name(NamedTuple):
 def named(algo: str) -> Name:
     """The parts of a line's name; what is no solver belongs to the method."""
     found = SUFFIX.search(algo)
-    return Name(algo) if found is None else Name(algo[: found.start()], cast(SolverKind, found[1]), int(found[2]))
+    return Name(algo) if found is None else Name(algo[: found.start()], cast(TestTime, found[1]), int(found[2]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import Timeout
 from rich.console import Console
@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from baselines import Method
+from baselines.agents import recursive_networks
 from baselines.line import SYSTEMS
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
@@ -31,6 +32,9 @@ from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe, drawn_from
 from benchmarks.running.launcher import Launcher, Process, Work
 from trm_agents.common.saving import sweep
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 SCORED = 500
 """What a cell without training of its own counts for in the overall progress, in environment steps."""
@@ -107,17 +111,19 @@ def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suit
         playing = [row for row in suites if contestants.METHODS[name.method].supports(row.env_id)]
         if not playing:
             raise ValueError(f"{algo} can play none of {', '.join(row.name for row in suites)}: leave it out")
-        if not contestants.METHODS[name.method].has_solvers and name.solver is not None:
+        if not contestants.METHODS[name.method].has_solvers and name.solver not in (None, "cycles"):
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
-        for row in playing if name.settings else ():
-            _make(contestants.METHODS[name.method], row)
+        for row in playing if name.settings or name.solver == "cycles" else ():
+            model = _make(contestants.METHODS[name.method], row)
+            if name.solver == "cycles" and not recursive_networks(model):
+                raise ValueError(f"{algo}: {name.method!r} has no recursive network: leave out +cycles")
 
 
-def _make(method: Method, row: Suite) -> None:
+def _make(method: Method, row: Suite) -> BaseAlgorithm:
     """Make the untrained model of a variant: its constructors and the environment's refuse values out of range."""
     home = row if row.trained_on is None else suite(row.trained_on)
     try:
-        method.make(home.env_id, home.env_kwargs, None)
+        return method.make(home.env_id, home.env_kwargs, None)
     except (AssertionError, TypeError, ValueError) as error:
         raise ValueError(f"{method.name} on {row.name}: {error}") from error
 

@@ -45,13 +45,13 @@ def score_line(line: Line, test: Pool | ControlPool, seed: int) -> Scored:
 def score_model(
     method: Method, model: BaseAlgorithm, test: Pool | ControlPool, name: Name, env_id: str, seed: int
 ) -> Scored:
-    """A model on a pool: by its policy, greedy and sampled, by its solver, or by its plans."""
+    """A model on a pool: by its policy, greedy and sampled, at any depth, by its solver, or by its plans."""
     if isinstance(test, ControlPool):
         assert isinstance(method, ControlMethod)
         return _planned(method.planner(model, test.mdp), test)
-    if name.solver is not None:
+    if name.solver is not None and name.solver != "cycles":
         return Scored(solve(method.solver(model, test.mdp, env_id, name.solver, name.budget), *test))
-    agent = method.agent(model, test.mdp, np.random.default_rng(seed))
+    agent = method.agent(model, test.mdp, np.random.default_rng(seed), name.budget or None)
     return Scored(evaluate(agent, *test), evaluate(agent, *test, deterministic=False))
 
 

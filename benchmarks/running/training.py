@@ -195,7 +195,9 @@ def train(
     callback = CellCallback(cell, folder, lambda: measure(model), cost, checkpoint, wall_s, points)
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:
-        model.learn(remaining, callback=callback, reset_num_timesteps=model.num_timesteps == 0)
+        # The row's own come first: what they change is as it was when the last point is measured.
+        callbacks = [*(method.walking.callbacks() if method.walking else []), callback]
+        model.learn(remaining, callback=callbacks, reset_num_timesteps=model.num_timesteps == 0)
     save("model.zip", callback.wall_s)
     for name in (CHECKPOINT, BEFORE):
         (folder / name).unlink(missing_ok=True)

@@ -28,6 +28,8 @@ from trm_agents.supervised import (
 
 SHALLOW = 4
 """Layers of the stacks that are wide instead of deep."""
+WARM = 15
+"""Most cycles that `recursive-warm` takes before those that it learns from."""
 HALTING = "halting"
 
 
@@ -53,6 +55,7 @@ def stack(side: int, mixer: Mixer, deep: bool) -> StackedPaths:
 
 NETWORKS: Mapping[str, Contestant] = {
     "recursive": Contestant(RecursivePaths),
+    "recursive-warm": Contestant(RecursivePaths, lambda how: replace(how, warm_cycles=WARM)),
     "recursive-carry": Contestant(partial(RecursivePaths, carry=True)),
     "recursive-once": Contestant(partial(RecursivePaths, inject="once")),
     "recursive-last": Contestant(RecursivePaths, lambda how: replace(how, deep_supervision=False)),

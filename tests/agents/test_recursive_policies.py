@@ -7,7 +7,16 @@ from gymnasium import spaces
 from policy_helpers import PAIRS, SMALL, make, observations, outputs, plans, steep
 from stable_baselines3 import PPO
 
-from trm_agents.recursive_policies import MLPPolicy, Options, RecursivePolicy, TokenReadings, TRMPolicy, VaryDepth
+from trm_agents.recursion import ExactCoverCore
+from trm_agents.recursive_policies import (
+    MLPPolicy,
+    Options,
+    RecursivePolicy,
+    TokenReadings,
+    TRMPolicy,
+    VaryDepth,
+    WholeRollouts,
+)
 from trm_agents.recursive_policies.encoders import OneHotPlans, PlanSpace
 from trm_agents.recursive_policies.sharing import halting_shares, mixture, shared
 from trm_envs.plan_edit.spaces import observation_space
@@ -94,6 +103,32 @@ def test_edits_are_read_from_their_cell_and_moves_from_the_agents_cell():
     before, after = outputs(moves, observed), outputs(moves, turned)
     assert torch.allclose(before[:, [3, 2, 0, 1, 4]], after, atol=1e-5)
     assert not torch.allclose(before[:, [0, 1]], after[:, [0, 1]], atol=1e-3)
+
+
+def test_the_exact_cover_recursion_walks():
+    words = {"mixer": "exact_cover", "n_h_layers": 1}
+    model, deeper = (steep(make("PPO", "plans", **words, k_cycles=cycles)) for cycles in (2, 5))
+    network = model.policy.readings.network
+    assert isinstance(network.core, ExactCoverCore) and parameters(model) == parameters(deeper)
+    observed = observations(model)
+    observed["plan"] = np.eye(16, dtype=np.int8)[[0, 3, 5, 6, 10, 15]]
+    turn = np.rot90(np.arange(16).reshape(4, 4)).ravel()
+    turned = {**observed, "instance": observed["instance"][:, turn], "plan": observed["plan"][:, turn]}
+    before, after = outputs(model, observed), outputs(model, turned)
+    assert torch.allclose(before[:, [3, 2, 0, 1, 4]], after, atol=1e-5)
+    deeper.policy.load_state_dict(model.policy.state_dict())
+    assert not torch.allclose(outputs(deeper, observed), before)
+    # A cell hears its neighbours and no other.
+    injection = network.encoder({"instance": torch.zeros(2, 16, dtype=torch.int8)})
+    injection.types[1, 0] = 1
+    (one, other) = network.core.unroll(injection, None, 2, None, 1).latents[0]
+    assert ((one != other).any(1).nonzero().squeeze(1) == torch.tensor([0, 1, 4])).all()
+    for changed in ({"carry": True}, {"inject": "once"}, {"n_h_layers": 2}):
+        with pytest.raises(ValueError, match="exact_cover"):
+            make("PPO", "plans", **{**words, **changed})
+    for space, more in (("plans", {"n_actions": 16}), ("planes", {}), ("plans", {"readout": "pool"})):
+        with pytest.raises(ValueError, match="four moves"):
+            make("PPO", space, **words, **more)
 
 
 def test_deep_supervision_is_the_weighted_gradient_of_all_cycles():
@@ -239,12 +274,14 @@ def test_a_maze_is_unrolled_once_for_all_moves():
     assert readings.cache.passes == 6
 
 
-@pytest.mark.parametrize("how", ["step", "load", "average"])
+@pytest.mark.parametrize("how", ["step", "fused step", "load", "average"])
 def test_cached_latents_do_not_outlive_the_weights(how):
     model = steep(make("PPO", "plans", mixer="conv", ema=0.5))
     observed = observations(model)
     before = outputs(model, observed)
-    if how == "step":
+    if how.endswith("step"):
+        # Fused steps count no version of the weights.
+        model.policy.optimizer.param_groups[0]["fused"] = how == "fused step"
         model.learn(16)
     elif how == "load":
         model.set_parameters(make("PPO", "plans", mixer="conv", ema=0.5, seed=9).get_parameters())
@@ -371,3 +408,32 @@ def test_plans_are_told_by_what_is_not_zero():
     seen = {"instance": [[0, 3]], "plan": [[1, 0]], "remaining_edits": [[4]]}
     told = features({key: torch.tensor(value) for key, value in seen.items()})
     assert told.tolist() == [[0, 0, 0, 0, 0, 1, 1, 0, 0.25]] and features.features_dim == 9
+
+
+def test_whole_rollouts_hold_each_step_once_an_epoch_and_keep_environments_together():
+    model = make("PPO", "plans", mixer="conv")
+    space, actions = model.observation_space, model.action_space
+    buffer = WholeRollouts(3, space, actions, n_envs=4)
+    for step in range(3):
+        seen = {key: np.stack([box.sample() for _ in range(4)]) for key, box in space.spaces.items()}
+        number = np.arange(4, dtype=np.float32) * 10 + step
+        buffer.add(seen, np.zeros((4, 1)), number, np.zeros(4), torch.as_tensor(number), torch.zeros(4))
+    epochs = [[batch.old_values.tolist() for batch in buffer.get(6)] for _ in range(8)]
+    for epoch in epochs:
+        assert sorted(value for batch in epoch for value in batch) == [
+            10 * env + step for env in range(4) for step in range(3)
+        ]
+        assert all(len({value // 10 for value in batch}) == 2 for batch in epoch)
+    assert len({str(epoch) for epoch in epochs}) > 1
+    assert [len(batch.actions) for batch in buffer.get()] == [12]
+    learned = PPO(
+        RecursivePolicy,
+        "trm_envs:MazeWalk-5x5-v0",
+        n_steps=16,
+        batch_size=8,
+        n_epochs=2,
+        rollout_buffer_class=WholeRollouts,
+        policy_kwargs={**SMALL, "mixer": "neighbours"},
+        seed=0,
+    ).learn(16)
+    assert learned.num_timesteps == 16

@@ -127,3 +127,23 @@ def test_networks_learn_and_the_seed_decides(mixer):
     )
     if mixer == "conv":
         assert score(trained(150), data).cells > 0.9 > score(trained(1), data).cells
+
+
+def test_warm_cycles_come_before_those_that_learn() -> None:
+    network = RecursivePaths(5, k_cycles=2)
+    mazes = torch.from_numpy(paths(5, "validation").mazes[:3].astype(np.int64))
+    assert torch.allclose(network(mazes, 2, warm=3).logits, network(mazes, 5).logits[3:], atol=1e-6)
+    once = RecursivePaths(5, k_cycles=2, inject="once")
+    assert torch.allclose(once(mazes, 2, warm=3).logits, once(mazes, 5).logits[3:], atol=1e-6)
+    network(mazes, 1, warm=1).logits.sum().backward()
+    warm = network.core.high[0].mixer.conv.weight.grad.clone()
+    network.zero_grad()
+    network(mazes, 2).logits[1:].sum().backward()
+    assert not torch.allclose(warm, network.core.high[0].mixer.conv.weight.grad)
+    data = paths(5, "train")
+    twins = [RecursivePaths(5, k_cycles=2) for _ in range(2)]
+    twins[1].load_state_dict(twins[0].state_dict())
+    first, second = (
+        fit(twin, data, Fit(3, batch=4, warm_cycles=warm), seed=0) for twin, warm in zip(twins, (0, 4), strict=True)
+    )
+    assert not torch.equal(first.mark.weight, second.mark.weight)

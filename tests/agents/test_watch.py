@@ -13,12 +13,14 @@ import stable_baselines3
 import torch
 from PIL import Image
 from rich.console import Console
+from stable_baselines3 import PPO
 
 from benchmarks import cli
 from benchmarks.running import models
 from benchmarks.running.models import Label
 from trm_agents import UPITRM, Attempts, HindsightTRM, zoo
 from trm_agents.commands.main import main
+from trm_agents.recursive_policies import RecursivePolicy
 from trm_agents.replay import episode as replay
 from trm_agents.replay import terminal
 from trm_agents.replay.page import page, page_data
@@ -241,7 +243,41 @@ def test_actions_in_words():
     view = mdp.task.view(*np.zeros((2, 16), np.int8))
     texts = [replay.action_text(mdp, view, action) for action in (0, 27, 64 + 6, 80)]
     assert texts == ["row 1, column 1: 1", "row 2, column 3: 4", "row 2, column 3: erase", "stop"]
-    assert [replay.cell_of(mdp, action) for action in (0, 27, 64 + 6, 80)] == [0, 6, 6, None]
+    state = mdp.initial(np.zeros((1, 16), np.int8))
+    assert [replay.cell_of(mdp, state, action) for action in (0, 27, 64 + 6, 80)] == [0, 6, 6, None]
+
+
+def test_walks_of_a_recursive_policy_are_shown(tmp_path, capsys):
+    walk = "MazeWalk-5x5-v0"
+    words = {"k_cycles": 2, "h_dim": 4, "n_h_layers": 1, "mixer": "exact_cover"}
+    model = PPO(RecursivePolicy, f"trm_envs:{walk}", policy_kwargs=words, n_steps=8, batch_size=8, seed=0).learn(8)
+    with torch.no_grad():
+        model.policy.readings.network.policy_head.read[-1].weight.normal_(generator=torch.manual_seed(0))
+    model.save(tmp_path / "walker.zip")
+    named = ["watch", str(tmp_path / "walker.zip"), "--env", walk, "--json"]
+    assert main([*named, "--html", str(tmp_path / "walk.html"), "--gif", str(tmp_path / "walk.gif")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert 1 <= told["edits"] <= 25 and Image.open(tmp_path / "walk.gif").n_frames == 1 + told["edits"]
+    env = made(walk, {}).unwrapped
+    episode, mdp = replay.play(replay.watched(model, env.mdp), env.source.instances[0]), env.mdp
+    terminal.perform(episode, "walk", Console(file=io.StringIO()), 0.0)
+    seen = observe(episode.frames[0].states)
+    thought = episode.frames[0].thought
+    assert thought.action == model.predict(seen, deterministic=True)[0][0] and thought.unroll == 2
+    np.testing.assert_allclose(thought.policy.sum(), 1.0, atol=1e-5)
+    values = model.policy.predict_values(model.policy.obs_to_tensor(seen)[0])
+    assert len(thought.values) == 4 and thought.values[1] == pytest.approx(values.item(), abs=1e-5)
+    row, column = divmod(int(episode.frames[0].states.plans[0].argmax()), 5)
+    walls = np.pad(episode.frames[0].states.instances[0].reshape(5, 5) == 1, 1, constant_values=True)
+    for action, (down, right) in enumerate([(-1, 0), (1, 0), (0, -1), (0, 1)]):
+        barred = walls[1 + row + down, 1 + column + right]
+        led = 5 * row + column if barred else 5 * (row + down) + column + right
+        assert replay.cell_of(mdp, episode.frames[0].states, action) == led
+    assert replay.action_text(mdp, episode.frames[0].view(mdp.task), 2) == "left"
+    shares = np.frombuffer(base64.b64decode(page_data(episode)["frames"][0]["policy"]), "<u2").reshape(25, 4) / 65535
+    np.testing.assert_allclose(shares.sum(0), thought.policy, atol=1e-4)
+    assert main([*named, "--attempts", "3"]) == 2
+    assert "can be watched" in capsys.readouterr().err
 
 
 def test_views_tell_the_same_as_the_checker():

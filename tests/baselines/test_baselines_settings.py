@@ -23,6 +23,12 @@ from baselines.spaces import SPACES
         ("upi_trm@mixture.capacity=2", "no setting 'mixture.capacity'"),
         ("trm_ppo@policy_kwargs.net_arch=[3]", r"no setting 'policy_kwargs.net_arch'; .*network\.KEY"),
         ("trm_ppo@network.x=3", r"no setting 'network.x'; .*network\.width"),
+        ("trm_ppo@k_cycle=3", r"no setting 'k_cycle'; .*k_cycles"),
+        ("trm_ppo@groups=3", "no setting 'groups'"),
+        ("trm_ppo@carry=true", "mixer='exact_cover' has one layer"),
+        ("trm_ppo@k_cycles=3@network.unroll=2", "no setting 'k_cycles'"),
+        ("trm_reinforce@policy_kwargs.h_dim=3", r"no setting 'policy_kwargs.h_dim'"),
+        ("dqn@k_cycles=3", "no setting 'k_cycles'"),
         ("ppo@seed=3", "no setting 'seed'"),
         ("hindsight_trm@search=null@search.instances=4", "'search' and 'search.instances' set the same thing"),
         ("hindsight_trm@unroll=2@unroll=3", "gives a setting twice"),
@@ -53,6 +59,12 @@ def test_a_wrong_variant_names_the_mistake(name: str, message: str) -> None:
         ("hindsight_trm@policy_kwargs.core.kind=cell", r"unknown kind 'cell' of policy_kwargs\.core; known ones: "),
         ("hindsight_trm@search.instances=true", r"search\.instances=True .*an integer"),
         ("upi_trm@mixture.kind=exactt", "unknown kind 'exactt' of mixture; known ones: distilled, exact"),
+        ("trm_ppo@mixer=cov", "mixer='cov' .*'conv' or .*'exact_cover' or null"),
+        ("trm_ppo@depths=3", r"depths=3 .*a list \[least, most\]"),
+        ("trm_ppo@depths=[4]", r"depths=\[4\] .*a list \[least, most\]"),
+        ("trm_ppo@depths=[4,2]", "1 <= least <= most, got 4 and 2"),
+        ("trm_ppo@k_cycles=2.5", r"k_cycles=2\.5 .*an integer"),
+        ("trm_reinforce@carry=1", "carry=1 .*true or false"),
         ("upi_trm@policy_kwargs.core=dense", r"policy_kwargs\.core='dense' .*given by core\.SETTING"),
     ],
 )
@@ -78,3 +90,18 @@ def test_every_setting_of_the_registry_and_of_the_search_spaces_has_its_type() -
         tried = [{key: value} for key, values in space.choices.items() for value in values]
         for settings in (*tried, *space.first):
             check(METHODS[name].with_settings(settings), settings)
+
+
+def test_words_of_a_recursive_policy_are_for_walking_and_a_network_for_everything_else() -> None:
+    walk, edit = "MazeWalk-5x5-v0", ENV_ID
+    row = METHODS["trm_ppo"]
+    assert row.supports(walk) and row.supports(edit)
+    words, network = METHODS["trm_ppo@k_cycles=2@mixer=conv"], METHODS["trm_ppo@network.unroll=2"]
+    assert words.supports(walk) and not words.supports(edit)
+    assert network.supports(edit) and not network.supports(walk)
+    made = words.make(walk, {}, seed=0)
+    assert (made.policy.options.k_cycles, made.policy.options.mixer) == (2, "conv")
+    assert row.make(walk, {}, seed=0).policy.options.mixer == "exact_cover"
+    assert METHODS["trm_reinforce@k_cycles=5"].make(walk, {}, seed=0).policy.options.k_cycles == 5
+    deep = METHODS["trm_ppo@depths=[2,5]"].walking
+    assert deep is not None and [(each.least, each.most) for each in deep.callbacks()] == [(2, 5)]

@@ -2,14 +2,17 @@
 
 import bench_fakes
 import numpy as np
+import pytest
 from bench_fakes import HereLauncher, quiet
 
 import baselines
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.folder import Cell, Folder
+from benchmarks.protocol.names import named
 from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
 from benchmarks.running.runner import Runner, jobs, plan
+from benchmarks.running.scoring import score_model
 
 FAKES = ["--contestants", "bench_fakes"]
 
@@ -64,3 +67,23 @@ def test_the_compute_of_a_line_is_its_checks():
     assert not greedy.network_calls.any() and not greedy.inner_steps.any()
     random = evaluate(baselines.line("random").agent(mdp, np.random.default_rng(0)), mdp, instances[:20])
     assert not any(random.mean_compute)
+
+
+def test_a_model_is_scored_at_another_number_of_cycles():
+    name = named("trm_ppo@mixer=conv+cycles=3")
+    assert (name.method, name.solver, name.budget, str(name)) == (
+        "trm_ppo@mixer=conv",
+        "cycles",
+        3,
+        "trm_ppo@mixer=conv+cycles=3",
+    )
+    cells = plan(baselines, ["open-walk-5x5"], ["trm_ppo+cycles=3", "trm_ppo"], [0], 64, stage0=False)
+    assert {cell.trained.algo for cell in cells if cell.steps} == {"trm_ppo"}
+    with pytest.raises(ValueError, match="no recursive network"):
+        plan(baselines, ["open-walk-5x5"], ["ppo+cycles=3"], [0], 64, stage0=False)
+    row, method = suite("open-walk-5x5"), baselines.METHODS["trm_ppo@k_cycles=5"]
+    test, model = pool(row.env_id, row.env_kwargs, "test"), method.make(row.env_id, row.env_kwargs, 0)
+    for algo, inner in (("trm_ppo", 5), ("trm_ppo+cycles=3", 3)):
+        scored = score_model(method, model, test, named(algo), row.env_id, 0).greedy
+        assert scored.inner_steps.tolist() == (inner * scored.network_calls).tolist()
+    assert model.policy.readings.network.unroll == 5

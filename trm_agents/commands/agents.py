@@ -17,7 +17,7 @@ ATTEMPTS = 127
 """Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
 ZOO = "zoo:"
 """What a name starts with where it stands for an agent that comes with the package."""
-HELP = f"the file of a saved UPITRM, HindsightTRM or TRC, or {ZOO}NAME"
+HELP = f"the file of a saved UPITRM, HindsightTRM or TRC (to watch: also of a PPO with RecursivePolicy), or {ZOO}NAME"
 
 
 class About(NamedTuple):
@@ -98,12 +98,21 @@ def load(agent: About, env: PlanEditEnv, trust: bool = False) -> UPITRM | Hindsi
     Raises:
         ValueError: the file holds no agent of this package, or one of other spaces.
     """
+    from trm_agents.hindsight import HindsightTRM
     from trm_agents.trc import TRC
+    from trm_agents.upi_trm import UPITRM
 
     model = _loaded(agent, env, trust)
     if isinstance(model, TRC):
         raise ValueError(f"{agent.reference} edits control plans, not puzzles: watch it in its own environment")
+    if not isinstance(model, UPITRM | HindsightTRM):
+        raise ValueError(f"{agent.reference} can be watched, and is no UPITRM or HindsightTRM, which this verb needs")
     return model
+
+
+def load_watched(agent: About, env: PlanEditEnv, trust: bool = False) -> Agent:
+    """Any agent that makes edits one by one, ready to act in this environment; raises as `load`."""
+    return _loaded(agent, env, trust)
 
 
 def load_controller(agent: About, env: ControlEditEnv, trust: bool = False) -> TRC:

@@ -50,12 +50,16 @@ def run(options: argparse.Namespace) -> int:
     puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
     index = reading.pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
-    from trm_agents.replay.episode import PolicyAlone, WithAttempts, play
+    from trm_agents.replay.episode import WithAttempts, play, watched
 
-    model = agents.load(agent, puzzles.env, options.trust)
-    solver = spending.attempts_of(model, agent, puzzles.mdp, options.attempts) if options.attempts else None
-    watched = PolicyAlone(model) if solver is None else WithAttempts(solver)
-    episode = play(watched, puzzles.instances[index])
+    if options.attempts:
+        model = agents.load(agent, puzzles.env, options.trust)
+        episode = play(
+            WithAttempts(spending.attempts_of(model, agent, puzzles.mdp, options.attempts)), puzzles.instances[index]
+        )
+    else:
+        alone = watched(agents.load_watched(agent, puzzles.env, options.trust), puzzles.mdp)
+        episode = play(alone, puzzles.instances[index])
     present(episode, Path(options.model).stem, {"env": agent.env_id, "index": index}, options)
     return 0
 

@@ -5,9 +5,9 @@ from trm_agents.recursion.cores.certified import CertifiedExactCover
 from trm_agents.recursion.cores.dense import CertifiedDense, Dense
 from trm_agents.recursion.cores.discovered import Discovered, discover
 from trm_agents.recursion.cores.exact_cover import Cells, ExactCover, ExactCoverCore
-from trm_agents.recursion.cores.mixers import Grid, Mixer
+from trm_agents.recursion.cores.mixers import Grid, Mixer, neighbour_pairs
 from trm_agents.recursion.cores.mixing import Attention
-from trm_agents.recursion.cores.tokens import PlanCore, TokenCore
+from trm_agents.recursion.cores.tokens import PlanCore, TokenCore, TokenInjection
 from trm_agents.recursion.cores.two_level import Inject, TwoLevelCore
 from trm_agents.recursion.network import (
     NetworkOutput,
@@ -39,9 +39,11 @@ __all__ = [
     "RecursiveNetwork",
     "Settled",
     "TokenCore",
+    "TokenInjection",
     "TwoLevelCore",
     "Unrolled",
     "discover",
+    "neighbour_pairs",
     "plan_decoder",
     "token_network",
     "vector_network",

@@ -1,5 +1,6 @@
 """Recursive policies for the algorithms of SB3 and sb3-contrib, on any environment that these take."""
 
+from trm_agents.recursive_policies.batches import WholeRollouts
 from trm_agents.recursive_policies.depths import VaryDepth
 from trm_agents.recursive_policies.document import MLPPolicy, TRMPolicy
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor, TokenReadings
@@ -21,4 +22,5 @@ __all__ = [
     "TRMPolicy",
     "TokenReadings",
     "VaryDepth",
+    "WholeRollouts",
 ]

@@ -11,7 +11,7 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
 from torch import Tensor, nn
 
-from trm_agents.recursion import Grid
+from trm_agents.recursion import Grid, TokenInjection
 
 PREVIOUS = "previous_action"
 """Key of the previous action in a Dict observation; its last value stands for none yet."""
@@ -186,6 +186,27 @@ class PlanCells(nn.Module):
         cells: Tensor = self.categories(values * (self.space.plan_high + 1) + observation["plan"].long())
         left: Tensor = self.clock(observation["remaining_edits"].to(cells.dtype) / self.space.max_edits)
         return cells + left[:, None]
+
+
+class InstanceCategories(nn.Module):
+    """The instances of plan-edit observations as `TokenInjection`: a token a cell, of the category that stands there.
+
+    Args:
+        space: the task.
+        hidden: hidden channels of the core.
+        width: its latent channels.
+    """
+
+    def __init__(self, space: PlanSpace, hidden: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.categories = nn.Parameter(torch.randn(space.instance_high + 1, hidden) / 2)
+
+    def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
+        """Plan-edit observations -> categories (B, n_cells) and what each injects."""
+        types = observation["instance"].to(torch.int16)
+        shift = self.categories.new_zeros(len(types), len(self.categories), self.width)
+        return TokenInjection(types, self.categories.expand(len(types), -1, -1), shift)
 
 
 class Inputs(nn.Module):

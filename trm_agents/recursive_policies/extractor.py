@@ -10,10 +10,20 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from trm_agents.recursion import Grid, RecursiveNetwork, Settled, TwoLevelCore, token_network
+from trm_agents.recursion import (
+    Core,
+    ExactCoverCore,
+    Grid,
+    RecursiveNetwork,
+    Settled,
+    TwoLevelCore,
+    neighbour_pairs,
+    token_network,
+)
 from trm_agents.recursion.heads import ActionHead, ValueHead
 from trm_agents.recursive_policies.encoders import (
     Inputs,
+    InstanceCategories,
     OneToken,
     PlanCells,
     Planes,
@@ -37,6 +47,8 @@ from trm_agents.recursive_policies.sharing import WithCost, halting_shares, mean
 from trm_envs.plan_edit.mdp import PlanEditMDP
 
 Space = spaces.Space[Any]
+RADIUS = 10.0
+"""Of the ball that holds latents of the exact-cover recursion, as in `token_network`."""
 
 
 class Readings(BaseFeaturesExtractor):
@@ -180,20 +192,39 @@ class RecursiveExtractor(Readings):
             assert plans is not None
             view = AgentView(plans.shape, chosen.h_dim, plans.max_edits, previous)
         grid = _grid(chosen, observation_space)
-        encoder = Inputs(observation_space, partial(_encoder, chosen=chosen, still=still), None if still else previous)
-        core = TwoLevelCore(
-            chosen.h_dim,
-            chosen.l_dim,
-            grid,
-            n_h_layers=chosen.n_h_layers,
-            n_l_layers=chosen.n_l_layers,
-            carry=chosen.carry,
-            inject=chosen.inject,
-            mixer=chosen.mixer,
-        )
+        encoder: nn.Module
+        core: Core
+        if chosen.mixer == "exact_cover":
+            assert plans is not None
+            core, radius = _over_cells(chosen, grid), RADIUS
+            encoder = InstanceCategories(plans, core.hidden, chosen.h_dim)
+        else:
+            injected = None if still else previous
+            encoder = Inputs(observation_space, partial(_encoder, chosen=chosen, still=still), injected)
+            core, radius = _two_levels(chosen, grid), None
         heads = _heads(readout, chosen, grid, plans, outputs, n_actions)
-        network = RecursiveNetwork(encoder, core, *heads, None, chosen.k_cycles, None)
+        network = RecursiveNetwork(encoder, core, *heads, None, chosen.k_cycles, radius)
         super().__init__(observation_space, network, outputs, chosen, mixes, view)
+
+
+def _two_levels(chosen: Options, grid: Grid) -> TwoLevelCore:
+    assert chosen.mixer != "exact_cover"
+    return TwoLevelCore(
+        chosen.h_dim,
+        chosen.l_dim,
+        grid,
+        n_h_layers=chosen.n_h_layers,
+        n_l_layers=chosen.n_l_layers,
+        carry=chosen.carry,
+        inject=chosen.inject,
+        mixer=chosen.mixer,
+    )
+
+
+def _over_cells(chosen: Options, grid: Grid) -> ExactCoverCore:
+    """The exact-cover core with a token a cell."""
+    groups = {"edges": neighbour_pairs(grid.shape)} if grid.groups is None else grid.groups
+    return ExactCoverCore(chosen.h_dim, groups, grid.n_tokens, 1)
 
 
 def _readout(options: Options, plans: PlanSpace | None, n_actions: int | None) -> Readout:
@@ -203,6 +234,8 @@ def _readout(options: Options, plans: PlanSpace | None, n_actions: int | None) -
         ValueError: there is nothing such to read.
     """
     over_plans = plans is not None and options.mixer is not None and n_actions is not None
+    if options.mixer == "exact_cover" and not (over_plans and options.readout in (None, "agent") and n_actions == 4):
+        raise ValueError("mixer='exact_cover' reads the four moves of an agent: use another mixer, or TokenReadings")
     if options.readout is None:
         if not over_plans:
             return "pool"

@@ -11,11 +11,12 @@ from trm_agents.recursion import Inject, Mixer
 from trm_envs.instances.numbers import number, real, truth, whole
 
 Readout = Literal["pool", "cells", "agent"]
+Exchange = Mixer | Literal["exact_cover"]
 Halting = Literal["settle", "learned"]
 
 _WORDS = {
     "inject": get_args(Inject),
-    "mixer": get_args(Mixer),
+    "mixer": (*get_args(Mixer), "exact_cover"),
     "readout": get_args(Readout),
     "halting": get_args(Halting),
 }
@@ -37,7 +38,8 @@ class Options:
         carry: whether l goes on from cycle to cycle; h always does.
         inject: whether the observation enters in `every` cycle, or `once`, in the first.
         mixer: how the cells of a grid exchange what they hold: `neighbours`, `conv`, `attention` or `mlp`. None makes
-            one token of the whole observation.
+            one token of the whole observation. With `exact_cover` a cycle is a step of the compiled core of UPITRM,
+            with h_dim channels and one token a cell, in place of the two levels; it reads what does not change.
         readout: what the heads read: the mean and the maximum over the tokens (`pool`), the cell of each edit
             (`cells`), or the cell where the agent stands and its four neighbours (`agent`). None: `cells` for edits of
             a plan, `agent` for moves on a plan, else `pool`.
@@ -65,7 +67,7 @@ class Options:
     n_l_layers: int = 1
     carry: bool = False
     inject: Inject = "every"
-    mixer: Mixer | None = None
+    mixer: Exchange | None = None
     readout: Readout | None = None
     action_conditioning: bool = False
     deep_supervision: bool = False
@@ -92,6 +94,11 @@ class Options:
         self._keep("ponder_cost", number("ponder_cost", self.ponder_cost, 0.0))
         if self.ema is not None and not 0.0 < real(self.ema) < 1.0:
             raise ValueError(f"ema must be within (0, 1) or None, got {self.ema!r}")
+        if self.mixer == "exact_cover" and (self.carry or self.inject != "every" or self.n_h_layers != 1):
+            raise ValueError(
+                "mixer='exact_cover' has one layer, which the observation enters in every cycle: leave out "
+                "carry and inject, and set n_h_layers=1"
+            )
         if self.deep_supervision and self.halting == "learned":
             raise ValueError("halting='learned' weighs the cycles itself: leave out deep_supervision")
 

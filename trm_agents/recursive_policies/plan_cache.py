@@ -23,7 +23,8 @@ class PlanCache:
         self.passes = 0
         """Instances that were unrolled."""
         self._known: dict[bytes, Tensor] = {}
-        self._valid_for: Hashable = None
+        self._weights: Tensor | None = None
+        self._kind: Hashable = None
 
     def __call__(
         self, network: nn.Module, observation: dict[str, Tensor], run: Callable[[Any], Tensor], kind: Hashable
@@ -53,11 +54,12 @@ class PlanCache:
 
     def _forget(self, network: nn.Module, kind: Hashable) -> None:
         """Start anew where weights have changed, or where there is too much to remember."""
-        # Optimisers and `load_state_dict` write in place, which counts versions; averaging exchanges storage.
-        weights = tuple((weight.data_ptr(), weight._version) for weight in network.parameters())
-        if (weights, kind) != self._valid_for or len(self._known) > MOST:
+        # Compared number by number: fused optimisers and writing to `.data` count no version.
+        weights = torch.cat([weight.detach().flatten() for weight in network.parameters()])
+        known = self._weights is not None and torch.equal(weights, self._weights)
+        if not known or kind != self._kind or len(self._known) > MOST:
             self._known.clear()
-            self._valid_for = (weights, kind)
+            self._weights, self._kind = weights, kind
 
     def __deepcopy__(self, memo: dict[int, Any]) -> PlanCache:
         return PlanCache()

@@ -187,16 +187,27 @@ class ReadsActorCritic(ReadsRecursion):
         ]
         return shared_distribution(self.action_dist, keywords, cycle_weights(len(keywords)))
 
+    def cycle_logits(self, observation: Any, cycles: int | None = None) -> NDArray[np.float32]:
+        """Outputs of the actor after every cycle, shape (K, B, n).
+
+        Args:
+            observation: as `predict` takes it.
+            cycles: K; None: as many as a pass takes.
+        """
+        return self._by_cycle(observation, cycles)[:, :, :-1]
+
+    def cycle_values(self, observation: Any, cycles: int | None = None) -> NDArray[np.float32]:
+        """Values after every cycle, shape (K, B); arguments as in `cycle_logits`."""
+        return self._by_cycle(observation, cycles)[:, :, -1]
+
     @torch.no_grad()
-    def cycle_logits(self, observation: Any) -> NDArray[np.float32]:
-        """Outputs of the actor after every cycle, shape (K, B, n), for observations as `predict` takes them."""
+    def _by_cycle(self, observation: Any, cycles: int | None) -> NDArray[np.float32]:
         policy: Any = self
         policy.set_training_mode(False)
         tensors = policy.obs_to_tensor(observation)[0]
         seen = preprocess_obs(tensors, self.observation_space, normalize_images=policy.normalize_images)
-        latents = self.readings.network.run(seen).latents
-        logits = torch.stack([self.readings.read(latent, seen)[:, :-1] for latent in latents])
-        return np.asarray(logits.cpu().numpy())
+        latents = self.readings.network.run(seen, unroll=cycles).latents
+        return np.asarray(torch.stack([self.readings.read(latent, seen) for latent in latents]).cpu().numpy())
 
 
 class RecursivePolicy(ReadsActorCritic, ActorCriticPolicy):

@@ -145,7 +145,8 @@ class AgentView(nn.Module):
         self.previous = previous
 
     def forward(self, h: Tensor, observation: dict[str, Tensor]) -> Tensor:
-        """(B, T, d) and plan-edit observations with a 1 where the agent stands -> (B, 5, d)."""
+        """(B, T, d) or (B, T, 1, d), and plan-edit observations with a 1 where the agent stands -> (B, 5, d)."""
+        h = h.flatten(1, -2)
         cells = self.around[observation["plan"].argmax(1)]
         padded = torch.cat([h, h.new_zeros(len(h), 1, h.shape[2])], dim=1)
         seen = padded.gather(1, cells[:, :, None].expand(-1, -1, h.shape[2]))

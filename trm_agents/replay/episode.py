@@ -1,6 +1,7 @@
 """One episode of an agent as it is to be shown: states, the policy in each, and values by inner depth.
 
-Everything that looks inside an agent is in `PolicyAlone` and `WithAttempts`; whoever draws an episode reads `Frame`.
+Everything that looks inside an agent is in `PolicyAlone`, `RecursiveActor` and `WithAttempts`; whoever draws an episode
+reads `Frame`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from trm_agents.hindsight import HindsightTRM
+from trm_agents.recursive_policies import RecursiveMaskablePolicy, RecursivePolicy
 from trm_agents.solving import Attempts, decoding
 from trm_agents.upi_trm import UPITRM
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -95,12 +98,12 @@ class PolicyAlone:
         ValueError: the model is neither, or its policy knows no plan-edit task.
     """
 
-    def __init__(self, model: UPITRM | HindsightTRM) -> None:
+    def __init__(self, model: BaseAlgorithm) -> None:
         mdp = getattr(model.policy, "mdp", None)
         if not isinstance(model, UPITRM | HindsightTRM) or mdp is None:
             raise ValueError(
-                f"watch shows the policy of a UPITRM or HindsightTRM on a plan-editing task, not that of a "
-                f"{type(model).__name__} with {type(model.policy).__name__}"
+                f"watch shows the policy of a UPITRM or HindsightTRM on a plan-editing task, or a RecursivePolicy, not "
+                f"that of a {type(model).__name__} with {type(model.policy).__name__}"
             )
         model.policy.set_training_mode(False)
         self.policy, self.mdp = model.policy, mdp
@@ -117,6 +120,30 @@ class PolicyAlone:
         probabilities, self._latent = policy.carried_probabilities(observation, latent)
         action = int(policy.greedy(probabilities)[0])
         return Thought(probabilities[0].cpu().numpy(), values.astype(np.float32), unroll, action)
+
+
+class RecursiveActor:
+    """A recursive policy of an actor-critic of SB3's or sb3-contrib's; its values are the critic's after each cycle.
+
+    Args:
+        model: an actor-critic with a `RecursivePolicy` or a `RecursiveMaskablePolicy`.
+        mdp: of its environment.
+    """
+
+    def __init__(self, model: BaseAlgorithm, mdp: PlanEditMDP) -> None:
+        policy: Any = model.policy
+        policy.set_training_mode(False)
+        self.policy, self.mdp = policy, mdp
+
+    @torch.no_grad()
+    def recall(self, states: PlanStates, checks: Checks) -> Thought:
+        """See `Watched`."""
+        seen = observe(states)
+        action, _ = self.policy.predict(seen, deterministic=True)
+        distribution: Any = self.policy.get_distribution(self.policy.obs_to_tensor(seen)[0])
+        values = self.policy.cycle_values(seen, 2 * self.policy.options.k_cycles)[:, 0]
+        unroll = self.policy.options.k_cycles
+        return Thought(distribution.distribution.probs[0].cpu().numpy(), values, unroll, int(action[0]))
 
 
 class WithAttempts:
@@ -137,6 +164,16 @@ class WithAttempts:
         return Thought(probabilities[0].cpu().numpy(), np.zeros(0, np.float32), 0, int(actions[0]))
 
 
+def watched(model: BaseAlgorithm, mdp: PlanEditMDP) -> Watched:
+    """Who shows the policy of a model alone.
+
+    Raises:
+        ValueError: see `PolicyAlone`.
+    """
+    recursive = isinstance(model.policy, RecursivePolicy | RecursiveMaskablePolicy)
+    return RecursiveActor(model, mdp) if recursive else PolicyAlone(model)
+
+
 def play(watched: Watched, instance: NDArray[np.int8]) -> Episode:
     """One greedy episode on one instance, shape (n_cells,)."""
     mdp = watched.mdp
@@ -153,20 +190,26 @@ def play(watched: Watched, instance: NDArray[np.int8]) -> Episode:
     return Episode(mdp, tuple(frames))
 
 
-def cell_of(mdp: PlanEditMDP, action: int) -> int | None:
-    """The cell that an action edits; None for the stop action."""
+def cell_of(mdp: PlanEditMDP, states: PlanStates, action: int) -> int | None:
+    """The cell that an action edits in a state, a batch of one, or where a move leads; None for the stop action."""
     task = mdp.task
-    writes = task.n_cells * task.n_symbols
     if action >= task.n_actions:
         return None
+    if not task.edits_cells:
+        plans, _ = task.edit(states.instances, states.plans, np.array([action]), mdp.legal_actions)
+        return int(plans[0].argmax())
+    writes = task.n_cells * task.n_symbols
     return action // task.n_symbols if action < writes else action - writes
 
 
 def action_text(mdp: PlanEditMDP, view: PlanView, action: int) -> str:
-    """An action in words: `row 2, column 3: 4`; rows and columns count from 1."""
-    task, cell = mdp.task, cell_of(mdp, action)
-    if cell is None:
+    """An action in words: `row 2, column 3: 4`, rows and columns count from 1; a move by its name."""
+    task = mdp.task
+    if action >= task.n_actions:
         return "stop"
-    symbol = action % task.n_symbols if action < task.n_cells * task.n_symbols else task.n_symbols
+    if not task.edits_cells:
+        return view.edits[action]
+    writes = task.n_cells * task.n_symbols
+    cell, symbol = divmod(action, task.n_symbols) if action < writes else (action - writes, task.n_symbols)
     row, column = divmod(cell, task.shape[1])
     return f"row {row + 1}, column {column + 1}: {view.edits[symbol]}"

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from trm_agents.replay.episode import Episode, Frame, action_text, cell_of
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 
 def page(episode: Episode, title: str) -> str:
@@ -71,7 +71,7 @@ def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
         "chosen": None
         if thought is None
         else _action(mdp, frame, thought.action) | {"p": _chance(thought.policy, thought.action)},
-        "policy": None if thought is None else _packed(mdp, thought.policy),
+        "policy": None if thought is None else _packed(mdp, frame.states, thought.policy),
         "stop": _chance(thought.policy, -1) if thought is not None and mdp.stop_action is not None else None,
         "values": None if thought is None or not thought.unroll else [round(float(u), 5) for u in thought.values],
         "unroll": None if thought is None else thought.unroll or None,
@@ -84,12 +84,20 @@ def _chance(policy: NDArray[np.float32], action: int) -> float:
 
 def _action(mdp: PlanEditMDP, frame: Frame, action: int) -> dict[str, Any]:
     """An action's words and cell; stopping has none."""
-    return {"text": action_text(mdp, frame.view(mdp.task), action), "cell": cell_of(mdp, action)}
+    return {"text": action_text(mdp, frame.view(mdp.task), action), "cell": cell_of(mdp, frame.states, action)}
 
 
-def _packed(mdp: PlanEditMDP, policy: NDArray[np.float32]) -> str:
-    """Probabilities cell by cell, the edits of each in order, as base64 of little-endian 16-bit shares of 65535."""
+def _packed(mdp: PlanEditMDP, states: PlanStates, policy: NDArray[np.float32]) -> str:
+    """Probabilities cell by cell, the edits of each in order, as base64 of little-endian 16-bit shares of 65535.
+
+    A move stands in the cell that it leads to.
+    """
     task = mdp.task
-    writes, rest = np.split(policy[: task.n_actions], [task.n_cells * task.n_symbols])
-    by_cell = np.concatenate([writes.reshape(task.n_cells, -1), rest.reshape(task.n_cells, -1)], axis=1)
+    if task.edits_cells:
+        writes, rest = np.split(policy[: task.n_actions], [task.n_cells * task.n_symbols])
+        by_cell = np.concatenate([writes.reshape(task.n_cells, -1), rest.reshape(task.n_cells, -1)], axis=1)
+    else:
+        by_cell = np.zeros((task.n_cells, task.n_actions), np.float32)
+        for action in range(task.n_actions):
+            by_cell[cell_of(mdp, states, action), action] = policy[action]
     return base64.b64encode(np.rint(by_cell * 65535).astype("<u2").tobytes()).decode()

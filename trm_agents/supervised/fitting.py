@@ -28,6 +28,8 @@ class Fit:
         batch: mazes of a step, drawn with turns and reflections.
         learning_rate: at the beginning; it falls to zero along a cosine.
         deep_supervision: whether every cycle is to be right, or the last one alone.
+        warm_cycles: most cycles that a network takes before those that it learns from; their number is drawn anew for
+            every step, from 0 on, and no gradient goes through them. So it learns to go on from wherever it is.
         halting_weight: of the loss of the halting logits.
     """
 
@@ -35,6 +37,7 @@ class Fit:
     batch: int = 64
     learning_rate: float = 3e-3
     deep_supervision: bool = True
+    warm_cycles: int = 0
     halting_weight: float = 0.1
 
 
@@ -73,7 +76,8 @@ def fit(network: Network, data: Paths, how: Fit, seed: int) -> Network:
         for group in optimizer.param_groups:
             group["lr"] = how.learning_rate * 0.5 * (1.0 + cos(pi * update / how.updates))
         mazes, marked = drawn(data, how.batch, rng)
-        loss = loss_of(network(torch.from_numpy(mazes)), torch.from_numpy(marked), how)
+        warm = int(rng.integers(how.warm_cycles + 1))
+        loss = loss_of(network(torch.from_numpy(mazes), warm=warm), torch.from_numpy(marked), how)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -33,8 +33,14 @@ class PathNetwork(nn.Module, ABC):
     """Layers, one after the other, that let cells exchange what they hold."""
 
     @abstractmethod
-    def forward(self, mazes: Tensor, cycles: int | None = None) -> Marks:
-        """Mazes of shape (B, N * N), int64, and how many cycles to take (None: as many as it is made for)."""
+    def forward(self, mazes: Tensor, cycles: int | None = None, warm: int = 0) -> Marks:
+        """Mark mazes of shape (B, N * N), int64.
+
+        Args:
+            mazes: what is to be marked.
+            cycles: how many to take and read; None: as many as the network is made for.
+            warm: how many to take before, without a gradient.
+        """
 
     @abstractmethod
     def of_side(self, side: int) -> PathNetwork:
@@ -75,10 +81,15 @@ class RecursivePaths(PathNetwork):
         )  # fmt: skip
         self.mark, self.halt = nn.Linear(h_dim, 1), nn.Linear(2 * h_dim, 1)
 
-    def forward(self, mazes: Tensor, cycles: int | None = None) -> Marks:
+    def forward(self, mazes: Tensor, cycles: int | None = None, warm: int = 0) -> Marks:
         """See `PathNetwork`."""
         cycles = self.k_cycles if cycles is None else cycles
-        latents = self.core.unroll(self.cells(mazes), None, cycles, None, cycles).latents
+        injection, latent = self.cells(mazes), None
+        if warm:
+            with torch.no_grad():
+                latent = self.core.unroll(injection, None, warm, None, 1).latents[-1]
+            injection = self.core.later(injection)
+        latents = self.core.unroll(injection, latent, cycles, None, cycles).latents
         h = self.core.tokens(latents)
         # What halting learns is not to change what is marked.
         seen = torch.cat([h.mean(2), h.amin(2)], dim=2).detach()
@@ -109,7 +120,7 @@ class StackedPaths(PathNetwork):
         self.layers = nn.Sequential(*(Layer(width, build_mixer(mixer, width, grid)) for _ in range(depth)))
         self.mark = nn.Linear(width, 1)
 
-    def forward(self, mazes: Tensor, cycles: int | None = None) -> Marks:
+    def forward(self, mazes: Tensor, cycles: int | None = None, warm: int = 0) -> Marks:
         """See `PathNetwork`; it takes no cycles."""
         return Marks(self.mark(self.layers(self.cells(mazes))).squeeze(2)[None], None)
 

@@ -31,7 +31,7 @@ class Grid(NamedTuple):
 
 def adjacency(grid: Grid) -> Tensor:
     """Which tokens hear which, by kind of group, over the largest number that one hears: (kinds, T, T), float32."""
-    kinds = [_four_neighbours(grid.shape)] if grid.groups is None else list(grid.groups.values())
+    kinds = [neighbour_pairs(grid.shape)] if grid.groups is None else list(grid.groups.values())
     hears = torch.zeros(len(kinds), grid.n_tokens, grid.n_tokens)
     for matrix, groups in zip(hears, kinds, strict=True):
         for group in groups:
@@ -41,7 +41,7 @@ def adjacency(grid: Grid) -> Tensor:
     return hears / hears.sum(2).amax(1).clamp_min(1.0)[:, None, None]
 
 
-def _four_neighbours(shape: tuple[int, int]) -> NDArray[np.int64]:
+def neighbour_pairs(shape: tuple[int, int]) -> NDArray[np.int64]:
     """Pairs of cells that share an edge, (pairs, 2)."""
     cells = np.arange(prod(shape)).reshape(shape)
     across, down = (cells[:, :-1], cells[:, 1:]), (cells[:-1], cells[1:])
