@@ -13,6 +13,7 @@ import numpy as np
 
 from baselines.agents import TOLERANCE, Agent, ModelAgent, Unroll, own_randomness, recursive_networks
 from baselines.counters import COUNTS, count_gradient_steps, optimizers
+from baselines.knowledge import Family, known_with
 from baselines.line import Knowledge, Role, plays
 from baselines.solvers import ModelSolver, Solver, SolverKind
 from baselines.walking import Walking
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
 
 ObservationKind = Literal["dict", "one_hot"]
-Family = Literal["hindsight", "upi", "trc", "baseline"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
 GRAPHS = ("GraphColouringPlanEdit",)
@@ -35,25 +35,6 @@ UNWEIGHTED = (*WALKS, "SudokuPlace")
 """Prefixes of the environment ids whose checker has no weights to choose."""
 ROW_NAME = "row_name"
 """Attribute by which a model, and so its file, says of which row it is."""
-
-
-CORE = "policy_kwargs.core."
-"""What names of settings of a core start with."""
-_KNOWN_BY: Mapping[str, tuple[Knowledge, ...]] = {
-    "cells": ("groups",),
-    "discovered": ("symbols", "checker"),
-    "attention": (),
-    "dense": (),
-    "certified_dense": (),
-}
-"""Kind of a core -> what its network is given; that of exact-cover cores is said below."""
-
-
-def known_by_core(core: Mapping[str, Any], family: Family) -> tuple[Knowledge, ...]:
-    """What the network of a core, as JSON, is given of a puzzle; HindsightTRM alone turns states."""
-    kind = core.get("kind", "exact_cover")
-    turns = family == "hindsight" and kind in ("cells", "attention") and core.get("symmetries", True)
-    return (*_KNOWN_BY.get(kind, ("groups", "symbols")), *(("symmetries",) if turns else ()))
 
 
 @dataclass(frozen=True)
@@ -166,17 +147,9 @@ class Method:
         return row
 
     def known_with(self, settings: Mapping[str, Any]) -> tuple[Knowledge, ...]:
-        """What the row is given with other settings, named as in `with_settings`: a core of another kind is given more.
-
-        Args:
-            settings: those of the core count; they are not checked.
-        """
-        before: Mapping[str, Any] = self.hyperparameters.get("policy_kwargs", {}).get("core", {})
-        chosen = {key.removeprefix(CORE): value for key, value in settings.items() if key.startswith(CORE)}
-        if not chosen:
-            return self.knows
-        old, new = known_by_core(before, self.family), known_by_core({**before, **chosen}, self.family)
-        return (*new, *(one for one in self.knows if one not in old and one not in new))
+        """What the row is given with other settings, named as in `with_settings`; they are not checked."""
+        core: Mapping[str, Any] = self.hyperparameters.get("policy_kwargs", {}).get("core", {})
+        return known_with(self.knows, self.family, core, settings)
 
     def make(
         self,

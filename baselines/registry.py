@@ -10,8 +10,9 @@ from typing import Any
 
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
+from baselines.knowledge import CORE, known_by_core
 from baselines.line import Knowledge, Line
-from baselines.method import CORE, WALKS, Method, known_by_core
+from baselines.method import WALKS, Method
 from baselines.walking import Walking
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions

@@ -128,6 +128,7 @@ _LARGE: Data = {"advantage": "readout", "n_epochs": 2}
 UPI_TRM_OVERRIDES: dict[str, Data] = {
     "SudokuPlanEdit-9x9": _LARGE,
     "SudokuPlanEdit-16x16": _LARGE,
+    "SudokuPlanEdit-25x25": _LARGE,
     "MazePlanEdit-31x31": _LARGE,
 }
 

@@ -67,7 +67,6 @@ _TO_120 = ((20, 40), (41, 89), (90, 120))
 # Naked and hidden singles solve none of the 16x16 ones, and two thirds of the larger ones.
 _HARD_16X16 = (141, 150)
 _OTHER_SIZES = (
-    ("sudoku-4x4-minimal", "SudokuPlanEdit-4x4", "minimal"),
     ("sudoku-16x16", _16X16, (90, 120)),
     ("sudoku-16x16-hard", _16X16, _HARD_16X16),
     ("sudoku-25x25", "SudokuPlanEdit-25x25", (200, 250)),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 
 from baselines import Method
 from benchmarks.protocol import records
@@ -197,7 +197,7 @@ def train(
     if remaining > 0:
         # The row's own come first: what they change is as it was when the last point is measured.
         callbacks = [*(method.walking.callbacks() if method.walking else []), callback]
-        model.learn(remaining, callback=callbacks, reset_num_timesteps=model.num_timesteps == 0)
+        model.learn(remaining, callback=CallbackList(callbacks), reset_num_timesteps=model.num_timesteps == 0)
     save("model.zip", callback.wall_s)
     for name in (CHECKPOINT, BEFORE):
         (folder / name).unlink(missing_ok=True)

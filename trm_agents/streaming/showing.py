@@ -29,7 +29,12 @@ def progress(silent: bool) -> Iterator[Told]:
     """A bar on standard error, with an estimate of the time that is left."""
     with Progress(*_COLUMNS, console=Console(stderr=True), disable=silent) as bars:
         bar = bars.add_task("puzzles", total=0)
-        yield lambda scored, about: bars.update(bar, completed=scored, total=about)
+        try:
+            yield lambda scored, about: bars.update(bar, completed=scored, total=about)
+        except BaseException:
+            # An error stands alone.
+            bars.live.transient = True
+            raise
 
 
 def tell_skipped(skipped: list[str], kept: int) -> None:
