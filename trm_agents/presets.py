@@ -112,9 +112,6 @@ HINDSIGHT_TRM_ATTENTION: Data = {
 }
 HINDSIGHT_TRM_ATTENTION_OVERRIDES: dict[str, Data] = {
     "SudokuPlanEdit-9x9": {
-        "learning_rate": [2e-3, 1e-4],
-        "unroll": 8,
-        "train_unroll": [4, 8, 6],
         "policy_kwargs": {"width": 48, "core": {"kind": "attention"}, "optimizer_kwargs": {"weight_decay": 0.1}},
     },
 }
