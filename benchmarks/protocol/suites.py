@@ -115,6 +115,9 @@ SUITES: dict[str, Suite] = {
         _row("colouring-20-k3-planted", "GraphColouringPlanEdit-20-k3", 20_000, retry=0.3, kind="planted"),
         _row("colouring-50-k4", "GraphColouringPlanEdit-50-k4", 100_000, retry=0.3),
         _row("colouring-50-k4-planted", "GraphColouringPlanEdit-50-k4", 100_000, retry=0.3, kind="planted"),
+        _row("colouring-50-k4-from-20-k3", "GraphColouringPlanEdit-50-k4", 20_000)._replace(
+            trained_on="colouring-20-k3"
+        ),
         _row("colouring-100-k5", "GraphColouringPlanEdit-100-k5", 200_000, retry=0.3),
         _row("colouring-100-k5-planted", "GraphColouringPlanEdit-100-k5", 200_000, retry=0.3, kind="planted"),
         _row("sudoku-place-4x4-minimal", "SudokuPlace-4x4", 50_000, blanks="minimal"),
