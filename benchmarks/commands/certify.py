@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
 def _puzzles(options: argparse.Namespace, level: str) -> tuple[str, Pool]:
     """The environment and its instances: the user's own, or a test pool."""
     row = suite(options.suite)
-    env_id = options.env or row.env_id
+    env_id = row.env_id if options.env is None else options.env
     budget = {} if options.max_edits is None else {"max_edits": options.max_edits}
     rules = {"legal_actions": level, **budget}
     if options.puzzles is not None:

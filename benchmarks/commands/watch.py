@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Play the episode, then show it or write its files."""
     method, trained_with = models.trained(options.model, arguments.contestants(options.contestants))
     label = models.label_of(options.model)
-    env_id = options.env or (label.env_id if label is not None else None)
+    env_id = label.env_id if options.env is None and label is not None else options.env
     if env_id is None:
         raise ValueError(f"{options.model} does not tell its environment: name it with --env")
     puzzles = _puzzles(options, env_id, trained_with)

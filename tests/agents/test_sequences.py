@@ -84,7 +84,7 @@ POLICIES = [
 
 
 @pytest.mark.parametrize("variant", POLICIES)
-@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
 @given(steps=st.lists(STEPS, min_size=1, max_size=6))
 def test_saving_and_loading_anywhere_in_a_sequence_changes_nothing(variant, steps):
     with TemporaryDirectory() as folder:

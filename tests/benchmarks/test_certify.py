@@ -120,6 +120,8 @@ def test_what_is_asked_wrongly(saved, puzzles, capsys):
     assert run(capsys, saved["distilled"], "--puzzles", puzzles, "--max-states", "2")[0] == 2
     assert run(capsys, saved["distilled"], "--puzzles", "none.npy")[0] == 2
     assert run(capsys, saved["distilled"], "--alpha", "2")[0] == 2
+    code, told = run(capsys, saved["distilled"], "--puzzles", puzzles, "--depth", "1")
+    assert code == 2 and "--depth 1 is below the n = " in told.err
 
 
 def test_synthetic(capsys):

@@ -13,7 +13,7 @@ from tests.fuzz.entry_points import ENTRY_POINTS, warm_up
 from tests.fuzz.judging import DEFECTS, Case, Verdict, WrongError, judged
 from tests.fuzz.searching import search
 
-CASES = 60
+CASES = 40
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)

@@ -39,6 +39,13 @@ def test_a_batch_of_no_integers_is_refused_and_changes_nothing(value: Any, form:
     same(env.get_state(), before)
 
 
+@pytest.mark.parametrize("actions", [[False, 16], (3, True), [np.True_, 3]])
+def test_a_truth_value_among_integers_is_none(actions: Any) -> None:
+    """NumPy makes an array of integers of them."""
+    with pytest.raises(TypeError, match=r"integer dtype and shape \(2,\), got dtype object"):
+        batch().step(actions)
+
+
 @pytest.mark.parametrize("value", [*NO_INTEGERS, np.True_, [3], np.array([3]), np.array(3.0)], ids=repr)
 def test_one_action_that_is_no_integer_is_refused_and_changes_nothing(value: Any) -> None:
     env = single()

@@ -8,7 +8,7 @@ import pytest
 
 import trm_envs  # noqa: F401  # registers
 from trm_envs.instances.adaptive import Curriculum, Retry
-from trm_envs.instances.numbers import share, whole
+from trm_envs.instances.numbers import array_of, share, whole
 from trm_envs.instances.sources import InstancePool
 from trm_envs.maze.task import MazeTask
 
@@ -54,3 +54,33 @@ def test_what_is_no_share_is_refused(value):
 def test_environments_and_sources_refuse_them_by_name(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("values", [[True, 2], [[0, 1], [2, np.False_]], (0.5, True)])
+def test_numbers_among_truth_values_are_no_numbers(values):
+    assert array_of(values).dtype == object
+
+
+@pytest.mark.parametrize(("values", "kind"), [([1, 2], "i"), ([[0.5], [1]], "f"), ([True, False], "b"), ("12", "U")])
+def test_other_arrays_are_those_of_numpy(values, kind):
+    assert array_of(values).dtype.kind == kind and np.array_equal(array_of(values), np.asarray(values))
+
+
+def test_truth_values_among_numbers_are_refused_wherever_numbers_are_read():
+    control = gym.make("Control-VanDerPol-v0")
+    control.reset(seed=0)
+    with pytest.raises(ValueError, match="array of real numbers, got dtype object"):
+        control.reset(options={"instance": [0.5, True, 1.0]})
+    sudoku = gym.make("SudokuPlanEdit-4x4-v0")
+    cells = [int(cell) for cell in "0234341221434321"]
+    sudoku.reset(options={"puzzle": cells})
+    with pytest.raises(ValueError, match="expected an integer type, got object"):
+        sudoku.reset(options={"puzzle": [False, *cells[1:]]})
+    plans = gym.make_vec("ControlPlanEdit-DoubleIntegrator-v0", num_envs=2)
+    plans.reset(seed=0)
+    actions = np.zeros(plans.action_space.shape).tolist()
+    actions[1][3] = True
+    with pytest.raises(TypeError, match="an action must be real numbers, got dtype object"):
+        plans.step(actions)
+    with pytest.raises(gym.error.InvalidAction, match="an action must be an array, got rows of unequal length"):
+        plans.step([[0.0], [0.0, 1.0]])

@@ -74,9 +74,12 @@ def whole(least: int, most: int = 2**31 - 1) -> Test:
 
 
 def real(least: float, most: float) -> Test:
-    return lambda v: (
-        isinstance(v, Real) and not isinstance(v, NO_NUMBERS) and least <= v <= most and abs(v) < 1e309 and isfinite(v)
-    )
+    def test(v: Any) -> bool:
+        # A float32 cannot be compared with numbers beyond its own.
+        v = float(v) if isinstance(v, np.floating) else v
+        return isinstance(v, Real) and not isinstance(v, NO_NUMBERS) and least <= v <= most and isfinite(v)
+
+    return test
 
 
 def truth(v: Any) -> bool:

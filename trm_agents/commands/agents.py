@@ -47,7 +47,7 @@ def about(reference: str, env_id: str | None) -> About:
 
         card = zoo.card(reference.removeprefix(ZOO))
         keywords = card.env_kwargs if env_id in (None, card.env_id) else {}
-        return About(reference, env_id or card.env_id, keywords, card.attempts)
+        return About(reference, card.env_id if env_id is None else env_id, keywords, card.attempts)
     if not Path(reference).is_file():
         raise ValueError(f"there is no model file {reference}: name a file, or an agent of `trm zoo` as {ZOO}NAME")
     if env_id is None:

@@ -13,6 +13,7 @@ from trm_envs.continuous.checks import LARGEST_VIOLATION, ControlChecks
 from trm_envs.continuous.mdp import ControlEditMDP, ControlStates
 from trm_envs.continuous.task import ControlTask, Numbers
 from trm_envs.episodes.rules import Outcome, Rules
+from trm_envs.instances.numbers import array_of
 
 Observation = dict[str, NDArray[Any]]
 Observe = Literal["error", "gradient"]
@@ -172,7 +173,10 @@ def read_actions(actions: Any, batch: int | None, size: int) -> Numbers:
         TypeError: they are not real numbers; truth values are none.
         InvalidAction: the shape is another, or a number is NaN or infinite.
     """
-    array = np.asarray(actions)
+    try:
+        array = array_of(actions)
+    except ValueError:
+        raise InvalidAction(f"an action must be an array, got rows of unequal length: {actions!r}") from None
     if array.dtype.kind not in "fiu":
         raise TypeError(f"an action must be real numbers, got dtype {array.dtype}: {actions!r}")
     shape = (size,) if batch is None else (batch, size)
@@ -208,7 +212,7 @@ def read_numbers(values: Any, name: str) -> Numbers:
         ValueError: it does not hold real numbers; truth values are none.
     """
     try:
-        array = np.asarray(values)
+        array = array_of(values)
     except ValueError as error:
         raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if array.dtype.kind not in "fiu":

@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 LARGEST = 2**31 - 1
 """The largest count: observations and states hold counts as int32."""
@@ -77,3 +78,20 @@ def real(value: Any) -> float:
         return float(value)
     except OverflowError:
         return inf
+
+
+def array_of(values: Any) -> NDArray[Any]:
+    """`numpy.asarray`, except that numbers with truth values among them are an array of objects, and not of numbers.
+
+    Raises:
+        ValueError: rows are of unequal length.
+    """
+    array = np.asarray(values)
+    return np.asarray(values, object) if array.dtype.kind in "iuf" and _holds_truths(values) else array
+
+
+def _holds_truths(values: Any) -> bool:
+    """Whether a list or tuple holds a truth value, at any depth."""
+    if isinstance(values, list | tuple):
+        return any(map(_holds_truths, values))
+    return isinstance(values, bool | np.bool_)

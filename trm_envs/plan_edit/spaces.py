@@ -11,6 +11,7 @@ from gymnasium.error import InvalidAction
 from numpy.typing import NDArray
 
 from trm_envs.episodes.rules import Outcome, Rules
+from trm_envs.instances.numbers import array_of
 from trm_envs.plan_edit.chosen import chosen_puzzle, chosen_puzzles
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.render import render
@@ -81,7 +82,7 @@ def checked_actions(actions: Any, batch: int, n_actions: int) -> NDArray[np.int6
         BatchError: the shape is another, or an action is outside the action space.
     """
     try:
-        array = np.asarray(actions)
+        array = array_of(actions)
     except ValueError:
         raise BatchError(f"actions must have shape ({batch},), got rows of unequal length: {actions!r}") from None
     if array.dtype.kind not in "iu":

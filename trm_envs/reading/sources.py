@@ -11,6 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from trm_envs.instances.numbers import array_of
 from trm_envs.reading.arrays import PIECE, Batch, Places, array_batches, npy_batches, npz_batches
 from trm_envs.reading.files import SUFFIXES, opened, path_of, text_lines
 from trm_envs.reading.lines import Found
@@ -128,7 +129,7 @@ def as_array(source: Any, name: str) -> NDArray[Any]:
         ValueError: there is no array of it.
     """
     try:
-        array = np.asarray(source.to_numpy() if hasattr(source, "to_numpy") else source)
+        array = array_of(source.to_numpy() if hasattr(source, "to_numpy") else source)
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{name}: no array can be made of it ({error}): make all puzzles equally long") from None
     if array.ndim == 1 and array.dtype == object and all(isinstance(x, np.ndarray | list | tuple) for x in array):
