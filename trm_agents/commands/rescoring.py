@@ -167,9 +167,9 @@ def solved_by(found: Solutions, mdp: PlanEditMDP, instances: Grids) -> NDArray[n
         ValueError: there is not one plan a puzzle.
     """
     plans = np.ascontiguousarray(found.plans, np.int8)
-    if plans.shape != instances.shape:
-        raise ValueError(f"{len(instances)} puzzles have plans of the shape {plans.shape}, not {instances.shape}")
     task, first = mdp.task, mdp.task.initial_plans(instances)
+    if plans.shape != first.shape:
+        raise ValueError(f"{len(instances)} puzzles have plans of the shape {plans.shape}, not {first.shape}")
     within = (plans >= 0) & (plans <= task.plan_high)
     solved: NDArray[np.bool_] = task.check(instances, np.where(within, plans, first)).solved & within.all(axis=1)
     if not task.edits_cells:
