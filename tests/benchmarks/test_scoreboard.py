@@ -101,13 +101,14 @@ def test_a_model_of_ones_own_is_submitted_with_its_file(tmp_path, capsys):
     source = tmp_path / "model.zip"
     source.write_bytes(zoo.path(NAME).read_bytes())
     folder = tmp_path / "board"
-    words = ["submit", str(source), "mine", "--env", ENV, "--env-kwargs", '{"blanks": [6, 8]}', "--to", str(folder)]
+    kwargs = '{"blanks": [6, 8], "retry": 0.3}'
+    words = ["submit", str(source), "mine", "--env", ENV, "--env-kwargs", kwargs, "--to", str(folder)]
     assert trm([*words, "--lines", "attempts=1"]) == 2
     assert "there is no folder" in capsys.readouterr().err
     folder.mkdir()
     assert trm([*words, "--lines", "attempts=1"]) == 0
     (entry,) = entries(folder)
-    assert (entry.model, entry.env_kwargs) == ("mine.zip", {"blanks": [6, 8]})
+    assert (entry.model, entry.env_kwargs) == ("mine.zip", {"blanks": [6, 8], "legal_actions": "givens"})
     assert differences(entry, folder) == []
     with pytest.raises(SystemExit):
         trm([*words, "--lines", "attempts=1,attempts=1"])

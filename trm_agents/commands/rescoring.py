@@ -17,6 +17,7 @@ from trm_agents.commands.entries import Entry, Line
 from trm_agents.commands.puzzles import Puzzles
 from trm_agents.solving import Solutions
 from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.plan_edit.problem import TRAINING_OPTIONS
 from trm_envs.plan_edit.task import Grids
 from trm_envs.pools.hashing import pool_hash
 
@@ -42,7 +43,7 @@ def entry_of(
         model: as an entry says it.
         lines: what to score, as `policy` and `attempts=127`.
         env_id: the environment; None is that of the zoo's card.
-        env_kwargs: its keywords; None are those of the card.
+        env_kwargs: its keywords; None are those of the card. Those of training alone are left out.
         folder: where files of models lie.
         trust: run what the pickles of a model's file say, and modules.
 
@@ -53,8 +54,11 @@ def entry_of(
     if agent is None and env_id is None:
         raise ValueError(f"{model} does not tell its environment: name it with --env ID")
     where = agent.env_id if agent else str(env_id)
-    chosen = {**(agent.keywords if agent and env_kwargs is None else {}), **(env_kwargs or {})}
+    asked = agent.keywords if agent and env_kwargs is None else env_kwargs or {}
+    chosen = {key: value for key, value in asked.items() if key not in TRAINING_OPTIONS}
     world = puzzles.read(where, None, chosen)
+    # Entries of one pool and one level stand together, whether they name the level or not.
+    chosen["legal_actions"] = world.mdp.legal_actions
     loaded = _loaded(model, agent, world, trust)
     found = tuple(_line(line, loaded, agent, world) for line in lines)
     weights = [each.numel() for each in loaded.policy.parameters() if each.requires_grad] if agent else None
@@ -163,9 +167,9 @@ def solved_by(found: Solutions, mdp: PlanEditMDP, instances: Grids) -> NDArray[n
         ValueError: there is not one plan a puzzle.
     """
     plans = np.ascontiguousarray(found.plans, np.int8)
-    if plans.shape != instances.shape:
-        raise ValueError(f"{len(instances)} puzzles have plans of the shape {plans.shape}, not {instances.shape}")
     task, first = mdp.task, mdp.task.initial_plans(instances)
+    if plans.shape != first.shape:
+        raise ValueError(f"{len(instances)} puzzles have plans of the shape {plans.shape}, not {first.shape}")
     within = (plans >= 0) & (plans <= task.plan_high)
     solved: NDArray[np.bool_] = task.check(instances, np.where(within, plans, first)).solved & within.all(axis=1)
     if not task.edits_cells:
