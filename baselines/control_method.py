@@ -54,9 +54,13 @@ class ControlMethod(Method):
 
     def _accepting(self, mdp: ControlEditMDP) -> ControlEditMDP:
         """The MDP with the acceptance of the row. The checker keeps the best plan in any case."""
-        accept = self.training.get("accept", mdp.accept)
-        options = {"max_edits": mdp.max_edits, "gamma": mdp.gamma, "shaping": mdp.shaping}
-        return ControlEditMDP(mdp.task, accept=accept, **options)
+        return ControlEditMDP(
+            mdp.task,
+            max_edits=mdp.max_edits,
+            accept=self.training.get("accept", mdp.accept),
+            gamma=mdp.gamma,
+            shaping=mdp.shaping,
+        )
 
     def simulated_steps(self, mdp: ControlEditMDP, env_steps: int, model_queries: int) -> int:
         """Control steps that training has simulated: an edit, and each plan judged for learning, is a whole plan."""
