@@ -178,8 +178,8 @@ class PlanningRow(Origin):
     """0 where plans are not edited."""
     n: int
     """States that were planned for one by one; the gap is of these."""
-    gap_mean: float
-    """Mean of J / J* - 1; inf where a plan is infeasible."""
+    gap_mean: float | None
+    """Mean of J / J* - 1; None where a plan is infeasible."""
     ms_1: float
     """Mean over them of the processor time, in ms."""
     ms_256: float | None

@@ -103,8 +103,8 @@ class _Only:
         return self.planner.plan(instances, (self.edits,))
 
 
-def _alone(planner: Planner, pool: ControlPool) -> tuple[float, float]:
-    """Processor time in ms of planning for one state, and the mean gap of these plans; inf where one is infeasible."""
+def _alone(planner: Planner, pool: ControlPool) -> tuple[float, float | None]:
+    """Processor time in ms of planning for one state, and the mean gap of these plans; None where one is infeasible."""
     chosen, times = pool.chosen(np.arange(ALONE)), []
     planner.plan(chosen.instances[:1], ())  # compiles, and builds a solver's program
     for _ in range(REPEATS):
@@ -112,5 +112,5 @@ def _alone(planner: Planner, pool: ControlPool) -> tuple[float, float]:
         plans = [planner.plan(chosen.instances[row : row + 1], ()).plans[-1] for row in range(ALONE)]
         times.append(time.process_time() - since)
     checks = pool.mdp.task.check(chosen.instances, np.concatenate(plans))
-    gaps = np.where(checks.feasible, checks.cost / chosen.optima - 1.0, np.inf)
-    return 1e3 * min(times) / ALONE, float(gaps.mean())
+    gap = float((checks.cost / chosen.optima - 1.0).mean()) if checks.feasible.all() else None
+    return 1e3 * min(times) / ALONE, gap

@@ -9,6 +9,8 @@ import pytest
 from baselines.control_agents import LinePlanner
 from benchmarks.cli import main
 from benchmarks.protocol.checks import problem_of
+from benchmarks.protocol.published import published
+from benchmarks.protocol.study_rows import LatentsRow, PlanningRow
 from benchmarks.protocol.suites import scored_pool, suite
 from benchmarks.reporting.study_tables import PLANNING_COLUMNS
 from benchmarks.studies import planning
@@ -60,3 +62,14 @@ def test_lines_of_the_system_are_timed_and_a_missing_solver_is_named(pool, monke
     assert "need CasADi" in capsys.readouterr().err
     assert main(["planning", "zoo:trc-van-der-pol", "--suite", "sudoku-4x4-easy"]) == 2
     assert "is a suite of puzzles" in capsys.readouterr().err
+
+
+def test_published_times_are_of_one_process_with_the_solver_among_them():
+    rows = published(PlanningRow)
+    for name in ("control-vdp", "control-descent"):
+        mine = [row for row in rows if row.suite == name]
+        assert (
+            "ipopt" in {row.planner for row in mine} and len({(row.commit, row.command, row.cpu) for row in mine}) == 1
+        )
+        assert {row.edits for row in mine if row.planner.startswith("trc")} == {1, 2, 5, 20}
+    assert not any(row.dirty for row in [*rows, *published(LatentsRow)])

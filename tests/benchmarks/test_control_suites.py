@@ -156,6 +156,16 @@ def test_an_edit_planner_keeps_the_best_plan_so_far_and_makes_the_edits_of_its_o
     assert EditPlanner(model, pool.mdp, 1).plan(pool.instances, (1, 3, 20)).edits == (1,)
 
 
+def test_a_row_that_refuses_edits_in_training_refuses_them_in_planning():
+    pool, row = of_suite("control-di-tight").chosen(np.arange(6)), suite("control-di-tight")
+    for name, accept in (("trc", "always"), ("trc-gradient", "improving")):
+        method = baselines.METHODS[name]
+        planner = method.planner(method.make(row.env_id, row.env_kwargs, 0), pool.mdp)
+        assert planner.mdp.accept == planner.model.mdp.accept == accept and planner.mdp.max_edits == 20
+        assert ("gradient" in planner.rules.observation_space.spaces) == (name == "trc-gradient")
+        assert planner.mdp.task is pool.mdp.task and pool.mdp.accept == "always"
+
+
 def test_a_step_planner_applies_what_the_step_wise_environment_would():
     """A model that always pushes one way: its plan is that control in every step, and costs what the episode says."""
     pool = of_suite("control-di-tight").chosen(np.arange(3))

@@ -58,23 +58,25 @@ class QuadraticReader(Reader):
     Size is the largest entry of the first state, as a share of the largest that an instance may have. Of each time step
     are read the control, alone and scaled, and the scaled states before and after it; of the whole the first and the
     last state, the size, the log cost, and constants of the system that vary between instances. Where the gradient of
-    the log cost is observed, it is read too, divided by its root mean square, and edits follow it (`followed`).
+    the log cost is observed, it is read too, divided by its root mean square, and edits of kind `feedback` follow it
+    (`followed`).
 
     Args:
         task: the system.
         space: of the observations.
 
     Raises:
-        ValueError: the gradient is observed, and a part of the instance is not.
+        ValueError: edits are to follow the gradient, and a part of the instance is hidden.
     """
 
     def __init__(self, task: QuadraticTask, space: spaces.Dict) -> None:
         self.task, self.horizon, self.n_states = task, task.horizon, task.n_states
         self.gradient = "gradient" in space.spaces
-        if self.gradient and task.hidden:
+        self.follows = self.gradient and task.kind == "feedback"
+        if self.follows and task.hidden:
             raise ValueError("no edit can follow the gradient of a system that is hidden: use observe='error'")
         self.parts = OUTPUTS[task.kind]
-        self.outputs = sum(self.parts) + self.gradient
+        self.outputs = sum(self.parts) + self.follows
         n = task.n_states
         # Observed instances are scaled by their bounds, observed states by their usual size.
         self.first_scale = torch.as_tensor(task.instance_high[:n] / task.state_scale, dtype=torch.float32)
@@ -98,7 +100,7 @@ class QuadraticReader(Reader):
             steps.append((gradient / scale)[:, :, None])
             summary.append(scale.log() / 3.0)
         write = partial(action_of, size=size, parts=self.parts)
-        if self.gradient:
+        if self.follows:
             write = partial(followed, size=size, parts=self.parts, plan=Plan.of(self.task, observation))
         return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), write)
 
@@ -139,11 +141,9 @@ def followed(
         plan: what is edited.
     """
     trust, length = trust_of(memory), length_of(memory)
-    changes, *rest = torch.split(torch.tanh(outputs[..., :-1]), list(parts), dim=2)
+    changes, gains, gates = torch.split(torch.tanh(outputs[..., :-1]), list(parts), dim=2)
     inside = torch.as_tensor(plan.inside, dtype=outputs.dtype, device=outputs.device)[:, :, None]
-    gains = rest[0] * inside if rest else torch.zeros_like(outputs[..., :2])
+    gains = gains * inside
     free = changes[..., 0] * size * trust
-    action = [(free + plan.step(gains, outputs[..., -1])).clamp(-1.0, 1.0) * length]
-    if rest:
-        action += [gains.flatten(1), (1.0 + rest[1][..., 0]) * trust * length - 1.0]
-    return torch.cat([*action, whole], dim=1)
+    changes = (free + plan.step(gains, outputs[..., -1])).clamp(-1.0, 1.0) * length
+    return torch.cat([changes, gains.flatten(1), (1.0 + gates[..., 0]) * trust * length - 1.0, whole], dim=1)
