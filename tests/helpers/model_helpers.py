@@ -19,7 +19,9 @@ STEPS = 64
 def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> BaseAlgorithm:
     """A row's model whose first update comes within `STEPS` steps."""
     row = METHODS[name]
-    shortened = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {"learning_starts": 16}
+    shortened: dict[str, Any] = {"n_steps": 4} if "n_steps" in row.hyperparameters or row.resumes_exactly else {}
+    if "learning_starts" in row.hyperparameters:
+        shortened["learning_starts"] = 16
     if name.endswith("reinforce"):
         shortened = {"n_episodes": 1}
     if "batch_size" in row.hyperparameters:
