@@ -221,10 +221,10 @@ def test_what_a_policy_leaves_gets_attempts_and_both_are_counted(unsolvable_is_r
         (["solve", "--env", "SudokuPlanEdit-9x9-v0", "." * 81, "--model", AGENT], "paces do not match"),
         (["solve", "--env", ENV, EASY, "--model", ""], "there is no model file"),
         (["zoo", ""], "unknown agent ''; the zoo has:"),
-        (["evaluate", AGENT, "--env", ""], "known ones: LightUpPlanEdit-10x10"),
+        (["evaluate", AGENT, "--env", ""], "known ones: GraphColouringPlanEdit-100-k5"),
         (["evaluate", "zoo:nobody"], "unknown agent 'nobody'; the zoo has:"),
         (["evaluate", "nowhere.zip", "--env", ENV], "there is no model file nowhere.zip"),
-        (["evaluate", AGENT, "--env", "Nothing-v0"], "known ones: LightUpPlanEdit-10x10"),
+        (["evaluate", AGENT, "--env", "Nothing-v0"], "known ones: GraphColouringPlanEdit-100-k5"),
         (["evaluate", AGENT, "--env", "nopackage:Nothing-v0"], "No module named 'nopackage'"),
         (["evaluate", AGENT, "--env-kwargs", '{"nothing": 1}'], "unknown keyword 'nothing'"),
         (["evaluate", AGENT, "--env-kwargs", '{"split": "other"}'], "split must be"),
@@ -245,7 +245,7 @@ def test_files_that_are_no_agents_are_named(capsys, tmp_path) -> None:
     garbage = tmp_path / "garbage.zip"
     garbage.write_text("nothing")
     ppo = saved(tmp_path, stable_baselines3.PPO, "MultiInputPolicy")
-    for path, message in ((garbage, "is not a saved model"), (ppo, "is no UPITRM, HindsightTRM or TRC")):
+    for path, message in ((garbage, "is not a saved model"), (ppo, "is no UPITRM, HindsightTRM, TRC or PPO with a RecursivePolicy")):
         code, _, error = run(capsys, "evaluate", str(path), "--env", ENV)
         assert code == 2
         assert message in error

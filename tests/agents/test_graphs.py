@@ -11,7 +11,7 @@ from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.suites import pool
 from trm_agents import HindsightTRM
 from trm_agents.commands.game import action_of, prompt
-from trm_agents.recursion import CertifiedExactCover, ExactCover, plan_decoder, token_network
+from trm_agents.recursion import Cells, CertifiedExactCover, ExactCover, plan_decoder, token_network
 from trm_agents.recursion.encoders import token_table
 from trm_envs.colouring.env import GraphColouringPlanEditEnv, GraphColouringPlanEditVectorEnv
 from trm_envs.colouring.generator import generate
@@ -21,7 +21,7 @@ from trm_envs.plan_edit.spaces import observe
 
 TASK = GraphColouringTask(9, 3)
 MDP = PlanEditMDP(TASK)
-TOKENS = pytest.mark.parametrize("tokens", ["candidates", "cells"])
+CORES = pytest.mark.parametrize("core", [ExactCover(), Cells()], ids=["candidates", "cells"])
 
 
 def states(batch=4, seed=0):
@@ -64,27 +64,27 @@ class OneGraph(GraphColouringTask):
         return {"edge": self.edges}
 
 
-@TOKENS
-def test_a_graph_of_the_instance_gives_what_the_same_graph_of_a_task_gives(tokens):
-    of, net = states(), decoder(tokens=tokens)
+@CORES
+def test_a_graph_of_the_instance_gives_what_the_same_graph_of_a_task_gives(core):
+    of, net = states(), decoder(core=core)
     found = logits(net, seen(of))
     for row, instance in enumerate(of.instances):
         task = OneGraph(instance)
-        fixed = decoder(PlanEditMDP(task), tokens=tokens)
+        fixed = decoder(PlanEditMDP(task), core=core)
         # Categories by instance value as well: the same embedding for each of them.
         weights = {k: v for k, v in net.state_dict().items() if k != "encoder.category"}
         fixed.load_state_dict(weights, strict=False)
         category = net.encoder.category
-        copies = 1 if tokens == "candidates" else len(fixed.encoder.category) // len(category)
+        copies = 1 if core.alike else len(fixed.encoder.category) // len(category)
         fixed.encoder.category.data = category.data.repeat(copies, 1)
         alone = {key: value[row : row + 1] for key, value in seen(of).items()}
         alone["instance"] = torch.zeros(1, 9, dtype=torch.int8)
         assert torch.allclose(logits(fixed, alone)[:, 0], found[:, row], atol=1e-5)
 
 
-@TOKENS
-def test_compiled_loops_on_graphs_are_those_of_pytorch_in_double_precision(tokens):
-    net, observation = decoder(tokens=tokens), seen(states())
+@CORES
+def test_compiled_loops_on_graphs_are_those_of_pytorch_in_double_precision(core):
+    net, observation = decoder(core=core), seen(states())
     compiled = logits(net, observation)
     weight = torch.randn_like(compiled)
     (compiled * weight).sum().backward()

@@ -141,7 +141,8 @@ def test_suites_have_disjoint_held_out_pools(name):
     row = suite(name)
     assert row.env_kwargs["legal_actions"] == "givens"
     pools = [pool(row.env_id, row.env_kwargs, split).instances for split in ("train", "validation", "test")]
-    assert len(pools[2]) >= 512
+    # A plan of 25x25 takes fifty times as long as one of 9x9.
+    assert len(pools[2]) >= (128 if "25x25" in name else 512)
     instances = [{x.tobytes() for x in instances} for instances in pools]
     assert not instances[2] & (instances[0] | instances[1])
 

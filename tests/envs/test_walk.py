@@ -320,11 +320,11 @@ def test_bad_keywords_are_refused(make: Any, options: dict[str, Any], error: typ
 
 
 def test_what_reads_cells_says_that_it_cannot_walk() -> None:
-    for name in ("hindsight_trm", "upi_trm", "trm_ppo"):
+    for name in ("hindsight_trm", "upi_trm"):
         assert not baselines.METHODS[name].supports("trm_envs:MazeWalk-7x7-v0")
         with pytest.raises(ValueError, match="edits of WalkTask are none of cells"):
             baselines.METHODS[name].make("MazeWalk-7x7-v0", {}, 0)
-    for name in ("ppo", "dqn", "maskable_ppo"):
+    for name in ("ppo", "dqn", "maskable_ppo", "trm_ppo"):
         assert baselines.METHODS[name].supports("MazeWalk-7x7-v0")
     # What the message says.
     env = OneHotObservation(gym.make("MazeWalk-5x5-v0"))

@@ -23,7 +23,7 @@ def small(name: str, seed: int = 0, env_id: str = ENV_ID, **env_kwargs: Any) -> 
     if "learning_starts" in row.hyperparameters:
         shortened["learning_starts"] = 16
     if name.endswith("reinforce"):
-        shortened = {"n_episodes": 1}
+        shortened = {"n_episodes": row.n_envs}
     if "batch_size" in row.hyperparameters:
         shortened["batch_size"] = 32
     n_envs = row.n_envs

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from trm_agents.streaming.engine import Told
@@ -26,15 +26,22 @@ _COLUMNS = (
 
 @contextmanager
 def progress(silent: bool) -> Iterator[Told]:
-    """A bar on standard error, with an estimate of the time that is left."""
-    with Progress(*_COLUMNS, console=Console(stderr=True), disable=silent) as bars:
-        bar = bars.add_task("puzzles", total=0)
-        try:
-            yield lambda scored, about: bars.update(bar, completed=scored, total=about)
-        except BaseException:
-            # An error stands alone.
-            bars.live.transient = True
-            raise
+    """A bar on standard error, with an estimate of the time that is left; there is none before the first piece."""
+    bars = Progress(*_COLUMNS, console=Console(stderr=True))
+    shown: list[TaskID] = []
+
+    def told(scored: int, about: int) -> None:
+        if not silent and not shown:
+            bars.start()
+            shown.append(bars.add_task("puzzles"))
+        for bar in shown:
+            bars.update(bar, completed=scored, total=about)
+
+    try:
+        yield told
+    finally:
+        if shown:
+            bars.stop()
 
 
 def tell_skipped(skipped: list[str], kept: int) -> None:
