@@ -20,6 +20,7 @@ FIGURE = Path(__file__).parent / "images" / "recursion-cycles.png"
 WALK = "walk-7x7"
 WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "20 cycles of one layer", "yes"),
+    "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("sums over neighbours", "20 layers", "yes"),
     "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
     "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
 }

@@ -245,7 +245,10 @@ def test_files_that_are_no_agents_are_named(capsys, tmp_path) -> None:
     garbage = tmp_path / "garbage.zip"
     garbage.write_text("nothing")
     ppo = saved(tmp_path, stable_baselines3.PPO, "MultiInputPolicy")
-    for path, message in ((garbage, "is not a saved model"), (ppo, "is no UPITRM, HindsightTRM, TRC or PPO with a RecursivePolicy")):
+    for path, message in (
+        (garbage, "is not a saved model"),
+        (ppo, "is no UPITRM, HindsightTRM, TRC or PPO with a RecursivePolicy"),
+    ):
         code, _, error = run(capsys, "evaluate", str(path), "--env", ENV)
         assert code == 2
         assert message in error
