@@ -1,4 +1,4 @@
-"""Tables and the figure of docs/recursion.md from published rows: `python docs/recursion.py` writes them."""
+"""Tables and the figure of docs/recursion.md from published rows: `PYTHONPATH=. python docs/recursion.py`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,29 @@ WALKERS: Mapping[str, tuple[str, str, str]] = {
 }
 """Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
 HEADS = ("network", "depth", "symmetric", "weights", "solved", "95 % interval", "solved, sampled", "seeds", "line")
+
+
+OPEN = "open-walk-5x5"
+ON_THE_OPEN: Mapping[str, str] = {
+    "reinforce": "MLP",
+    "trm_reinforce@deep_supervision=true": "recursive, K = 3, deep supervision",
+    "trm_reinforce@deep_supervision=true@k_cycles=5": "recursive, K = 5, deep supervision",
+    "trm_reinforce@n_h_layers=1": "recursive, K = 3, one H layer",
+    "trm_reinforce@n_h_layers=1@k_cycles=5": "recursive, K = 5, one H layer",
+}
+"""Line of `open-walk-5x5` -> its policy."""
+SHORTEST = 8
+"""Moves of a shortest walk from corner to corner of 5x5."""
+
+
+def open_maze() -> str:
+    """In how many runs the greedy policy walks a shortest way."""
+    rows = []
+    for algo, policy in ON_THE_OPEN.items():
+        mine = [row for row in published(ResultRow) if (row.suite, row.algo) == (OPEN, algo)]
+        shortest = sum(row.edits == SHORTEST for row in mine)
+        rows.append([policy, f"{mine[0].parameters:,}", f"{shortest} of {len(mine)}", f"`{algo}`"])
+    return tables.markdown(["policy", "weights", "runs on a shortest walk", "line"], rows)
 
 
 def lines() -> list[Summary]:
@@ -82,7 +105,7 @@ def figure() -> bytes:
 def page() -> str:
     """The page with its tables in their places."""
     text = PAGE.read_text(encoding="utf-8")
-    for name, table in (("networks", networks()), ("cycles", cycles())):
+    for name, table in (("networks", networks()), ("cycles", cycles()), ("open", open_maze())):
         before, _, rest = text.partition(f"<!-- {name} -->")
         text = f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{rest.partition(f'<!-- /{name} -->')[2]}"
     return text

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import LINES
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import ComputeRow, ResultRow
 from benchmarks.protocol.suites import scored_pool, suite
@@ -51,9 +50,11 @@ PARTS = {
 
 def parts(name: str, instances: NDArray[Any]) -> dict[str, NDArray[np.bool_]]:
     """Which puzzles of a suite are of which part, shape (n,) each; the parts are those of the suite's puzzle."""
-    if LINES["singles"].supports(suite(name).env_id):
+    row = suite(name)
+    scattered = row.env_kwargs.get("scattered", row.env_id.startswith("MazePlanEdit-Hard"))
+    if row.env_id.startswith("Sudoku"):
         return {"beyond singles": beyond_singles(instances)}
-    if suite(name).env_id.startswith(("MazePlanEdit", "MazeWalk")):
+    if row.env_id.startswith(("MazePlanEdit", "MazeWalk")) and not scattered:
         looped = has_loops(instances)
         return {"perfect": ~looped, "braided": looped}
     return {}

@@ -307,5 +307,10 @@ def _stay(curve: Sequence[CurveRow]) -> _Stay:
 
 
 def against(rows: Sequence[ResultRow], lines: Sequence[Summary], one: Summary) -> list[tuple[Summary, Summary, Paired]]:
-    """A line of one suite, every other line on the same puzzles, and the difference of the two."""
+    """A line of one suite, every other line on the same puzzles, and the difference of the two.
+
+    There are none where the suite has one puzzle: no spread over puzzles can be told.
+    """
+    if one.n < 2:
+        return []
     return [(one, other, difference(rows, one, other)) for other in lines if other is not one and other.n == one.n]

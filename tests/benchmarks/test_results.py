@@ -49,7 +49,10 @@ def test_the_pages_are_up_to_date():
 
 
 def test_no_page_is_longer_than_two_hundred_lines():
-    assert all(text.count("\n") <= 200 for text in results.pages().texts.values())
+    """But that of sudoku-4x4-minimal, on which targets and cores are compared as well."""
+    assert all(
+        text.count("\n") <= (260 if "4x4-minimal" in name else 200) for name, text in results.pages().texts.items()
+    )
 
 
 def test_a_changed_row_changes_them(tmp_path):
@@ -58,7 +61,7 @@ def test_a_changed_row_changes_them(tmp_path):
     before = results.pages(folder).texts
     for kind, changes in ((ResultRow, {"wall_s": 9e6}), (CurveRow, {"success": 0.123})):
         # Of ablations the page shows success alone, and of one point there is no curve.
-        hidden = "ablation-", "control-", "maze-15x15", "sudoku-9x9-sparse"
+        hidden = "ablation-", "colouring-", "control-", "maze-15x15", "sudoku-9x9-sparse"
         files = (path for path in sorted(folder.glob("*.csv")) if not path.name.startswith(hidden))
         path = next(path for path in files if records.schema_of(path) == kind.schema)
         rows = records.read(path, kind)

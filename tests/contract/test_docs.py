@@ -14,7 +14,9 @@ def test_environment_pages_are_up_to_date():
 
 def test_tables_of_recursion_are_those_of_the_published_rows():
     recursion = runpy.run_path(str(DOCS / "recursion.py"))
-    assert recursion["PAGE"].read_text(encoding="utf-8") == recursion["page"](), "run: python docs/recursion.py"
+    assert recursion["PAGE"].read_text(encoding="utf-8") == recursion["page"](), (
+        "run: PYTHONPATH=. python docs/recursion.py"
+    )
     assert recursion["FIGURE"].is_file()
 
 
