@@ -67,4 +67,5 @@ def table(file: Path = FILE) -> str:
         [one.system, one.instances, one.solved, one.labels, one.told, one.parameters, one.compute, one.source, one.read]
         for one in cited(file)
     ]
-    return tables.markdown(list(HEADS), rows)
+    # Most columns are words.
+    return tables.markdown(list(HEADS), rows).replace("---:", ":---")
