@@ -11,6 +11,7 @@ from stable_baselines3.common.envs import IdentityEnv, SimpleMultiObsEnv
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from benchmarks.studies.defaults import TASKS
 from trm_agents import UPITRM, CertifiedDense, Distilled, Exact, SafeStep
 from trm_agents.upi_trm import improvement
 from trm_envs.plan_edit.spaces import observe
@@ -77,6 +78,13 @@ def test_the_defaults_learn_the_identity(gamma):
     """`benchmarks/published/defaults.jsonl` has ten seeds."""
     model = UPITRM("MlpPolicy", IdentityEnv(4), seed=0, device="cpu", **gamma).learn(2_500)
     assert evaluate_policy(model, IdentityEnv(4), n_eval_episodes=4, warn=False)[0] == 100
+
+
+def test_a_value_looks_through_a_time_limit():
+    """SB3's test of time limits: 1,500 steps, and a value within 2 % of 1 / (1 - gamma); the rows have ten seeds."""
+    task = TASKS["time-limit-short-rollouts"]
+    assert (task.budget, task.wanted) == (1_500, 0.98)
+    assert task.learn(0, task.budget, task.wanted).score >= task.wanted
 
 
 def test_noise_moves_the_policy_little():

@@ -32,7 +32,8 @@ def test_every_promise_is_held_by_tests_that_exist() -> None:
 
 def test_the_defaults_learn_small_tasks() -> None:
     rows = records.read(PUBLISHED / "defaults.jsonl", DefaultsRow)
-    assert not any(row.dirty for row in rows) and len(rows) == len({row.key for row in rows}) == 40
+    assert not any(row.dirty for row in rows) and len(rows) == len({row.key for row in rows}) == 50
     learned = Counter(row.task for row in rows if row.score >= row.wanted)
     assert learned["identity"] == learned["identity-discounted"] == learned["cart-pole"] == 10
+    assert learned["time-limit-short-rollouts"] == 10
     assert "<!-- table:defaults -->" in PAGE.read_text() and "<!-- table:soak -->" in PAGE.read_text()
