@@ -36,6 +36,7 @@ from benchmarks.protocol.study_rows import (
     RecedingRow,
     ScalingRow,
     SoakRow,
+    StreamingRow,
 )
 
 _STUDIES = (
@@ -48,6 +49,7 @@ _STUDIES = (
     LatentsRow,
     ScalingRow,
     SoakRow,
+    StreamingRow,
 )
 _OURS = (ResultRow, CurveRow, ComputeRow, TuningRow, FailureRow, *_STUDIES)
 """Records of the benchmark; those of studies may hold numbers that are none, where a bound does not exist."""
@@ -132,6 +134,9 @@ def _not_counted(record: Any) -> str | None:
         parts = (record.rises, record.worse, record.lost)
         fits = record.started <= record.n and max(parts) <= record.violations <= min(sum(parts), record.steps)
         return None if fits else f"violations = {record.violations} of {record.steps} steps, of kinds {parts}"
+    if isinstance(record, StreamingRow):
+        fits = record.solved <= record.n and record.scored_twice < record.pieces and record.first_mb <= record.peak_mb
+        return None if fits else f"solved = {record.solved} of {record.n} puzzles in {record.pieces} pieces"
     if isinstance(record, FailureRow | DefaultsRow | PlanningRow | LatentsRow | ScalingRow | SoakRow):
         return None
     if record.n < 1:

@@ -25,6 +25,7 @@ from benchmarks.protocol.study_rows import (
     RecedingRow,
     ScalingRow,
     SoakRow,
+    StreamingRow,
 )
 from trm_agents.common.fields import variant
 
@@ -45,6 +46,7 @@ KINDS = (
     ScalingRow,
     SoakRow,
     SpeedRow,
+    StreamingRow,
     TuningRow,
 )
 SCHEMAS = {kind.schema for kind in KINDS}

@@ -122,6 +122,37 @@ class SoakRow(Origin):
         return self.minutes
 
 
+@dataclass(frozen=True)
+class StreamingRow(Origin):
+    """Memory of a process that scores a large file, and goes on with what a killed one has left."""
+
+    model: str
+    puzzles: int
+    killed_after: int
+    """Puzzles with a row when the first process was killed with -9."""
+    pieces: int
+    """Rows at the end."""
+    scored_twice: int
+    """Of these, the ones of a piece that had a row already."""
+    n: int
+    """Puzzles of all rows."""
+    solved: int
+    first_mb: float
+    """Memory in RAM of the process that went on, when its first piece was done."""
+    peak_mb: float
+    """The most of it from then on."""
+    limit_mb: int
+    """Growth that counts as a failure."""
+    cpu_seconds: float
+    """Of both processes."""
+    schema: str = "streaming/1"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What was scored."""
+        return self.model, self.puzzles
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecedingRow(Origin):
     """Closed loops of one plan editor from the test states of a suite; see `trm_agents.trc.receding`."""

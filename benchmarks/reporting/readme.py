@@ -2,7 +2,7 @@
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
 `headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `cited`, `compared`, `scaling`,
-`sweep`, `soak`, `defaults`, `receding`, `latents`, or `theory:NAME` for docs/theory.md.
+`sweep`, `soak`, `streaming`, `defaults`, `receding`, `latents`, or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations

@@ -8,7 +8,15 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.protocol.published import published
-from benchmarks.protocol.study_rows import DefaultsRow, LatentsRow, PlanningRow, RecedingRow, ScalingRow, SoakRow
+from benchmarks.protocol.study_rows import (
+    DefaultsRow,
+    LatentsRow,
+    PlanningRow,
+    RecedingRow,
+    ScalingRow,
+    SoakRow,
+    StreamingRow,
+)
 from benchmarks.reporting import tables
 from benchmarks.reporting.control_tables import share
 
@@ -46,6 +54,19 @@ SOAK_COLUMNS: dict[str, Callable[[SoakRow], str]] = {
     "growth": lambda row: f"{row.late_mb - row.early_mb:+.1f} MB",
 }
 """Columns of the table of soaks: head -> what it says of one."""
+
+STREAMING_COLUMNS: dict[str, Callable[[StreamingRow], str]] = {
+    "puzzles": lambda row: f"{row.puzzles:,}",
+    "solved": lambda row: f"{row.solved:,}",
+    "killed after": lambda row: f"{row.killed_after:,}",
+    "pieces": lambda row: f"{row.pieces:,}",
+    "scored twice": lambda row: f"{row.scored_twice}",
+    "memory, first piece": lambda row: f"{row.first_mb:.1f} MB",
+    "most memory": lambda row: f"{row.peak_mb:.1f} MB",
+    "growth": lambda row: f"{row.peak_mb - row.first_mb:+.1f} MB",
+    "processor time": lambda row: f"{row.cpu_seconds:.0f} s",
+}
+"""Columns of the table of large files: head -> what it says of one."""
 
 DEFAULTS_COLUMNS: dict[str, Callable[[list[DefaultsRow]], str]] = {
     "task": lambda rows: rows[0].task,
@@ -122,6 +143,12 @@ def soak(folder: Path) -> str:
     return tables.markdown_columns(SOAK_COLUMNS, rows) if rows else NOTHING
 
 
+def streaming(folder: Path) -> str:
+    """Memory of evaluations of large files."""
+    rows = published(StreamingRow, folder)
+    return tables.markdown_columns(STREAMING_COLUMNS, rows) if rows else NOTHING
+
+
 def defaults(folder: Path) -> str:
     """What UPITRM's defaults learn, a line a task."""
     tasks = [list(rows) for _, rows in groupby(published(DefaultsRow, folder), lambda row: row.task)]
@@ -144,6 +171,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "scaling": scaling,
     "sweep": sweep,
     "soak": soak,
+    "streaming": streaming,
     "defaults": defaults,
     "receding": receding,
     "latents": latents,

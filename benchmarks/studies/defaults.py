@@ -91,7 +91,11 @@ def cart_pole(seed: int, budget: int, wanted: float) -> Outcome:
     return Outcome(model.num_timesteps, float(evaluation.best_mean_reward))
 
 
-SHORT_ROLLOUTS: dict[str, Any] = {"n_steps": TIME_LIMIT, "n_epochs": 16, "learning_rate": LinearSchedule(3e-3, 0.0, 1.0)}
+SHORT_ROLLOUTS: dict[str, Any] = {
+    "n_steps": TIME_LIMIT,
+    "n_epochs": 16,
+    "learning_rate": LinearSchedule(3e-3, 0.0, 1.0),
+}
 """A value is bootstrapped once a rollout, and 1,500 steps are no more than 12 rollouts of the default length."""
 
 TASKS: dict[str, SmallTask] = {

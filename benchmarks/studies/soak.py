@@ -40,13 +40,16 @@ class Sample(NamedTuple):
     """Memory of the process that is in RAM."""
 
 
-def resident_mb() -> float:
-    """Memory of this process that is in RAM, in megabytes, as Linux tells it.
+def resident_mb(process: int | str = "self") -> float:
+    """Memory of a process that is in RAM, in megabytes, as Linux tells it; of one that has ended 0.
+
+    Args:
+        process: its number; by default this one.
 
     Raises:
         OSError: the system has no `/proc`.
     """
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
