@@ -292,6 +292,36 @@ def test_forced_colours_are_those_without_a_choice():
     assert colour_all(matrix(4, itertools.combinations(range(4), 2)), 3).tolist() == [[0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (DIMACS.replace("e 5 1\n", ""), "4 edges of the 5 that it announces: is the file whole"),
+        (DIMACS.replace("e 5 1", "e 5 1 2"), "'e 5 1 2' is no edge of two vertices"),
+        (DIMACS.replace("e 5 1", "e 5 -1"), "'e 5 -1' is no edge of two vertices"),
+        (DIMACS.replace("e 5 1", "e 5 1 x"), "'e 5 1 x' is no edge of two vertices"),
+        (DIMACS.replace("e 5 1", "f 5 1"), "'f 5 1' is no line of a DIMACS graph"),
+        (DIMACS.replace("p edge 5 5", "p edge -5 5"), "'p edge -5 5' is no graph"),
+        (DIMACS.replace("p edge 5 5", "p edge 4 5"), r"'e 4 5' is no edge of two vertices within 1\.\.4"),
+        (DIMACS + DIMACS, "'p edge 5 5' begins another graph"),
+        ("e 1 2\n" + DIMACS, r"'e 1 2' is no edge of two vertices within 1\.\.0, `e U V` after `p`"),
+        (["DQc", "DQ\xe9"], "line 2: no graph6 of 5 vertices"),
+        (["DQc", "DQ "], "line 2: no graph6 of 5 vertices"),
+        (["DQd"], "line 1: no graph6 of 5 vertices"),
+    ],
+)
+def test_a_damaged_graph_is_not_read_as_another(text, message):
+    with pytest.raises(ValueError, match=message):
+        read(text)
+
+
+def test_a_dimacs_graph_may_list_each_edge_in_both_directions():
+    both = DIMACS + "".join(f"e {v} {u}\n" for _, u, v in map(str.split, DIMACS.splitlines()[2:]))
+    for count in (5, 10):
+        assert np.array_equal(
+            read(both.replace("p edge 5 5", f"p edge 5 {count}") + "n 1 7\nc\tlast\n"), PENTAGON[None]
+        )
+
+
 def test_what_is_wrong_with_a_graph_is_named():
     loop, oneway = PENTAGON.copy(), PENTAGON.copy()
     loop[0], oneway[1] = 1, 0

@@ -30,6 +30,7 @@ from .files import (
     card,
     check_solvable,
     edited_model,
+    graph_file,
     model_file,
     puzzle_file,
     rows_by_hand,
@@ -77,6 +78,7 @@ PLAYED = {
     "SudokuPlace-4x4-v0": ("puzzle", 64),
     "MazeWalk-5x5-v0": ("puzzle", 4),
     "LightUpPlanEdit-7x7-v0": ("puzzle", 49),
+    "GraphColouringPlanEdit-20-k3-v0": ("puzzle", 60),
     "Control-VanDerPol-v0": ("instance", None),
     "ControlPlanEdit-DoubleIntegrator-v0": ("instance", None),
 }
@@ -277,6 +279,7 @@ ENTRY_POINTS: dict[str, st.SearchStrategy[Case]] = {
     "algorithm keywords": algorithm(),
     "recursive policies": recursive_policy(),
     "puzzle files": puzzle_file(),
+    "graph files": graph_file(),
     "rows files": rows_file(),
     "rows by hand": rows_by_hand(),
     "cards": card(),

@@ -23,6 +23,8 @@ from benchmarks.protocol.published import KINDS, PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
 from trm_agents.zoo.algorithms import algorithm_of
 from trm_agents.zoo.cards import read_card
+from trm_envs.colouring.env import colouring_problem
+from trm_envs.colouring.text import format_graphs
 from trm_envs.sudoku.text import read_puzzles
 
 from .judging import Case, WrongError
@@ -114,6 +116,40 @@ def puzzle_file(draw: Any) -> Case:
             check_solvable(grid)
 
     return Case(f"read_puzzles({path.name} with {content[:40]!r})", call, None, ("mine",))
+
+
+DIMACS = "c five\np edge 5 6\ne 1 2\ne 2 3\ne 3 4\ne 4 5\ne 5 1\ne 1 3\n"
+GRAPH6 = "DQc\nDqK\nD?C\n"
+
+
+@st.composite
+def graph_file(draw: Any) -> Case:
+    """A file of graphs that is damaged: what is read is what is written in it."""
+    suffix, text = draw(st.sampled_from([("col", DIMACS), ("g6", GRAPH6)]))
+    content = draw(changed(text.encode()))
+
+    def call() -> None:
+        path = FOLDER / f"mine.{suffix}"
+        path.write_bytes(content)
+        graphs = colouring_problem(5, 3, puzzles=str(path)).source.instances  # type: ignore[attr-defined]
+        read = (
+            format_graphs(graphs)
+            if suffix == "g6"
+            else sorted(map(tuple, np.argwhere(np.triu(graphs[0].reshape(5, 5)))))
+        )
+        if read != written(path, suffix):
+            raise WrongError(f"{read} was read")
+
+    return Case(f"read_graphs({suffix} with {content[:80]!r})", call, None, ("mine",))
+
+
+def written(path: Path, suffix: str) -> list[Any]:
+    """Lines of graph6, or the edges of a DIMACS file, by their definitions."""
+    lines = [line.strip().removeprefix(">>graph6<<") for line in path.read_text("utf-8-sig").splitlines()]
+    if suffix == "g6":
+        return [line for line in lines if line]
+    edges = [line.split()[1:] for line in lines if line.startswith("e ")]
+    return sorted({(min(int(u), int(v)) - 1, max(int(u), int(v)) - 1) for u, v in edges})
 
 
 @cache

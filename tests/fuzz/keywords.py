@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from trm_envs.colouring.env import GraphColouringPlanEditEnv
 from trm_envs.control.double_integrator import DoubleIntegratorEnv, DoubleIntegratorPlanEditEnv
 from trm_envs.control.powered_descent import PoweredDescentEnv, PoweredDescentPlanEditEnv
 from trm_envs.control.van_der_pol import VanDerPolEnv, VanDerPolPlanEditEnv
@@ -80,6 +81,13 @@ ENVIRONMENTS: dict[Any, Tests] = {
     MazePlanEditEnv: {**EDITS, **WEIGHTS, **CORRIDORS, "shortest": truth, "size": whole(5, 5)},
     MazeWalkEnv: {**WALK, **CORRIDORS, "size": whole(5, 5)},
     OpenMazeWalkEnv: {**WALK, "generate": only(False), "dense_rewards": truth, "size": unsure(whole(2))},
+    GraphColouringPlanEditEnv: {
+        **EDITS,
+        **WEIGHTS,
+        "kind": one_of("random", "planted"),
+        "size": unsure(whole(2)),
+        "colours": unsure(whole(2, 9)),
+    },
     LightUpPlanEditEnv: {**EDITS, **WEIGHTS, "size": unsure(whole(2, 10))},
     DoubleIntegratorPlanEditEnv: {**CONTROL, "tight": truth},
     VanDerPolPlanEditEnv: {**CONTROL, **MU},

@@ -16,6 +16,8 @@ from trm_envs.reading.files import ARRAYS, opened, path_of, text_lines
 
 _SHIFT = 63
 """What graph6 adds to six bits, so that they are a character that can be printed."""
+_DESCRIPTORS = ("c", "n", "d", "v", "x")
+"""Lines of DIMACS: comments; and of nodes, dimensions, coordinates and parameters, which say nothing of edges."""
 _MOST = 62
 """Vertices up to which graph6 writes their number as one character."""
 
@@ -47,11 +49,13 @@ def parse_graphs(lines: Sequence[str], size: int, name: str = "lines") -> Grids:
     rows, columns = _pairs(size)
     graphs = np.zeros((len(lines), size, size), np.int8)
     for number, line in enumerate(lines, start=1):
-        codes = np.frombuffer(line[len(head) :].encode("ascii", "replace"), np.uint8).astype(np.int64) - _SHIFT
-        if not line.startswith(head) or len(codes) != -(-len(rows) // 6) or codes.min() < 0 or codes.max() > _SHIFT:
+        # Beyond ASCII a character has a code above all of graph6.
+        codes = np.array([ord(character) - _SHIFT for character in line[len(head) :]], np.int64)
+        fits = line.startswith(head) and len(codes) == -(-len(rows) // 6) and ((codes >= 0) & (codes <= _SHIFT)).all()
+        bits = (codes[:, None] >> np.arange(5, -1, -1) & 1).ravel()
+        if not fits or bits[len(rows) :].any():
             raise ValueError(f"{name}, line {number}: no graph6 of {size} vertices: {line[:40]!r}")
-        bits = (codes[:, None] >> np.arange(5, -1, -1) & 1).ravel()[: len(rows)]
-        graphs[number - 1, rows, columns] = graphs[number - 1, columns, rows] = bits
+        graphs[number - 1, rows, columns] = graphs[number - 1, columns, rows] = bits[: len(rows)]
     return graphs.reshape(len(lines), -1)
 
 
@@ -112,16 +116,32 @@ def _of_lines(lines: list[str], size: int, name: str) -> Grids | None:
 
 
 def _dimacs(lines: Iterable[str], size: int, name: str) -> NDArray[np.int8]:
-    """The adjacency matrix of a DIMACS graph, shape (size * size,)."""
+    """The adjacency matrix of a DIMACS graph, shape (size * size,).
+
+    A file lists an edge once or in both directions, and counts what it lists or what there is. One that has neither
+    number of edges has lost some.
+    """
     graph = np.zeros((size, size), np.int8)
+    vertices = said = listed = 0
     for line in lines:
         kind, *words = line.split()
         numbers = [int(word) for word in words if word.isdecimal()]
-        if kind == "p" and (len(numbers) != 2 or numbers[0] > size):
-            raise ValueError(f"{name}: {line!r} is no graph of at most {size} vertices: choose an environment for it")
-        if kind == "e":
-            if len(numbers) != 2 or not 1 <= min(numbers) <= max(numbers) <= size:
-                raise ValueError(f"{name}: {line!r} is no edge of two vertices within 1..{size}")
+        if kind == "p":
+            if vertices:
+                raise ValueError(f"{name}: {line!r} begins another graph: give each a file of its own")
+            if len(words) != 3 or len(numbers) != 2 or not 1 <= numbers[0] <= size:
+                raise ValueError(
+                    f"{name}: {line!r} is no graph of at most {size} vertices: choose an environment for it"
+                )
+            vertices, said = numbers
+        elif kind == "e":
+            if len(words) != 2 or len(numbers) != 2 or not 1 <= min(numbers) <= max(numbers) <= vertices:
+                raise ValueError(f"{name}: {line!r} is no edge of two vertices within 1..{vertices}, `e U V` after `p`")
             u, v = numbers[0] - 1, numbers[1] - 1
             graph[u, v] = graph[v, u] = 1
+            listed += 1
+        elif kind not in _DESCRIPTORS:
+            raise ValueError(f"{name}: {line!r} is no line of a DIMACS graph: comments begin with `c `")
+    if said not in (listed, np.count_nonzero(np.triu(graph))):
+        raise ValueError(f"{name}: {listed} edges of the {said} that it announces: is the file whole?")
     return graph.ravel()
