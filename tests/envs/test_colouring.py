@@ -307,6 +307,7 @@ def test_forced_colours_are_those_without_a_choice():
         (["DQc", "DQ\xe9"], "line 2: no graph6 of 5 vertices"),
         (["DQc", "DQ "], "line 2: no graph6 of 5 vertices"),
         (["DQd"], "line 1: no graph6 of 5 vertices"),
+        ("DQc\nc\nDQc\n", "symbol"),
     ],
 )
 def test_a_damaged_graph_is_not_read_as_another(text, message):

@@ -145,7 +145,7 @@ def graph_file(draw: Any) -> Case:
 
 def written(path: Path, suffix: str) -> list[Any]:
     """Lines of graph6, or the edges of a DIMACS file, by their definitions."""
-    lines = [line.strip().removeprefix(">>graph6<<") for line in path.read_text("utf-8-sig").splitlines()]
+    lines = [line.strip().removeprefix(">>graph6<<") for line in path.read_text("utf-8-sig", "replace").splitlines()]
     if suffix == "g6":
         return [line for line in lines if line]
     edges = [line.split()[1:] for line in lines if line.startswith("e ")]

@@ -56,7 +56,7 @@ class GraphColouringTask(SymbolTask):
     def __init__(
         self, size: int = 20, colours: int = 3, *, violation_weight: float = 2.0, dead_end_weight: float = 5.0
     ) -> None:
-        size = whole("vertices of a graph to colour", size, 2)
+        size = whole("size, the vertices of a graph,", size, 2)
         check_weights(violation_weight, dead_end_weight)
         if not 2 <= whole("colours", colours, 2) <= MOST_COLOURS:
             raise ValueError(f"colours must be within 2..{MOST_COLOURS}, got {colours}")

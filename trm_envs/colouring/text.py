@@ -18,6 +18,7 @@ _SHIFT = 63
 """What graph6 adds to six bits, so that they are a character that can be printed."""
 _DESCRIPTORS = ("c", "n", "d", "v", "x")
 """Lines of DIMACS: comments; and of nodes, dimensions, coordinates and parameters, which say nothing of edges."""
+_FORMATS = (["edge"], ["edges"], ["col"])
 _MOST = 62
 """Vertices up to which graph6 writes their number as one character."""
 
@@ -106,8 +107,8 @@ def _lines(source: Any) -> list[str]:
 
 def _of_lines(lines: list[str], size: int, name: str) -> Grids | None:
     """The graphs of DIMACS or graph6 text; None where it is neither."""
-    told = [line.strip().removeprefix(">>graph6<<") for line in lines if line.strip() not in ("", "c")]
-    told = [line for line in told if line and not line.startswith("c ")]
+    told = [line.strip() for line in lines]
+    told = [line.removeprefix(">>graph6<<") for line in told if line not in ("", ">>graph6<<")]
     if any(line.startswith("p ") for line in told):
         return _dimacs(told, size, name)[None]
     if told and all(line.startswith(_head(size)) for line in told):
@@ -129,7 +130,7 @@ def _dimacs(lines: Iterable[str], size: int, name: str) -> NDArray[np.int8]:
         if kind == "p":
             if vertices:
                 raise ValueError(f"{name}: {line!r} begins another graph: give each a file of its own")
-            if len(words) != 3 or len(numbers) != 2 or not 1 <= numbers[0] <= size:
+            if words[:1] not in _FORMATS or len(words) != 3 or len(numbers) != 2 or not 1 <= numbers[0] <= size:
                 raise ValueError(
                     f"{name}: {line!r} is no graph of at most {size} vertices: choose an environment for it"
                 )
