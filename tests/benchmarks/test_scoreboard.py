@@ -77,7 +77,6 @@ def test_another_pool_or_model_and_a_missing_one_are_refused(entry, tmp_path):
         "there is no model file gone.zip: copy it beside the entry": {"model": "gone.zip"},
         "does not lie beside its entry": {"model": "../gone.zip"},
         "unknown agent 'nobody'": {"model": "zoo:nobody"},
-        "there is no module 'nowhere'": {"model": "nowhere:Solver"},
         "there is no environment 'Nothing-v0'": {"env_id": "Nothing-v0"},
     }
     for told, change in changes.items():
@@ -112,6 +111,34 @@ def test_a_model_of_ones_own_is_submitted_with_its_file(tmp_path, capsys):
     assert differences(entry, folder) == []
     with pytest.raises(SystemExit):
         trm([*words, "--lines", "attempts=1,attempts=1"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("model", "stranger.solver:make"), ("env_id", "stranger:SudokuPlanEdit-4x4-v0")]
+)
+def test_an_entry_of_a_stranger_imports_nothing(entry, tmp_path, monkeypatch, field, value):
+    package = tmp_path / "stranger"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('was imported')")
+    (package / "solver.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    strange = dataclasses.replace(entry, **{field: value})
+    assert f"{value} is code, which runs when it is scored" in differences(strange, tmp_path)[0]
+    with pytest.raises(SystemExit, match="was imported"):
+        differences(strange, tmp_path, trust=True)
+
+
+@pytest.mark.parametrize("model", ["..:make", ":make", "os:", "../x.zip", "/x.zip", "zoo:../x", "x", "a\0.zip", ""])
+def test_a_model_is_of_the_zoo_a_file_of_the_folder_or_a_module(entry, tmp_path, model):
+    written(tmp_path, dataclasses.replace(entry, model=model))
+    with pytest.raises(ValueError, match=r"its model .* is no zoo:NAME, no file of this folder and no MODULE:NAME"):
+        entries(tmp_path)
+
+
+def test_a_module_without_a_file_is_named(entry, tmp_path):
+    for module in ("nowhere", "nowhere.at_all", "sys"):
+        (problem,) = differences(dataclasses.replace(entry, model=f"{module}:make"), tmp_path, trust=True)
+        assert f"there is no file of a module '{module}'" in problem
 
 
 def test_code_runs_where_it_is_trusted_and_is_judged_by_the_checker(tmp_path):

@@ -21,6 +21,8 @@ import trm_agents
 from benchmarks.protocol import records
 from benchmarks.protocol.published import KINDS, PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
+from benchmarks.reporting.scoreboard_page import SCOREBOARD
+from trm_agents.commands.entries import read_entry
 from trm_agents.zoo.algorithms import algorithm_of
 from trm_agents.zoo.cards import read_card
 from trm_envs.colouring.env import colouring_problem
@@ -210,6 +212,21 @@ def card(draw: Any) -> Case:
             raise WrongError("another card was read than was written")
 
     return Case(f"read_card({content[:40]!r})", call, None, (whole_card.name,))
+
+
+@st.composite
+def entry(draw: Any) -> Case:
+    """An entry of the scoreboard that is damaged."""
+    whole_entry = draw(st.sampled_from(sorted(SCOREBOARD.glob("*.json"))))
+    content = draw(changed(whole_entry.read_bytes()))
+
+    def call() -> None:
+        path = FOLDER / whole_entry.name
+        path.write_bytes(content)
+        if read_entry(path) != read_entry(whole_entry):
+            raise WrongError("another entry was read than was written")
+
+    return Case(f"read_entry({content[:40]!r})", call, None, (whole_entry.name,))
 
 
 @cache

@@ -14,6 +14,9 @@ from trm_agents.common.sealing import opened, sealed
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LINE = re.compile(r"policy|(?:attempts|search|solver)=[1-9][0-9]*")
+_DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+MODEL = re.compile(rf"zoo:{NAME.pattern}|[^/\\:\0]+\.zip|{_DOTTED}:{_DOTTED}")
+"""An agent of the zoo, a file beside the entry, or `MODULE:NAME`."""
 _KINDS = {"name": str, "model": str, "model_sha256": str, "env_id": str, "env_kwargs": dict, "pool_sha256": str}
 
 
@@ -89,6 +92,8 @@ def _problem(entry: Entry, stem: str) -> str | None:
             return f"its {field} is of a wrong type"
     if entry.name != stem or not NAME.fullmatch(entry.name):
         return f"its name is {entry.name!r}, not lower-case words joined by '-' and those of its file"
+    if not MODEL.fullmatch(entry.model):
+        return f"its model {entry.model!r} is no zoo:NAME, no file of this folder and no MODULE:NAME"
     for field in ("model_sha256", "pool_sha256"):
         if not re.fullmatch("[0-9a-f]{64}", getattr(entry, field)):
             return f"its {field} is no SHA-256"

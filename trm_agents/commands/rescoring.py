@@ -45,11 +45,13 @@ def entry_of(
         env_id: the environment; None is that of the zoo's card.
         env_kwargs: its keywords; None are those of the card. Those of training alone are left out.
         folder: where files of models lie.
-        trust: run what the pickles of a model's file say, and modules.
+        trust: run what the pickles of a model's file say, modules, and environments of other packages.
 
     Raises:
         ValueError: there is no such model or environment, a module is not trusted, or a line is not for such a model.
     """
+    if is_code(model):
+        _check_trust(model, trust)
     agent = agents.about(_located(model, folder), env_id) if not is_code(model) else None
     if agent is None and env_id is None:
         raise ValueError(f"{model} does not tell its environment: name it with --env ID")
@@ -83,6 +85,8 @@ def differences(entry: Entry, folder: Path, trust: bool = False) -> list[str]:
         trust: as of `entry_of`.
     """
     try:
+        for named in filter(is_code, (entry.model, entry.env_id)):
+            _check_trust(named, trust)
         if (found := _digest(entry.model, folder)) != entry.model_sha256:
             return [f"{entry.name}: the model's SHA-256 is {found}, the entry says {entry.model_sha256}"]
         shipped = pool_hash(puzzles.read(entry.env_id, None, entry.env_kwargs).instances)
@@ -104,8 +108,14 @@ def differences(entry: Entry, folder: Path, trust: bool = False) -> list[str]:
 
 
 def is_code(model: str) -> bool:
-    """Whether an entry's model is a module that makes a solver."""
-    return ":" in model and not model.startswith(agents.ZOO)
+    """Whether an entry's model is a module that makes a solver, or its environment that of another package."""
+    return ":" in model and not model.startswith((agents.ZOO, "trm_envs:"))
+
+
+def _check_trust(named: str, trust: bool) -> None:
+    """Raise ValueError where code is not trusted; even to look a module up imports the packages that it lies in."""
+    if not trust:
+        raise ValueError(f"{named} is code, which runs when it is scored: read it, and give --trust")
 
 
 def _located(model: str, folder: Path) -> str:
@@ -124,9 +134,13 @@ def _digest(model: str, folder: Path) -> str:
         ValueError: there is none.
     """
     if is_code(model):
-        spec = find_spec(model.partition(":")[0])
-        if spec is None or spec.origin is None:
-            raise ValueError(f"there is no module {model.partition(':')[0]!r}: install it, or run where it lies")
+        name = model.partition(":")[0]
+        try:
+            spec = find_spec(name)
+        except ImportError:
+            spec = None
+        if spec is None or spec.origin is None or not spec.has_location:
+            raise ValueError(f"there is no file of a module {name!r}: install it, or run where it lies")
         return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
     path = agents.path(_located(model, folder))
     if not path.is_file():
@@ -138,8 +152,6 @@ def _loaded(model: str, agent: agents.About | None, world: Puzzles, trust: bool)
     """The agent, or the solver that a module makes."""
     if agent is not None:
         return agents.load(agent, world.env, trust)
-    if not trust:
-        raise ValueError(f"{model} is code, which runs when it is scored: read it, and give --trust")
     return resolve_name(model)(world.mdp)
 
 
