@@ -153,6 +153,49 @@ def test_deep_supervision_is_the_weighted_gradient_of_all_cycles():
     assert torch.allclose(last.log_prob(ACTIONS), log_prob, atol=1e-6)
 
 
+@pytest.mark.parametrize("space", ["box", "plans"])
+def test_gradients_of_the_last_cycles_are_those_of_a_pass_from_where_the_first_ones_lead(space):
+    words = {"mixer": "neighbours"} if space == "plans" else {}
+    model = steep(make("PPO", space, k_cycles=5, gradient_cycles=2, **words))
+    readings = model.policy.readings
+    seen = BOX if space == "box" else {k: torch.as_tensor(v).float() for k, v in observations(model, 6).items()}
+    whole, _, _ = model.policy.evaluate_actions(seen, ACTIONS)
+    whole.sum().backward()
+    cut = [weight.grad.clone() for weight in readings.network.parameters() if weight.grad is not None]
+    model.policy.zero_grad()
+    start = readings.network.last(seen, unroll=3).detach()
+    by_hand = readings.read(readings.network.last(seen, start, unroll=2), seen)[:, -1]
+    by_hand.sum().backward()
+    assert torch.allclose(by_hand, whole.flatten(), atol=1e-6)
+    here = [weight.grad for weight in readings.network.parameters() if weight.grad is not None]
+    for ours, weight in zip(cut, here, strict=True):
+        assert torch.allclose(ours, weight, atol=1e-6)
+    model.policy.zero_grad()
+    readings.read(readings.network.last(seen), seen)[:, -1].sum().backward()
+    full = [weight.grad for weight in readings.network.parameters() if weight.grad is not None]
+    assert any(not torch.allclose(ours, weight, atol=1e-6) for ours, weight in zip(cut, full, strict=True))
+
+
+def test_deep_supervision_is_of_the_cycles_that_gradients_flow_through():
+    model = steep(make("A2C", "box", deep_supervision=True, k_cycles=5, gradient_cycles=2))
+    readings = model.policy.readings
+    assert readings(BOX).shape[:2] == (6, 2) and readings.kept == 2
+    readings.network.unroll = 1
+    assert readings.kept == 1 and readings(BOX).shape[0] == 6
+    with torch.no_grad():
+        assert readings(BOX).ndim == 2
+
+
+@pytest.mark.parametrize("algorithm", sorted(PAIRS.keys() - {"RecurrentPPO"}))
+def test_gradients_of_fewer_cycles_train_other_weights_and_of_all_the_same(algorithm):
+    cut, all_of_them, usual = (
+        steep(make(algorithm, "box", k_cycles=3, gradient_cycles=last)).learn(32).policy.state_dict()
+        for last in (1, 3, None)
+    )
+    assert any(not torch.equal(weight, usual[name]) for name, weight in cut.items())
+    assert all(torch.equal(weight, usual[name]) for name, weight in all_of_them.items())
+
+
 @pytest.mark.parametrize("algorithm", PAIRS)
 def test_deep_supervision_trains_other_weights(algorithm):
     first, second = (
@@ -360,6 +403,9 @@ def test_the_cycles_of_a_prediction():
         ({"readout": "cells"}, "use 'pool'"),
         ({"halting": "act"}, "halting must be one of 'settle', 'learned'"),
         ({"halting": "learned", "deep_supervision": True}, "leave out deep_supervision"),
+        ({"gradient_cycles": 0}, "gradient_cycles must be at least 1"),
+        ({"gradient_cycles": 2, "inject": "once"}, "gradient_cycles cuts off the first cycles"),
+        ({"gradient_cycles": 2, "halting": "learned"}, "gradient_cycles cuts off the first cycles"),
         ({"k_cycles": 0}, "k_cycles must be at least 1"),
         ({"ema": 1.0}, "ema must be within"),
     ],
@@ -367,6 +413,11 @@ def test_the_cycles_of_a_prediction():
 def test_what_cannot_be_is_named(words, message):
     with pytest.raises(ValueError, match=message):
         make("PPO", "box", **words)
+
+
+def test_a_recurrent_policy_cuts_no_gradient_off():
+    with pytest.raises(ValueError, match="leave out halting and gradient_cycles"):
+        make("RecurrentPPO", "box", gradient_cycles=1)
 
 
 def test_policies_of_the_document():

@@ -159,7 +159,7 @@ ALGORITHMS: dict[tuple[str, str], Tests] = {
 }
 OPTIONS: Tests = {
     **dict.fromkeys(("k_cycles", "h_dim", "l_dim", "n_h_layers", "n_l_layers"), whole(1)),
-    "max_cycles": maybe(whole(1)),
+    **dict.fromkeys(("max_cycles", "gradient_cycles"), maybe(whole(1))),
     "carry": truth,
     "deep_supervision": truth,
     "action_conditioning": only(False),

@@ -82,6 +82,16 @@ class Recursion(nn.Module):
         """The last latent of `run`, shape (B, ...)."""
         return self.run(observation, latent, unroll, kept=1).latents[-1]
 
+    def ending(self, observation: Any, gradient: int, kept: int) -> Tensor:
+        """The last `kept` latents of a pass, (kept, B, ...); gradients flow through its last `gradient` steps alone."""
+        first = self.unroll - gradient
+        if not (first and torch.is_grad_enabled()):
+            return self.run(observation, kept=kept).latents
+        injection = self.encoder(observation)
+        with torch.no_grad():
+            start = self.core.unroll(injection, None, first, self.radius, 1).latents[-1]
+        return self.core.unroll(self.core.later(injection), start, gradient, self.radius, kept).latents
+
     @torch.no_grad()
     def settle(self, observation: Any, stop_below: float) -> Settled:
         """Let each state take inner steps from z_0 = 0 until one moves it by less than `stop_below`.

@@ -108,16 +108,20 @@ class Readings(BaseFeaturesExtractor):
     def kept(self) -> int:
         """Cycles that a pass is read from: all of them where all learn or are weighed."""
         every = self.halt is not None or (self.options.deep_supervision and torch.is_grad_enabled())
-        return self.network.unroll if every else 1
+        return self._learning if every else 1
+
+    @property
+    def _learning(self) -> int:
+        """Cycles that gradients flow through."""
+        cycles, most = self.network.unroll, self.options.gradient_cycles
+        return cycles if most is None else min(cycles, most)
 
     def _latents(self, observation: Any) -> Tensor:
         """The last `kept` latents, (kept, B, ...)."""
+        run = partial(self.network.ending, gradient=self._learning, kept=self.kept)
         if self.cache is None:
-            return self.network.run(observation, kept=self.kept).latents
-        return self.cache(self.network, observation, partial(self._run, self.kept), ("run", self.network.unroll))
-
-    def _run(self, kept: int, observation: Any) -> Tensor:
-        return self.network.run(observation, kept=kept).latents
+            return run(observation)
+        return self.cache(self.network, observation, run, ("run", self.network.unroll))
 
     def _stopped(self, observation: Any) -> Tensor:
         """A latent of each state, after as many cycles as it needs, (B, ...)."""

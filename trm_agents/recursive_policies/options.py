@@ -20,6 +20,7 @@ _WORDS = {
     "readout": get_args(Readout),
     "halting": get_args(Halting),
 }
+_MAY_BE_NONE = ("max_cycles", "gradient_cycles")
 
 MORE_CYCLES = 4
 """Times `k_cycles` that settling takes at most, by default."""
@@ -45,6 +46,8 @@ class Options:
             a plan, `agent` for moves on a plan, else `pool`.
         action_conditioning: whether the previous action is an input; observations need a `previous_action`.
         deep_supervision: let every cycle learn, late ones more: cycle i = 0, 1, ... has the weight 1 + 0.1 i.
+        gradient_cycles: gradients flow through so many of the last cycles of a pass, and deep supervision is of these;
+            None: through all. For policies that are trained at many depths (`VaryDepth`).
         halting: None takes K cycles. With `settle`, `predict` unrolls each state until its latent changes by less than
             `settle_below`. With `learned`, each cycle has a probability of being the last one; the policy is the
             mixture of its cycles, and `predict` stops a state where its probability of having halted reaches one half.
@@ -71,6 +74,7 @@ class Options:
     readout: Readout | None = None
     action_conditioning: bool = False
     deep_supervision: bool = False
+    gradient_cycles: int | None = None
     halting: Halting | None = None
     settle_below: float = 0.01
     max_cycles: int | None = None
@@ -85,8 +89,8 @@ class Options:
             if not (isinstance(word, str) and word in words) and not (optional and word is None):
                 or_none = " or None" if optional else ""
                 raise ValueError(f"{name} must be one of {', '.join(map(repr, words))}{or_none}, got {word!r}")
-        for name in ("k_cycles", "h_dim", "l_dim", "n_h_layers", "n_l_layers", "max_cycles"):
-            if (given := getattr(self, name)) is not None or name != "max_cycles":
+        for name in ("k_cycles", "h_dim", "l_dim", "n_h_layers", "n_l_layers", *_MAY_BE_NONE):
+            if (given := getattr(self, name)) is not None or name not in _MAY_BE_NONE:
                 self._keep(name, whole(name, given, 1))
         for name in ("carry", "action_conditioning", "deep_supervision"):
             self._keep(name, truth(name, getattr(self, name)))
@@ -101,6 +105,11 @@ class Options:
             )
         if self.deep_supervision and self.halting == "learned":
             raise ValueError("halting='learned' weighs the cycles itself: leave out deep_supervision")
+        if self.gradient_cycles is not None and (self.inject == "once" or self.halting == "learned"):
+            raise ValueError(
+                "gradient_cycles cuts off the first cycles, in which inject='once' reads the observation, and which "
+                "halting='learned' weighs: leave it out, or them"
+            )
 
     def _keep(self, name: str, value: Any) -> None:
         """A number or truth value of Python's in place of NumPy's, which PyTorch does not take everywhere."""

@@ -46,7 +46,7 @@ class RecursiveRecurrentPolicy(ReadsActorCritic, WithoutLSTM):
         args, kwargs: as for `RecursivePolicy`.
 
     Raises:
-        ValueError: the network is no two-level one, or passes are to halt.
+        ValueError: the network is no two-level one, or passes are to halt or gradients to be cut off.
     """
 
     lstm_actor: Any
@@ -54,8 +54,12 @@ class RecursiveRecurrentPolicy(ReadsActorCritic, WithoutLSTM):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         core = self.readings.network.core
-        if not isinstance(core, TwoLevelCore) or self.options.halting is not None:
-            raise ValueError("RecursiveRecurrentPolicy carries the latents of a two-level recursion with halting=None")
+        words = (self.options.halting, self.options.gradient_cycles)
+        if not isinstance(core, TwoLevelCore) or words != (None, None):
+            raise ValueError(
+                "RecursiveRecurrentPolicy carries the latents of a two-level recursion, and gradients flow through all "
+                "of it: leave out halting and gradient_cycles"
+            )
         self.core = core
         self.lstm_actor = LatentSize(core.n_tokens * max(core.h_dim, core.l_dim))
         self.lstm_hidden_state_shape = (1, 1, self.lstm_actor.hidden_size)
