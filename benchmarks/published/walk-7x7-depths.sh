@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+set -euo pipefail
+DRAWN="trm_ppo@k_cycles=32@depths=[8,64]@gradient_cycles=12"
+LINES=$DRAWN
+for cycles in 8 16 24 48 64 96 128; do LINES="$LINES,$DRAWN+cycles=$cycles"; done
+python -m benchmarks run --suite walk-7x7 --seeds 0-4 --steps 200000 --points 4 --no-stage0 --workers 1 \
+    --out runs/walk-7x7-depths --algos "$LINES"
+python -m benchmarks report runs/walk-7x7-depths --publish walk-7x7-depths
