@@ -24,6 +24,7 @@ from benchmarks.protocol.rows import (
     FailureRow,
     RefutationRow,
     ResultRow,
+    ShortestRow,
     SpeedRow,
     TuningRow,
     unpack_bits,
@@ -146,6 +147,8 @@ def _not_counted(record: Any) -> str | None:
         return f"success is {record.success}, but {record.solved} of {record.n} are {record.solved / record.n}"
     if isinstance(record, ControlRow) and (problem := _not_its_plans(record)):
         return problem
+    if isinstance(record, ShortestRow) and record.exact is not None and record.exact > record.solved:
+        return f"exact is {record.exact}, but only {record.solved} are solved"
     return None if isinstance(record, TuningRow) else _not_its_bits(record)
 
 

@@ -14,6 +14,7 @@ from benchmarks.protocol.rows import (
     CurveRow,
     RefutationRow,
     ResultRow,
+    ShortestRow,
     SpeedRow,
     TuningRow,
 )
@@ -33,6 +34,7 @@ ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
 KINDS = (
     ResultRow,
+    ShortestRow,
     ControlRow,
     CurveRow,
     ComputeRow,
