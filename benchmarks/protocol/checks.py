@@ -31,6 +31,7 @@ from benchmarks.protocol.rows import (
 )
 from benchmarks.protocol.study_rows import (
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,
@@ -47,6 +48,7 @@ _STUDIES = (
     PlanningRow,
     RecedingRow,
     LatentsRow,
+    GrowthRow,
     ScalingRow,
     SoakRow,
 )
@@ -137,6 +139,8 @@ def _not_counted(record: Any) -> str | None:
         return None
     if record.n < 1:
         return f"n is {record.n}: a result is of at least one puzzle"
+    if isinstance(record, GrowthRow):
+        return _not_its_bits(record)
     for name in ("success", "success_sampled"):
         value = getattr(record, name, None)
         if value is not None and not 0.0 <= value <= 1.0:
@@ -170,7 +174,7 @@ def _not_its_plans(record: ControlRow) -> str | None:
     return None
 
 
-def _not_its_bits(record: ResultRow | ComputeRow) -> str | None:
+def _not_its_bits(record: ResultRow | ComputeRow | GrowthRow) -> str | None:
     """A number of solved puzzles that the bits do not have."""
     try:
         content = base64.b64decode(record.solved_bits, validate=True)

@@ -20,6 +20,7 @@ from benchmarks.protocol.rows import (
 )
 from benchmarks.protocol.study_rows import (
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,
@@ -39,6 +40,7 @@ KINDS = (
     CurveRow,
     ComputeRow,
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,
