@@ -71,10 +71,10 @@ def growth(name: str, line: str, size: int, solved: list[int], **changes) -> Gro
 
 def test_the_page_has_a_line_a_row_and_one_a_size(hand_made, tmp_path):
     rows = [
-        growth("sudoku-9x9", "policy", 9, [1, 1], ms_1=0.9, ms_256=0.8),
+        growth("sudoku-9x9", "policy", 9, [1, 1], ms_1=0.8, ms_256=0.8),
         growth("sudoku-4x4-hard", "attempts=8", 4, [1, 1, 1, 0]),
         growth("sudoku-4x4-hard", "policy", 4, [1, 0, 0, 0]),
-        growth("sudoku-9x9-hard", "policy", 9, [0, 0], ms_1=0.8, ms_256=0.729),
+        growth("sudoku-9x9-hard", "policy", 9, [0, 0], ms_1=0.9, ms_256=0.729),
     ]
     page = results.pages(hand_made(rows, "growth"), tmp_path).texts["growth.md"]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
