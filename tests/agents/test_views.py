@@ -19,11 +19,14 @@ from trm_agents import Attention, Cells, ExactCover, Views
 from trm_agents.commands.main import main
 from trm_agents.solving import decoding, policy_of
 from trm_agents.solving.views import keeps_groups, symmetries_of, turned, turned_back
+from trm_envs.colouring.task import GraphColouringTask
 from trm_envs.light_up.task import LightUpTask
 from trm_envs.maze.task import MazeTask
+from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.task import SudokuTask
 
 INSTANCES = sudokus(4, 6, (3, 6))
+TASKS = (SudokuTask(4), SudokuTask(9), MazeTask(9), LightUpTask(7), GraphColouringTask(6, 3))
 
 
 def scrambled(core, **kwargs):
@@ -36,9 +39,7 @@ def scrambled(core, **kwargs):
     return model
 
 
-@pytest.mark.parametrize(
-    "task", [SudokuTask(4), SudokuTask(9), MazeTask(9), LightUpTask(7)], ids=lambda t: f"{t.shape}"
-)
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: f"{type(task).__name__}-{task.n_cells}")
 def test_edits_are_turned_back_to_where_they_came_from(task):
     """To write v into cell c of a state is to write what becomes of v where c's content goes."""
     rng = np.random.default_rng(0)
@@ -83,6 +84,17 @@ def test_answers_depend_on_nothing_else_in_the_batch():
         alone = views.solve(INSTANCES[row : row + 1])
         assert all((a[row] == b[0]).all() for a, b in zip(together, alone, strict=True))
     assert (views.solve(INSTANCES, budget=7).calls == 4).all() and (views.solve(INSTANCES, budget=3).calls == 0).all()
+
+
+def test_a_graph_and_its_colouring_are_turned_together():
+    """Conflicts stay conflicts: what a checker says of a turned state is what it says of the state."""
+    task, rng = GraphColouringTask(6, 3), np.random.default_rng(1)
+    edges = np.triu(rng.integers(0, 2, (6, 6)), 1)
+    instances = (edges + edges.T).astype(np.int8).reshape(1, -1)
+    states = PlanEditMDP(task).initial(instances)._replace(plans=rng.integers(0, 4, (1, 6)).astype(np.int8))
+    for turn in symmetries_of(task, 6):
+        seen = turned(states, turn)
+        assert task.check(*seen[:2]).score == task.check(*states[:2]).score
 
 
 def test_a_network_that_commutes_with_the_symmetries_is_refused():
