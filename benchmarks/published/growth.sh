@@ -6,4 +6,5 @@ python -m benchmarks growth zoo:upi-trm-sudoku-9x9 --suites sudoku-4x4-minimal,s
 python -m benchmarks growth zoo:upi-trm-sudoku-9x9 --suites sudoku-16x16-zero-shot --limit 16 --out $OUT
 python -m benchmarks growth zoo:upi-trm-sudoku-16x16 --suites sudoku-16x16 --limit 32 --out $OUT
 python -m benchmarks growth zoo:upi-trm-sudoku-9x9 --suites sudoku-25x25-zero-shot --limit 4 --out $OUT
+python -m benchmarks growth zoo:upi-trm-sudoku-16x16 --suites sudoku-25x25-zero-shot --limit 4 --out $OUT
 python -m benchmarks results --seal
