@@ -314,11 +314,14 @@ def line(name: str) -> Line:
 
 
 def known_to(algo: str) -> tuple[Knowledge, ...] | None:
-    """What the method of a line of a table is given, its settings counted; None for a foreign one."""
+    """What the method of a line of a table is given, its settings and its solver counted; None for a foreign one."""
     row = row_of(algo)
+    if row is None:
+        return None
+    knows = row.knows
     if isinstance(row, Method) and f"@{CORE}" in algo:
-        return row.known_with(dict(map(_setting, algo.partition("+")[0].split("@")[1:])))
-    return None if row is None else row.knows
+        knows = row.known_with(dict(map(_setting, algo.partition("+")[0].split("@")[1:])))
+    return (*knows, "symmetries") if "+views=" in algo and "symmetries" not in knows else knows
 
 
 def row_of(algo: str) -> Method | Line | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from trm_agents.solving import Solutions
 
-SolverKind = Literal["attempts", "search"]
+SolverKind = Literal["attempts", "search", "views"]
 
 
 class Solver(Protocol):
@@ -32,8 +32,8 @@ class ModelSolver:
         model: of a row that has solvers.
         mdp: the MDP that instances belong to.
         made: how attempts are made, keywords of `Attempts`; a search guesses as deep as they.
-        kind: `attempts` or `search`.
-        budget: attempts beyond the first, or network calls of a search.
+        kind: `attempts`, `search` or `views`.
+        budget: attempts beyond the first, network calls of a search, or views of each state.
         unroll: inner steps n of the network in its passes, in place of its own.
     """
 
@@ -46,11 +46,13 @@ class ModelSolver:
         budget: int,
         unroll: int | None = None,
     ) -> None:
-        from trm_agents.solving import Attempts, BestFirst
+        from trm_agents.solving import Attempts, BestFirst, Views
 
         self.model, self.mdp, self.unroll = model, mdp, unroll
         if kind == "attempts":
             self.solver: Solver = Attempts(model, budget, mdp=mdp, **made)
+        elif kind == "views":
+            self.solver = Views(model, budget, mdp=mdp)
         else:
             self.solver = BestFirst(model, budget, guess_unroll=made.get("unroll"), mdp=mdp)
 

@@ -30,6 +30,7 @@ DEPENDS_ON = (
     "tolerance",
     "attempts",
     "search",
+    "views",
     "max_edits",
     "legal_actions",
     "algo",
@@ -37,6 +38,8 @@ DEPENDS_ON = (
     "skip_invalid",
 )
 """Options that the result depends on, beside the model and the puzzles."""
+KINDS: tuple[SolverKind, ...] = ("attempts", "search", "views")
+"""Solvers, each with an option for its budget."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, what in (
         ("attempts", "make N attempts at each puzzle"),
         ("search", "search with N network calls a puzzle"),
+        ("views", "choose each edit by the mean over N symmetric copies of the state, at least 2"),
     ):
         solver.add_argument(
             f"--{name}",
@@ -79,15 +83,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
-    if options.unroll == "auto" and (options.attempts or options.search):
-        raise ValueError("--unroll auto is for the policy alone: leave out --attempts and --search")
+    if options.unroll == "auto" and (options.attempts or options.search or options.views):
+        raise ValueError("--unroll auto is for the policy alone: leave out --attempts, --search and --views")
     method, level, keywords = _asked(options)
     mdp = mdp_of(options.env, {"legal_actions": level, **keywords})
     with showing.progress(silent=options.json) as told:
         pieces = batches(options.puzzles, mdp.task.notation)
         found = stream(pieces, scorer, options, _hash(options), told, options.stream, options.workers)
     showing.tell_skipped(found.skipped, found.n)
-    known = {**facts(found), "attempts": options.attempts, "search": options.search}
+    known = facts(found) | {kind: getattr(options, kind) for kind in KINDS}
     if options.search:
         # What `checks` of a search were called before solvers counted them all.
         known["model_queries"] = known["checks"]
@@ -150,16 +154,16 @@ def _hash(options: argparse.Namespace) -> str:
 
 
 def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, puzzles: Pool) -> Result:
-    kind: SolverKind = "attempts" if options.attempts else "search"
-    if count := options.attempts or options.search:
-        return solve(method.solver(model, puzzles.mdp, options.env, kind, count, options.unroll), *puzzles)
+    for kind in KINDS:
+        if count := getattr(options, kind):
+            return solve(method.solver(model, puzzles.mdp, options.env, kind, count, options.unroll), *puzzles)
     agent = method.agent(model, puzzles.mdp, np.random.default_rng(0), options.unroll, options.tolerance)
     return evaluate(agent, *puzzles)
 
 
 def _text(known: dict[str, Any]) -> str:
     lo, hi = known["interval"]
-    solver = next((f" with {name}={known[name]}" for name in ("attempts", "search") if known[name]), "")
+    solver = next((f" with {name}={known[name]}" for name in KINDS if known[name]), "")
     depth = f", {known['mean_depth']:.1f} inner steps a pass" if known["unroll"] == "auto" else ""
     return (
         f"{known['algo']}{solver} solved {known['solved']} of {known['n']} puzzles: {known['success']:.1%} "

@@ -24,12 +24,14 @@ from benchmarks.protocol.rows import (
     FailureRow,
     RefutationRow,
     ResultRow,
+    ShortestRow,
     SpeedRow,
     TuningRow,
     unpack_bits,
 )
 from benchmarks.protocol.study_rows import (
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,
@@ -47,6 +49,7 @@ _STUDIES = (
     PlanningRow,
     RecedingRow,
     LatentsRow,
+    GrowthRow,
     ScalingRow,
     SoakRow,
     StreamingRow,
@@ -141,6 +144,8 @@ def _not_counted(record: Any) -> str | None:
         return None
     if record.n < 1:
         return f"n is {record.n}: a result is of at least one puzzle"
+    if isinstance(record, GrowthRow):
+        return _not_its_bits(record)
     for name in ("success", "success_sampled"):
         value = getattr(record, name, None)
         if value is not None and not 0.0 <= value <= 1.0:
@@ -151,6 +156,8 @@ def _not_counted(record: Any) -> str | None:
         return f"success is {record.success}, but {record.solved} of {record.n} are {record.solved / record.n}"
     if isinstance(record, ControlRow) and (problem := _not_its_plans(record)):
         return problem
+    if isinstance(record, ShortestRow) and record.exact is not None and record.exact > record.solved:
+        return f"exact is {record.exact}, but only {record.solved} are solved"
     return None if isinstance(record, TuningRow) else _not_its_bits(record)
 
 
@@ -172,7 +179,7 @@ def _not_its_plans(record: ControlRow) -> str | None:
     return None
 
 
-def _not_its_bits(record: ResultRow | ComputeRow) -> str | None:
+def _not_its_bits(record: ResultRow | ComputeRow | GrowthRow) -> str | None:
     """A number of solved puzzles that the bits do not have."""
     try:
         content = base64.b64decode(record.solved_bits, validate=True)

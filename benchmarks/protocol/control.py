@@ -112,6 +112,7 @@ def _evaluated(planner: Planner, pool: ControlPool) -> ControlResult:
         network_calls=np.full(n, found.network_calls),
         inner_steps=np.full(n, found.inner_steps),
         checks=np.zeros(n, np.int64),
+        plans=found.plans[-1],
         after=np.array(found.edits),
         gaps=gaps,
         feasible=last.feasible,

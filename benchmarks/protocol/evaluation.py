@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,8 @@ class Result:
     """Inner steps of recursive networks, over all passes, shape (n,)."""
     checks: NDArray[np.int64]
     """Plans that the checker or the rules judged before an edit was chosen, shape (n,)."""
+    plans: NDArray[Any]
+    """The last plan of the episode; where it is solved, the solved one. Shape (n, ...)."""
 
     @property
     def n(self) -> int:
@@ -142,6 +144,7 @@ def _solve(solver: Solver, mdp: PlanEditMDP, instances: Grids) -> Result:
         network_calls=found.calls,
         inner_steps=found.inner_steps,
         checks=found.checks,
+        plans=found.plans,
     )
 
 
@@ -154,7 +157,7 @@ def _play(agent: Agent, mdp: PlanEditMDP, instances: Grids, deterministic: bool)
     alive = np.arange(len(instances))
     states, discount = mdp.initial(instances), 1.0
     agent.begin()
-    scores = mdp.check(states).score
+    scores, plans = mdp.check(states).score, states.plans.copy()
     while len(alive):
         transition = mdp.transition(states, agent.act(states, deterministic))
         edits[alive] += 1
@@ -162,10 +165,10 @@ def _play(agent: Agent, mdp: PlanEditMDP, instances: Grids, deterministic: bool)
             for total, part in zip(spent, agent.spent, strict=True):
                 total[alive] += part
         returns[alive] += discount * transition.rewards
-        solved[alive] = transition.checks.solved
+        solved[alive], plans[alive] = transition.checks.solved, transition.successors.plans
         scores[alive] = np.maximum(scores[alive], transition.checks.score)
         discount *= mdp.gamma
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
         agent.keep(going)
-    return Result(solved, edits, returns, scores, *spent)
+    return Result(solved, edits, returns, scores, *spent, plans)

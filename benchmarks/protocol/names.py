@@ -1,6 +1,7 @@
-"""Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with a solver, `+attempts=127` or `+search=100`, or deeper.
+"""Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with what is spent at test time.
 
-`ROW+cycles=32` scores the policy of `ROW` at 32 inner steps, whatever number it was trained at.
+`+attempts=127` and `+search=100` are solvers. `+views=8` chooses each edit by the mean over 8 symmetric copies of the
+state. `+cycles=32` scores the policy at 32 inner steps, whatever number it was trained at.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from baselines import SolverKind
 
 TestTime = SolverKind | Literal["cycles"]
 """What a model is scored by at test time: a solver, or its policy at another depth."""
-SUFFIX = re.compile(r"\+(attempts|search|cycles)=([1-9]\d*)$")
+SUFFIX = re.compile(r"\+(attempts|search|views|cycles)=([1-9]\d*)$")
 
 
 class Name(NamedTuple):
@@ -23,7 +24,7 @@ class Name(NamedTuple):
     solver: TestTime | None = None
     """What solves with the model; None for the policy alone, as it was trained."""
     budget: int = 0
-    """Attempts, network calls of a search, or inner steps of a pass; 0 for the policy alone."""
+    """Attempts, network calls of a search, views, or inner steps of a pass; 0 for the policy alone."""
 
     @property
     def row(self) -> str:

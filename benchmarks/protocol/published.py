@@ -14,11 +14,13 @@ from benchmarks.protocol.rows import (
     CurveRow,
     RefutationRow,
     ResultRow,
+    ShortestRow,
     SpeedRow,
     TuningRow,
 )
 from benchmarks.protocol.study_rows import (
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,
@@ -34,10 +36,12 @@ ABLATION = "ablation-"
 """A run published under a name that begins so changes one thing of a method; its rows stay out of all other tables."""
 KINDS = (
     ResultRow,
+    ShortestRow,
     ControlRow,
     CurveRow,
     ComputeRow,
     DefaultsRow,
+    GrowthRow,
     LatentsRow,
     PathsRow,
     PlanningRow,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchmarks.protocol.checks import problem_of
-from benchmarks.protocol.rows import ResultRow
+from benchmarks.protocol.rows import ResultRow, ShortestRow
 from trm_agents.common.fields import record_of
 from trm_agents.common.saving import replace_atomically, write_atomically
 from trm_agents.common.sealed_lines import append, line_of, locked, parsed, rewrite, whole_lines
@@ -115,23 +115,29 @@ def schema_of(path: Path) -> str:
 
 
 def to_csv(records: Sequence[Any], kind: type[Any]) -> str:
-    """Records as CSV with a header, what classes share last; None is an empty field."""
+    """Records as CSV with a header, what classes share last; None is an empty field.
+
+    A record of a class that says less than `kind` leaves the other fields empty.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [field.name for field in sorted(dataclasses.fields(kind), key=lambda field: field.kw_only is True)]
     writer.writerow(names)
     for record in records:
-        writer.writerow(["" if getattr(record, name) is None else getattr(record, name) for name in names])
+        values = {name: getattr(record, name, None) for name in names} | {"schema": kind.schema}
+        writer.writerow(["" if value is None else value for value in values.values()])
     return out.getvalue()
 
 
 def class_of(rows: Sequence[ResultRow]) -> type[ResultRow]:
-    """The class of results that stand in one table.
+    """The class of results that stand in one table: where one of them counts exact matches, its class.
 
     Raises:
         ValueError: some are of puzzles and some of systems.
     """
     kinds = {type(row) for row in rows} or {ResultRow}
+    if kinds == {ResultRow, ShortestRow}:
+        return ShortestRow
     if len(kinds) > 1:
         raise ValueError("results of puzzles and of systems cannot stand in one table: give each a folder of its own")
     return kinds.pop()

@@ -99,6 +99,15 @@ class ResultRow(Renamed, Origin):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShortestRow(ResultRow):
+    """One cell of a suite of mazes that only a shortest path solves; `solved` counts any of them."""
+
+    exact: int | None
+    """Mazes solved by the path of `trm_envs.maze.paths.first_paths`; None where nobody counted."""
+    schema: str = "shortest-result/1"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ControlRow(ResultRow):
     """One cell of a system: plans of a model (or reference line) for the whole test pool.
 

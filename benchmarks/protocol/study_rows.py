@@ -259,3 +259,42 @@ class LatentsRow(Origin):
     def key(self) -> tuple[str, str, int]:
         """What was measured."""
         return self.suite, self.model, self.edit
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowthRow(Origin):
+    """A model of one size of puzzle on test puzzles of a suite of any size, as it is."""
+
+    suite: str
+    agent: str
+    """The model's name."""
+    trained_env: str
+    """Id of the environment that it was trained in."""
+    line: str
+    """`policy`, or `attempts=N`: N further attempts at most."""
+    size: int
+    """Side N of the grid."""
+    tokens: int
+    """Of one state."""
+    n: int
+    """Puzzles, the first of the test pool."""
+    solved: int
+    edits: float
+    """Mean over them, as the next three; an unsolved one counts with its whole budget of edits."""
+    network_calls: float
+    inner_steps: float
+    checks: float
+    ms_1: float
+    """Processor time of a pass of one state alone, by its inner steps, in ms."""
+    ms_256: float
+    """Of a state among 256 at once."""
+    pool_sha256: str
+    """Hash of these puzzles."""
+    solved_bits: str
+    """Which of them were solved: base64 of one bit a puzzle."""
+    schema: str = "growth/1"
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What was measured."""
+        return self.suite, self.agent, self.line, self.pool_sha256

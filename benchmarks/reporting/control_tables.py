@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.protocol.stats import Interval
 from benchmarks.reporting.summary import ControlSummary, Summary
-from benchmarks.reporting.tables import COLUMNS, TERMINAL, Column, count, counted, markdown, percent
+from benchmarks.reporting.tables import COLUMNS, SHORTEST_COLUMNS, TERMINAL, Column, count, counted, markdown, percent
 
 SMALLEST = 5e-6
 """Smaller gaps are the solver's tolerance and rounding."""
@@ -113,13 +113,16 @@ CONTROL_TERMINAL = ("method", "within 1 %", "mean gap", "p95 gap", "at target", 
 
 def columns_of(lines: Sequence[Summary]) -> tuple[Column, ...]:
     """The columns of a suite's table."""
-    return CONTROL_COLUMNS if any(isinstance(line, ControlSummary) for line in lines) else COLUMNS
+    if any(isinstance(line, ControlSummary) for line in lines):
+        return CONTROL_COLUMNS
+    return COLUMNS if all(line.exact is None for line in lines) else SHORTEST_COLUMNS
 
 
 def terminal_columns(lines: Sequence[Summary]) -> list[Column]:
     """Those of them that a terminal shows."""
     columns = columns_of(lines)
-    return [column for column in columns if column.head in (TERMINAL if columns is COLUMNS else CONTROL_TERMINAL)]
+    heads = CONTROL_TERMINAL if columns is CONTROL_COLUMNS else TERMINAL
+    return [column for column in columns if column.head in heads]
 
 
 def by_edits(lines: Sequence[Summary]) -> str:

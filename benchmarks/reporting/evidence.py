@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.protocol import records
 from benchmarks.protocol.published import ABLATION, PUBLISHED, ablations, is_of, published
 from benchmarks.protocol.rows import ComputeRow, CurveRow, RefutationRow, ResultRow, SpeedRow, TuningRow
-from benchmarks.protocol.study_rows import PlanningRow
+from benchmarks.protocol.study_rows import GrowthRow, PlanningRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting.parts import shipped_pool
 
@@ -27,6 +27,7 @@ class Evidence(NamedTuple):
     speed: list[SpeedRow]
     refutations: list[RefutationRow]
     planning: list[PlanningRow]
+    growth: list[GrowthRow]
     ablations: dict[str, list[ResultRow]]
     """Results by the run's name."""
     pools: dict[str, NDArray[Any]]
@@ -47,6 +48,9 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         ValueError: rows were scored on other pools than the shipped ones, or a file has an unknown schema.
     """
     results, compute, varied = published(ResultRow, folder), published(ComputeRow, folder), ablations(folder)
+    growth = published(GrowthRow, folder)
+    for name in dict.fromkeys(row.suite for row in growth):
+        shipped_pool(name, (row for row in growth if row.suite == name))
     scored: list[ResultRow | ComputeRow] = [*results, *compute, *(row for rows in varied.values() for row in rows)]
     pools = {
         name: shipped_pool(name, (row for row in scored if row.suite == name))
@@ -60,6 +64,7 @@ def read(folder: Path = PUBLISHED) -> Evidence:
         published(SpeedRow, folder),
         published(RefutationRow, folder),
         published(PlanningRow, folder),
+        growth,
         varied,
         pools,
         _files(folder),

@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 
 from benchmarks.protocol.provenance import pool_hash
 from benchmarks.protocol.rows import ComputeRow, ResultRow
+from benchmarks.protocol.study_rows import GrowthRow
 from benchmarks.protocol.suites import scored_pool, suite
 from trm_envs.maze.generator import has_loops
 from trm_envs.sudoku.solver import beyond_singles
 
 
-def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> NDArray[Any]:
+def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow | GrowthRow]) -> NDArray[Any]:
     """The instances of a suite's shipped test pool: grids, shape (n, n_cells), int8, or first states, float64.
 
     Args:
         name: the suite.
-        rows: results on the whole pool; a search may have been measured on its first instances only.
+        rows: results on the whole pool; those of studies may have been measured on its first instances only.
 
     Raises:
         ValueError: a row was scored on other instances, so that nothing can be said of them.
@@ -29,7 +30,7 @@ def shipped_pool(name: str, rows: Iterable[ResultRow | ComputeRow]) -> NDArray[A
     instances = scored_pool(row.env_id, row.env_kwargs, "test").instances
     hashes: dict[int, str] = {}
     for scored in rows:
-        n = scored.n if isinstance(scored, ComputeRow) else len(instances)
+        n = len(instances) if isinstance(scored, ResultRow) else scored.n
         if n not in hashes:
             hashes[n] = pool_hash(instances[:n])
         if scored.pool_sha256 != hashes[n]:

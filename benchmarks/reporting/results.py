@@ -13,6 +13,7 @@ from benchmarks.protocol.stats import LEVEL
 from benchmarks.reporting import (
     ablations,
     compute_page,
+    growth_page,
     overview,
     refutation_page,
     scoreboard_page,
@@ -72,6 +73,7 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
             "timed": told_page.by_time(evidence.results),
             "remarks": said.get("told", ""),
         },
+        "growth": {"parts": growth_page.content(evidence.growth)},
         "refutation": {"parts": refutation_page.content(evidence.refutations)},
         "tuning": {"parts": tuning_page.content(evidence.tuning)},
     }

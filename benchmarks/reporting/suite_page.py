@@ -14,12 +14,12 @@ from benchmarks.protocol.rows import ControlRow, CurveRow, ResultRow
 from benchmarks.protocol.study_rows import PlanningRow
 from benchmarks.protocol.suites import suite
 from benchmarks.reporting import tables
-from benchmarks.reporting.control_tables import by_edits, columns_of
+from benchmarks.reporting.control_tables import CONTROL_COLUMNS, by_edits, columns_of
 from benchmarks.reporting.evidence import Evidence, digest
 from benchmarks.reporting.parts import PARTS, parts
 from benchmarks.reporting.study_tables import PLANNING_COLUMNS
 from benchmarks.reporting.summary import ControlSummary, Summary, against, lasting, success_on, summarise
-from benchmarks.reporting.tables import COLUMNS, Column
+from benchmarks.reporting.tables import Column
 
 FIGURES = "../images/results"
 """Folder of the figures, seen from a page of results."""
@@ -30,6 +30,7 @@ SUCCESS = (
     "knows",
     "success",
     "95% interval",
+    "exact match",
     "sampled",
     "network calls",
     "inner steps",
@@ -119,9 +120,9 @@ def _budget(
     """The tables of one training budget with all references, and the paired differences."""
     here = [line for line in lines if line.steps in (0, steps)]
     columns = {column.head: column for column in columns_of(here)}
-    controls = columns_of(here) is not COLUMNS
+    controls = columns_of(here) is CONTROL_COLUMNS
     heads = (CONTROL_SUCCESS, CONTROL_COST, CONTROL_TEST) if controls else (SUCCESS, COST, ())
-    success, cost, test = ([columns[head] for head in names] for names in heads)
+    success, cost, test = ([columns[head] for head in names if head in columns] for names in heads)
     place = 1 + SUCCESS.index("95% interval")
     shown = [(part, mask) for part, mask in masks.items() if mask.any() and not mask.all()]
     success[place:place] = [_part_column(rows, part, mask) for part, mask in shown]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baselines import Method, known_to, row_of
 from benchmarks.protocol.control import After, unpacked
-from benchmarks.protocol.rows import ControlRow, CurveRow, Kind, ResultRow
+from benchmarks.protocol.rows import ControlRow, CurveRow, Kind, ResultRow, ShortestRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
 
 
@@ -45,6 +45,8 @@ class Summary:
     success: Interval
     sampled: Interval | None
     """Success with sampled actions; None where the agent has no such mode or there is one seed."""
+    exact: float | None
+    """Share of mazes solved by the one path that exact match asks for; None where nobody counted."""
     edits: float
     network_calls: float | None
     """Passes of the network on a puzzle; None where a row does not say, here and in the next two."""
@@ -174,6 +176,7 @@ def _summary(rows: Sequence[ResultRow]) -> Summary:
         n=first.n,
         success=success_interval([row.solved for row in rows], first.n),
         sampled=t_interval(sampled).within(0.0, 1.0) if len(sampled) == len(rows) > 1 else None,
+        exact=_counted([row.exact if isinstance(row, ShortestRow) else None for row in rows], first.n),
         edits=_mean([row.edits for row in rows]),
         network_calls=_counted([row.network_calls for row in rows]),
         inner_steps=_counted([row.inner_steps for row in rows]),
@@ -225,10 +228,10 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _counted(values: Sequence[float | None]) -> float | None:
-    """The mean, where every row has a value."""
+def _counted(values: Sequence[float | None], of: int = 1) -> float | None:
+    """The mean as a share of `of`, where every row has a value."""
     known = [value for value in values if value is not None]
-    return _mean(known) if len(known) == len(values) else None
+    return _mean(known) / of if len(known) == len(values) else None
 
 
 def solved_by(rows: Iterable[ResultRow], line: Summary) -> dict[int, NDArray[np.bool_]]:

@@ -126,6 +126,15 @@ COLUMNS = (
     Column("parameters", "Trainable parameters.", lambda s: count(s.parameters)),
     Column("train time", "Wall-clock time of training one seed, scoring excluded.", lambda s: _seconds(s.wall_s)),
 )
+EXACT = Column(
+    "exact match",
+    "Mazes solved by one shortest path chosen beforehand, mean over seeds: the one that breadth-first search from the "
+    "start finds when it tries the cells above, below, left and right in turn. Published figures often count this. A "
+    "maze may have several shortest paths, so exact match fails models that find another one; success counts any.",
+    lambda s: "" if s.exact is None else percent(s.exact),
+)
+SHORTEST_COLUMNS = (*COLUMNS[:3], EXACT, *COLUMNS[3:])
+"""Columns of mazes that only a shortest path solves."""
 
 
 class Measured(NamedTuple):
@@ -192,7 +201,7 @@ TUNING_COLUMNS: dict[str, Callable[[Trial], str]] = {
 }
 """Columns of the table of tuning trials: head -> what it says of one."""
 
-TERMINAL = ("method", "success", "95% interval", "seeds", "network calls", "checks", "env steps")
+TERMINAL = ("method", "success", "95% interval", "exact match", "seeds", "network calls", "checks", "env steps")
 """Heads of the columns that a terminal shows."""
 
 

@@ -18,12 +18,12 @@ from benchmarks.protocol.evaluation import Contestants, Result
 from benchmarks.protocol.folder import CURVE_POINTS, Cell, Folder
 from benchmarks.protocol.names import named
 from benchmarks.protocol.provenance import pool_hash, provenance
-from benchmarks.protocol.rows import ControlRow, ResultRow, pack_bits
+from benchmarks.protocol.rows import ControlRow, ResultRow, ShortestRow, pack_bits
 from benchmarks.protocol.suites import Pool, Suite, scored_pool, suite
 from benchmarks.running import models
 from benchmarks.running.guard import alone
 from benchmarks.running.models import Cost
-from benchmarks.running.scoring import Scored, control_facts, measure, score_line, score_model
+from benchmarks.running.scoring import Scored, control_facts, exact_matches, measure, score_line, score_model
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -59,9 +59,13 @@ def run_cell(
         scored, cost = _trained(cell, row, folder, method, threads, points, test)
     _save_outcomes(folder.of_cell(cell) / "outcomes.npz", scored)
     facts = _facts(cell, row, test, scored, cost, threads, command)
+    result: ResultRow
     if isinstance(test, ControlPool):
-        facts |= control_facts(method, row.env_id, test, scored, cost)
-    result = ControlRow(**facts) if isinstance(test, ControlPool) else ResultRow(**facts)
+        result = ControlRow(**facts, **control_facts(method, row.env_id, test, scored, cost))
+    elif (exact := exact_matches(test, scored.greedy)) is not None:
+        result = ShortestRow(**facts, exact=exact)
+    else:
+        result = ResultRow(**facts)
     records.append(folder.rows_file, result)
     return result
 
@@ -188,7 +192,9 @@ def _save_outcomes(path: Path, scored: Scored) -> None:
 def describe(row: ResultRow) -> str:
     """One line about a finished cell."""
     interval = stats.wilson_interval(row.solved, row.n)
+    exact = row.exact if isinstance(row, ShortestRow) else None
     return (
         f"{row.suite} {row.algo} seed {row.seed}: {row.solved} of {row.n} {row.SOLVED} "
-        f"({row.success:.1%}, Wilson {interval.lo:.1%} to {interval.hi:.1%}) in {row.wall_s:.0f} s of training"
+        f"({row.success:.1%}, Wilson {interval.lo:.1%} to {interval.hi:.1%})"
+        f"{'' if exact is None else f', {exact} of them by exact match,'} in {row.wall_s:.0f} s of training"
     )

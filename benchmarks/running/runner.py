@@ -26,7 +26,7 @@ from baselines.line import SYSTEMS
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
-from benchmarks.protocol.names import named
+from benchmarks.protocol.names import Name, named
 from benchmarks.protocol.rows import CellKey, FailureRow, ResultRow
 from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe, drawn_from
@@ -105,7 +105,7 @@ def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suit
     if unknown := [algo for algo, name in names.items() if name.method not in contestants.METHODS]:
         raise ValueError(
             f"unknown algorithms {unknown}; known ones: {', '.join(contestants.METHODS)}, with settings as in "
-            "ROW@SETTING=VALUE and with a solver as in ROW+attempts=127 or ROW+search=100"
+            "ROW@SETTING=VALUE and with a solver as in ROW+attempts=127, ROW+search=100 or ROW+views=8"
         )
     for algo, name in names.items():
         playing = [row for row in suites if contestants.METHODS[name.method].supports(row.env_id)]
@@ -113,10 +113,20 @@ def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suit
             raise ValueError(f"{algo} can play none of {', '.join(row.name for row in suites)}: leave it out")
         if not contestants.METHODS[name.method].has_solvers and name.solver not in (None, "cycles"):
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
-        for row in playing if name.settings or name.solver == "cycles" else ():
+        for row in playing if name.settings or name.solver in ("cycles", "views") else ():
             model = _make(contestants.METHODS[name.method], row)
+            if name.solver == "views":
+                _check_views(contestants.METHODS[name.method], model, name, row.env_id)
             if name.solver == "cycles" and not recursive_networks(model):
                 raise ValueError(f"{algo}: {name.method!r} has no recursive network: leave out +cycles")
+
+
+def _check_views(method: Method, model: Any, name: Name, env_id: str) -> None:
+    """Raise ValueError where the puzzles have too few symmetries, or a network's views are all equal."""
+    try:
+        method.solver(model, model.policy.mdp, env_id, "views", name.budget)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _make(method: Method, row: Suite) -> BaseAlgorithm:

@@ -11,6 +11,8 @@ from benchmarks.protocol.control import ControlPool, ControlResult, evaluate_pla
 from benchmarks.protocol.evaluation import Result, evaluate, solve
 from benchmarks.protocol.names import Name
 from benchmarks.protocol.suites import Pool
+from trm_envs.maze.paths import first_paths
+from trm_envs.maze.task import MazeTask
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -61,6 +63,17 @@ def measure(method: Method, model: BaseAlgorithm, part: Pool | ControlPool, seed
         assert isinstance(method, ControlMethod)
         return evaluate_plans(method.planner(model, part.mdp), part)
     return evaluate(method.agent(model, part.mdp, np.random.default_rng(seed)), *part)
+
+
+def exact_matches(test: Pool, found: Result) -> int | None:
+    """How many mazes are solved by one path chosen beforehand; None of puzzles that a longer path, or none, solves.
+
+    Others count such matches. A maze often has several shortest paths, and a model may find another one.
+    """
+    task = test.mdp.task
+    if not (isinstance(task, MazeTask) and task.shortest):
+        return None
+    return int((found.solved & (found.plans == first_paths(test.instances, task.size)).all(axis=1)).sum())
 
 
 def control_facts(method: Method | None, env_id: str, test: ControlPool, scored: Scored, cost: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trm_envs.maze.generator import generate, shortest_path_length
+from trm_envs.maze.generator import generate, scatter, shortest_path_length
+from trm_envs.maze.paths import first_paths
 from trm_envs.maze.task import MazeTask
 from trm_envs.maze.text import parse_mazes
 from trm_envs.plan_edit.mdp import PlanEditMDP
@@ -116,6 +117,24 @@ def test_every_marking_of_a_small_maze_is_judged_as_the_definition_says():
     expected = [is_one_induced_path(instance, plan, size) for plan in plans]
     assert checks.solved.tolist() == expected
     assert sum(expected) == 2
+
+
+def test_first_paths_are_those_of_plain_breadth_first_search():
+    size = 9
+    mazes = scatter(size, 40, np.random.default_rng(3))
+    paths = first_paths(mazes, size)
+    for maze, path in zip(mazes, paths, strict=True):
+        assert set(np.flatnonzero(path).tolist()) == set(shortest_path(maze, size))
+    assert MazeTask(size, shortest=True).check(mazes, paths).solved.all()
+
+
+def test_of_two_shortest_paths_the_first_one_goes_down():
+    mazes = parse_mazes(["S...#...G", "G...#...S", "S...##.#G"], 3)
+    down_right, up_left, none = first_paths(mazes, 3).reshape(-1, 3, 3).tolist()
+    assert down_right == [[1, 0, 0], [1, 0, 0], [1, 1, 1]]
+    # From the other end the cell above is tried first.
+    assert up_left == [[1, 1, 1], [0, 0, 1], [0, 0, 1]]
+    assert not np.any(none)
 
 
 @pytest.mark.parametrize(

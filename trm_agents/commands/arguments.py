@@ -82,12 +82,14 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
 
 
 def add_solver(parser: argparse.ArgumentParser, default: str) -> None:
-    """`--attempts N` and `--search N`: what is spent on a puzzle beyond the policy's edits."""
+    """`--attempts N`, `--search N` and `--views N`: what is spent on a puzzle beyond the policy's edits."""
     chosen = parser.add_mutually_exclusive_group()
     text = f"at most N further attempts a puzzle, each judged by the checker; 0: the policy alone (default: {default})"
     chosen.add_argument("--attempts", type=not_negative, metavar="N", help=text)
     text = "best-first search with at most N network calls a puzzle instead"
     chosen.add_argument("--search", type=positive, metavar="N", help=text)
+    text = "the policy, each edit chosen by the mean over N symmetric copies of the state, at least 2"
+    chosen.add_argument("--views", type=positive, metavar="N", help=text)
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:

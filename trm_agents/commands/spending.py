@@ -31,9 +31,14 @@ BATCH = 512
 
 
 def spend(
-    model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles, attempts: int | None, search: int | None
+    model: UPITRM | HindsightTRM,
+    agent: About,
+    puzzles: Puzzles,
+    attempts: int | None,
+    search: int | None = None,
+    views: int | None = None,
 ) -> Solutions:
-    """Solve puzzles by the policy alone, by attempts or by search.
+    """Solve puzzles by the policy alone, by attempts, by search or by views.
 
     Args:
         model: what acts.
@@ -41,12 +46,15 @@ def spend(
         puzzles: what is solved.
         attempts: further attempts a puzzle at most; None or 0: none.
         search: network calls of a search a puzzle at most; None: no search.
+        views: symmetric copies of each state that the network sees; None: the state itself alone.
 
     Raises:
-        ValueError: attempts or a search are asked of an agent that decodes no plans.
+        ValueError: one of them is asked of an agent that decodes no plans, or views of one for which all are equal.
     """
-    from trm_agents.solving import BestFirst
+    from trm_agents.solving import BestFirst, Views
 
+    if views:
+        return Views(model, views, mdp=puzzles.mdp).solve(puzzles.instances)
     if search:
         return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
     if attempts:
@@ -76,20 +84,22 @@ def spend_as_needed(model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles
     Costs of a puzzle that needs both add up. A policy that decodes no plans makes no attempts.
     """
     if agent.attempts:
-        return spend(model, agent, puzzles, int(agent.attempts["attempts"]), None)
+        return spend(model, agent, puzzles, int(agent.attempts["attempts"]))
     found = policy_alone(model, puzzles.mdp, puzzles.instances)
     left = np.flatnonzero(~found.solved)
     if not len(left) or not hasattr(model.policy, "decoder"):
         return found
-    more = spend(model, agent, puzzles._replace(instances=puzzles.instances[left]), ATTEMPTS, None)
+    more = spend(model, agent, puzzles._replace(instances=puzzles.instances[left]), ATTEMPTS)
     found.plans[left], found.solved[left], found.edits[left] = more.plans, more.solved, more.edits
     for name in ("calls", "inner_steps", "checks"):
         getattr(found, name)[left] += getattr(more, name)
     return found
 
 
-def solver_name(attempts: int | None, search: int | None) -> str:
+def solver_name(attempts: int | None, search: int | None, views: int | None) -> str:
     """What `spend` does, in words."""
+    if views:
+        return f"the policy with {views} views of each state"
     if search:
         return f"best-first search of at most {search} network calls"
     return f"at most {attempts} further attempts" if attempts else "the policy alone"

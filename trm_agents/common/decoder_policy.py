@@ -69,6 +69,8 @@ class DecoderPolicy(RecursivePolicy):
         self.beta, self.carry_unroll = beta, carry_unroll
         self.learns_symmetries = core.symmetries
         """Whether HindsightTRM turns states by the symmetries that the task declares."""
+        self.alike = core.alike
+        """Whether the network knows that all symbols are alike."""
         self._recursion: dict[str, Any] = {"width": width, "radius": radius, "core": core}
         self.network = plan_decoder(mdp, unroll=unroll, **self._recursion)
         self._optimise(lr_schedule)

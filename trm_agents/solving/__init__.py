@@ -1,4 +1,4 @@
-"""Solvers: test-time compute, counted. `Attempts` and `BestFirst` turn instances into plans through one interface."""
+"""Solvers: test-time compute, counted. `Attempts`, `BestFirst` and `Views` turn instances into plans."""
 
 from trm_agents.solving.attempts import Attempts
 from trm_agents.solving.best_first import SearchResult, search
@@ -7,6 +7,7 @@ from trm_agents.solving.proposers import decoded_guesser, policy_guesser, policy
 from trm_agents.solving.searcher import BestFirst
 from trm_agents.solving.solver import DecodingPolicy, Solutions, Solver, policy_of
 from trm_agents.solving.variations import Guesses, Refinements, Restarts, Variation
+from trm_agents.solving.views import Views
 
 __all__ = [
     "Attempts",
@@ -22,6 +23,7 @@ __all__ = [
     "Solutions",
     "Solver",
     "Variation",
+    "Views",
     "decoded_guesser",
     "policy_guesser",
     "policy_of",

@@ -78,6 +78,8 @@ class DecodingPolicy(Protocol):
     """Inverse temperature of the policy that is read from edit probabilities."""
     carry_unroll: int | None
     """Inner steps from a carried latent; None: the policy carries none."""
+    alike: bool
+    """Whether the network knows that all symbols are alike, and so is wired by the groups."""
 
     @property
     def decoder(self) -> Decoder:

@@ -28,9 +28,9 @@ def find(instance: Grid, value: int) -> int:
 
 
 @kernel()
-def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
-    """Steps from `source` to every cell by breadth-first search, shape (n_cells,); -1 = walled off."""
-    steps = np.full(len(instance), -1, np.int64)
+def _search(instance: Grid, source: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Breadth-first search: steps to every cell, and the cell that each was reached from; -1 = none, (n_cells,)."""
+    steps, before = np.full(len(instance), -1, np.int64), np.full(len(instance), -1, np.int64)
     queue = np.empty(len(instance), np.int64)
     queue[0], head, tail = source, 0, 1
     steps[source] = 0
@@ -40,10 +40,16 @@ def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
         for direction in range(4):
             other = neighbour(cell, direction, size)
             if other >= 0 and instance[other] != WALL and steps[other] < 0:
-                steps[other] = steps[cell] + 1
+                steps[other], before[other] = steps[cell] + 1, cell
                 queue[tail] = other
                 tail += 1
-    return steps
+    return steps, before
+
+
+@kernel()
+def distances(instance: Grid, source: int, size: int) -> NDArray[np.int64]:
+    """Steps from `source` to every cell by breadth-first search, shape (n_cells,); -1 = walled off."""
+    return _search(instance, source, size)[0]
 
 
 @kernel()
@@ -53,6 +59,23 @@ def path_lengths(instances: Grids, size: int) -> NDArray[np.int64]:
     for b in range(len(instances)):
         lengths[b] = distances(instances[b], find(instances[b], START), size)[find(instances[b], GOAL)] + 1
     return lengths
+
+
+@kernel()
+def first_paths(instances: Grids, size: int) -> Grids:
+    """One shortest path of each maze as a plan, 1 on its cells, shape (B, N*N); all 0 = there is no path.
+
+    Of several it is the one that plain breadth-first search finds: from the start, neighbours tried above, below, left
+    and right in turn, each cell entered from the cell that came to it first.
+    """
+    plans = np.zeros(instances.shape, np.int8)
+    for b in range(len(instances)):
+        steps, before = _search(instances[b], find(instances[b], START), size)
+        cell = find(instances[b], GOAL)
+        while cell >= 0 and steps[cell] >= 0:
+            plans[b, cell] = 1
+            cell = before[cell]
+    return plans
 
 
 def flaw(instance: NDArray[np.int8], least: int = 3) -> str | None:
