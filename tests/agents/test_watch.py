@@ -277,7 +277,7 @@ def test_walks_of_a_recursive_policy_are_shown(tmp_path, capsys):
     shares = np.frombuffer(base64.b64decode(page_data(episode)["frames"][0]["policy"]), "<u2").reshape(25, 4) / 65535
     np.testing.assert_allclose(shares.sum(0), thought.policy, atol=1e-4)
     assert main([*named, "--attempts", "3"]) == 2
-    assert "can be watched" in capsys.readouterr().err
+    assert "decodes no plans, so no solver can use it" in capsys.readouterr().err
 
 
 def test_views_tell_the_same_as_the_checker():

@@ -21,7 +21,7 @@ import trm_agents
 from benchmarks.protocol import records
 from benchmarks.protocol.published import KINDS, PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from trm_agents.zoo.algorithms import algorithm_of
+from trm_agents.zoo.algorithms import loaded
 from trm_agents.zoo.cards import read_card
 from trm_envs.sudoku.text import read_puzzles
 
@@ -185,7 +185,7 @@ def home(agent: str) -> Any:
 
 def weights(path: Path, agent: str) -> dict[str, torch.Tensor]:
     """Of a file that is or was the agent's."""
-    found: dict[str, torch.Tensor] = algorithm_of(path).load(path, home(agent), "cpu").policy.state_dict()
+    found: dict[str, torch.Tensor] = loaded(path, home(agent), "cpu").policy.state_dict()
     return found
 
 
