@@ -10,6 +10,14 @@ python examples/hindsight_in_one_file.py
 
 Two things in the package are left out here, as 4x4 puzzles need neither: a latent that is carried from state to state,
 and a search for plans that solve what episodes fail at. Tasks with one symbol, such as mazes, need another readout.
+
+The puzzle comes from trm_envs. An edit writes a symbol into a cell: action `cell * n_symbols + symbol`. For B states,
+
+    task.writes(plans)           what the cell holds after each edit, (B, n_cells, n_symbols)
+    task.token_types(x, plans)   the category of each (cell, symbol), see `encode`, the same shape
+    mdp.action_mask(states)      which edits are legal: those of cells that were not given, (B, n_actions)
+    mdp.transition(states, a)    the states after one edit each, their rewards, and what the checker says of them
+    mdp.successors(states)       the same for every legal edit of every state
 """
 
 from __future__ import annotations
@@ -107,7 +115,7 @@ class TinyRecursiveModel(nn.Module):
         self.readout = nn.Parameter(torch.zeros(width))
 
     def encode(self, states: PlanStates) -> Tensor:
-        """I, what each token injects into every inner step, (B, n_cells, n_symbols, H).
+        """I, what each token injects into every inner step, (B, n_cells, n_symbols, H), H = 2d.
 
         Categories of a token: its cell is blank, has its symbol, or has another one, as an edit or as a given.
         """
@@ -270,7 +278,8 @@ def train(settings: Settings) -> tuple[PlanEditMDP, TinyRecursiveModel]:
     network = TinyRecursiveModel(mdp, settings.width)
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
-    memory, gradient_steps, loss = Memory(mdp), 0, torch.tensor(torch.nan)
+    memory, gradient_steps, learned = Memory(mdp), 0, "not learning yet"
+    # Plans that each episode has visited so far, and how the latest episodes ended.
     trails: list[list[Grid]] = [[] for _ in range(settings.num_envs)]
     outcomes: deque[bool] = deque(maxlen=200)
     iterations = ceil(settings.steps / settings.num_envs)
@@ -287,18 +296,19 @@ def train(settings: Settings) -> tuple[PlanEditMDP, TinyRecursiveModel]:
             memory.file(last["instance"], trails[env], last["plan"], solved)
             trails[env] = []
             outcomes.append(solved)
-        # Learn from what has been solved.
+        # Learn from what has been solved, at a depth drawn for this step.
         if len(memory.kept) >= settings.min_buffer_size:
             optimizer.param_groups[0]["lr"] = settings.learning_rate * (1.0 - iteration / iterations)
             unroll = int(rng.integers(settings.low_unroll, settings.high_unroll + 1))
             loss = loss_of(mdp, network, *memory.sample(settings.batch_size, rng), unroll, settings)
             gradient_step(loss, network, averaged, optimizer, gradient_steps, settings.ema_decay)
             gradient_steps += 1
+            learned = f"loss {loss.item():.3f}"
         if iteration % 50 == 49:
             print(
                 f"step {(iteration + 1) * settings.num_envs:>7}  "
                 f"solved while training {sum(outcomes) / max(1, len(outcomes)):6.1%}  "
-                f"loss {loss.item():.3f}  states kept {len(memory.kept)}"
+                f"states kept {len(memory.kept):>6}  {learned}"
             )
     return mdp, averaged
 
@@ -311,7 +321,8 @@ def solved_share(mdp: PlanEditMDP, network: TinyRecursiveModel, instances: Grid,
     """Share of the instances that are solved within the budget of edits."""
     states, solved = mdp.initial(instances), 0
     while len(states.plans):
-        probabilities = policy(mdp, gains(mdp, network, states, unroll), states, 1.0)
+        # The best edit is the same at every beta.
+        probabilities = policy(mdp, gains(mdp, network, states, unroll), states, beta=1.0)
         after = mdp.transition(states, probabilities.argmax(1).numpy())
         solved += int(after.checks.solved.sum())
         states = after.successors.at(~after.terminated)

@@ -50,6 +50,26 @@ def content(
     return out
 
 
+def shown(rows: Sequence[ResultRow], methods: Mapping[str, Any], fewest: int) -> set[tuple[int, str]]:
+    """Budget and name of each line of a suite that `content` shows, so that the page of the suite need not.
+
+    Where a budget has other trained lines as well, the page of the suite keeps all but the variants.
+
+    Args:
+        rows: of one suite.
+        methods: as in `lines_of`.
+        fewest: methods that a table has at least.
+    """
+    found: set[tuple[int, str]] = set()
+    for steps, group in groupby(lines_of(rows, methods), key=lambda line: line.steps):
+        found_arms = _arms(list(group))
+        if len(found_arms) >= fewest:
+            lines = {line.algo for arm in found_arms for line in (arm.policy, *arm.solvers)}
+            alone = lines == {row.algo for row in rows if row.steps == steps}
+            found |= {(steps, algo) for algo in lines if alone or named(algo).settings}
+    return found
+
+
 def _arms(lines: Sequence[Summary]) -> list[_Arm]:
     """From best to worst policy, as `lines` are."""
     policies = [line for line in lines if named(line.algo).solver is None]

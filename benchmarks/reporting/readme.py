@@ -2,7 +2,7 @@
 
 A block between `<!-- table:NAME -->` and `<!-- /table -->` is replaced by the table of that name: `overview`,
 `headline`, `survival` and `control` (sentences), `method:ROW`, a suite's name, `zoo`, `cited`, `compared`, `scaling`,
-`sweep`, `soak`, `streaming`, `defaults`, `receding`, `latents`, or `theory:NAME` for docs/theory.md.
+`sweep`, `soak`, `streaming`, `defaults`, `receding`, `latents`, `recursion:NAME`, or `theory:NAME` for docs/theory.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.reporting import cited, overview, study_tables, tables
+from benchmarks.reporting import cited, overview, recursion_tables, study_tables, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
@@ -58,6 +58,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = cited.table()
     elif name == "compared":
         content = overview.table(published(ResultRow, folder), "results/", COMPARED, COMPARED_HEADS)
+    elif name in recursion_tables.TABLES:
+        content = recursion_tables.TABLES[name](folder)
     elif name in study_tables.TABLES:
         content = study_tables.TABLES[name](folder)
     elif name.startswith("theory:"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from benchmarks.protocol.names import named
 from benchmarks.protocol.rows import ControlRow, CurveRow, ResultRow
 from benchmarks.protocol.study_rows import PlanningRow
 from benchmarks.protocol.suites import suite
-from benchmarks.reporting import tables
+from benchmarks.reporting import arms, tables, targets_page, told_page
 from benchmarks.reporting.control_tables import CONTROL_COLUMNS, by_edits, columns_of
 from benchmarks.reporting.evidence import Evidence, digest
 from benchmarks.reporting.parts import PARTS, parts
@@ -69,8 +69,24 @@ CONTROL_COST = (
 )
 COST = ("method", "legal actions", "env steps", "model queries", "gradient steps", "parameters", "train time")
 """Heads of the columns of what a method may do and what its training cost."""
-
 Draw = Callable[[], bytes]
+
+
+class Study(NamedTuple):
+    """What a page of its own compares."""
+
+    topic: str
+    methods: Mapping[str, Any]
+    """Its arms by name."""
+    fewest: int
+    """Arms that a table has at least."""
+
+
+STUDIES = {
+    "targets": Study("what a network learns from", targets_page.TARGETS, targets_page.FEWEST),
+    "told": Study("what a network knows", told_page.CORES, told_page.FEWEST),
+}
+"""By page; the page of a suite leaves out what these show."""
 
 
 def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str, Any]:
@@ -82,7 +98,11 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
         figures: receives the figure, path seen from the page -> PNG.
     """
     mine = [row for row in evidence.results if row.suite == name]
-    points = [point for point in evidence.curves if point.suite == name]
+    studied = {page: arms.shown(mine, study.methods, study.fewest) for page, study in STUDIES.items()}
+    elsewhere = {line for lines in studied.values() for line in lines}
+    mine = [row for row in mine if (row.steps, row.algo) not in elsewhere]
+    curves = [point for point in evidence.curves if point.suite == name]
+    points = [point for point in curves if (point.steps, point.algo) not in elsewhere]
     lines, masks = summarise(mine), parts(name, evidence.pools[name])
     # A run that was measured at its end only has no curve.
     runs = {(point.algo, point.steps, point.seed) for point in points}
@@ -104,6 +124,7 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
         "parts": [(PARTS[part], int(mask.sum())) for part, mask in masks.items()],
         "figure": drawn,
         "digest": digest(points, CurveRow),
+        "studies": [_study(page, lines) for page, lines in studied.items() if lines],
         "budgets": [_budget(steps, mine, points, lines, masks) for steps in budgets],
         "planning": _planning([row for row in evidence.planning if row.suite == name]),
         "scripts": _scripts(name, evidence.files),
@@ -140,6 +161,12 @@ def _budget(
         "cost": tables.markdown_summaries([line for line in here if line.steps and not named(line.algo).solver], cost),
         "paired": [tables.paired_line(*found, "states" if controls else "puzzles") for found in paired],
     }
+
+
+def _study(page: str, lines: set[tuple[int, str]]) -> dict[str, Any]:
+    """What another page shows of the suite."""
+    budgets = sorted({steps for steps, _ in lines})
+    return {"page": page, "topic": STUDIES[page].topic, "budgets": [f"{steps:,}" for steps in budgets]}
 
 
 def _planning(rows: Sequence[PlanningRow]) -> str:

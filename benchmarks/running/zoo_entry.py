@@ -6,10 +6,9 @@ import dataclasses
 import hashlib
 import tempfile
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-from baselines import METHODS, SolverKind
+from baselines import METHODS, SolverKind, gradient_steps, model_queries
 from benchmarks.protocol import records
 from benchmarks.protocol.control import ControlPool, ControlResult, packed
 from benchmarks.protocol.evaluation import Contestants, Result, solve
@@ -21,6 +20,7 @@ from benchmarks.running import models, scoring
 from benchmarks.running.models import Label
 from trm_agents import presets, zoo
 from trm_agents.zoo import Card, ControlCard, Score
+from trm_agents.zoo.algorithms import loaded
 
 LICENCE = "MIT"
 
@@ -162,7 +162,7 @@ def describe(
     source: Source, name: str, origin: Provenance, test: Pool | ControlPool, results: list[Result], sha256: str
 ) -> Card:
     """The card of a measured agent; what training has cost is read from the full model's own counters."""
-    trained: Any = resolve_name(METHODS[source.label.algo].algorithm).load(source.model, device="cpu")
+    trained: Any = loaded(source.model, device="cpu")
     facts: dict[str, Any] = {
         "name": name,
         "algo": source.label.algo,
@@ -172,8 +172,8 @@ def describe(
         "trained_with": {**source.label.env_kwargs, **METHODS[source.label.algo].training_for(source.suite.env_id)},
         "seed": trained.seed,
         "env_steps": trained.num_timesteps,
-        "model_queries": trained.model_queries,
-        "gradient_steps": trained.gradient_steps_done,
+        "model_queries": model_queries(trained),
+        "gradient_steps": gradient_steps(trained),
         "parameters": sum(p.numel() for p in trained.policy.parameters() if p.requires_grad),
         "trained_commit": source.commit,
         "measured_commit": origin.commit + ("+" if origin.dirty else ""),

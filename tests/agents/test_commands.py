@@ -247,7 +247,7 @@ def test_files_that_are_no_agents_are_named(capsys, tmp_path) -> None:
     ppo = saved(tmp_path, stable_baselines3.PPO, "MultiInputPolicy")
     for path, message in (
         (garbage, "is not a saved model"),
-        (ppo, "is no UPITRM, HindsightTRM, TRC or PPO with a RecursivePolicy"),
+        (ppo, "is no UPITRM, HindsightTRM or TRC, and no actor-critic with a recursive policy"),
     ):
         code, _, error = run(capsys, "evaluate", str(path), "--env", ENV)
         assert code == 2

@@ -274,10 +274,14 @@ def test_walks_of_a_recursive_policy_are_shown(tmp_path, capsys):
         led = 5 * row + column if barred else 5 * (row + down) + column + right
         assert replay.cell_of(mdp, episode.frames[0].states, action) == led
     assert replay.action_text(mdp, episode.frames[0].view(mdp.task), 2) == "left"
-    shares = np.frombuffer(base64.b64decode(page_data(episode)["frames"][0]["policy"]), "<u2").reshape(25, 4) / 65535
+    shown = page_data(episode)["frames"]
+    assert [frame["made"]["cell"] for frame in shown[1:]] == [
+        int(frame.states.plans[0].argmax()) for frame in episode.frames[1:]
+    ]
+    shares = np.frombuffer(base64.b64decode(shown[0]["policy"]), "<u2").reshape(25, 4) / 65535
     np.testing.assert_allclose(shares.sum(0), thought.policy, atol=1e-4)
     assert main([*named, "--attempts", "3"]) == 2
-    assert "can be watched" in capsys.readouterr().err
+    assert "decodes no plans, so no solver can use it" in capsys.readouterr().err
 
 
 def test_views_tell_the_same_as_the_checker():

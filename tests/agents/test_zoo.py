@@ -15,8 +15,10 @@ import pytest
 import stable_baselines3
 import torch
 from agent_helpers import agent, hindsight_trm, sudoku, tensors
+from policy_helpers import PAIRS, SMALL, steep
 
 import baselines
+from baselines.agents import ModelAgent
 from benchmarks.protocol.control import ControlPool, evaluate_plans
 from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.provenance import pool_hash
@@ -24,12 +26,18 @@ from benchmarks.protocol.stats import wilson_interval
 from benchmarks.protocol.suites import pool, scored_pool, suite
 from benchmarks.running import models
 from trm_agents import UPITRM, Attempts, BestFirst, Guesses, HindsightTRM, Restarts, zoo
+from trm_agents.commands import spending
+from trm_agents.recursive_policies import masks_for
+from trm_agents.replay import episode as replay
 from trm_agents.zoo import Card, Score
+from trm_agents.zoo.algorithms import loaded
 from trm_agents.zoo.cards import SCHEMA, ControlCard, read_card
+from trm_envs.plan_edit.spaces import observe
 
 ROOT = Path(__file__).parents[2]
 NAME = "upi-trm-sudoku-4x4"
 ENV = "SudokuPlanEdit-4x4-v0"
+WALK = "MazeWalk-5x5-v0"
 
 
 def states(n: int = 50):
@@ -241,10 +249,55 @@ def test_settings_of_a_slim_file_are_those_of_the_full_one(tmp_path):
 
 def test_only_our_algorithms_can_be_slim(tmp_path):
     stable_baselines3.A2C("MlpPolicy", "CartPole-v1", device="cpu").save(tmp_path / "a2c.zip")
-    with pytest.raises(ValueError, match=r"a2c\.zip is not a saved HindsightTRM, UPITRM or TRC"):
+    with pytest.raises(ValueError, match=r"a2c\.zip is no UPITRM, HindsightTRM or TRC, and no actor-critic"):
         zoo.slim(tmp_path / "a2c.zip")
     UPITRM("MlpPolicy", "CartPole-v1", device="cpu").save(tmp_path / "mlp.zip")
     assert len(zoo.slim(tmp_path / "mlp.zip")) < zoo.MAX_BYTES
+
+
+@pytest.mark.parametrize("algorithm", ["PPO", "A2C", "TRPO", "REINFORCE", "MaskablePPO"])
+def test_actor_critics_with_recursive_policies_are_slim_load_and_play(algorithm, tmp_path):
+    kind, policy, keywords = PAIRS[algorithm]
+    words = {**SMALL, "mixer": "neighbours", "ema": 0.5}
+    env = gym.make(f"trm_envs:{WALK}")
+    model = steep(kind(policy, env, seed=3, device="cpu", policy_kwargs=words, **keywords)).learn(32)
+    model.save(tmp_path / "full.zip")
+    content = zoo.slim(tmp_path / "full.zip")
+    (tmp_path / "slim.zip").write_bytes(content)
+    assert content == zoo.slim(tmp_path / "full.zip")
+    with zipfile.ZipFile(tmp_path / "slim.zip") as archive:
+        assert not any(b":serialized:" in archive.read(name) for name in archive.namelist())
+        assert not {"_last_obs", "ep_info_buffer", "seed"} & set(json.loads(archive.read("data")))
+    mdp, instances = env.unwrapped.mdp, env.unwrapped.source.instances[:40]
+    observed = observe(mdp.initial(instances))
+    played = {}
+    for name in ("full", "slim"):
+        one = loaded(tmp_path / f"{name}.zip", env, "cpu")
+        assert type(one) is kind and one.num_timesteps == model.num_timesteps and one.gamma == model.gamma
+        np.testing.assert_array_equal(*(each.predict(observed, deterministic=True)[0] for each in (one, model)))
+        played[name] = spending.policy_alone(one, mdp, instances)
+    agent = ModelAgent(one, mdp, np.random.default_rng(0), masks=algorithm == "MaskablePPO")
+    found = evaluate(agent, mdp, instances)
+    for each in played.values():
+        assert (each.solved.sum(), each.edits.mean()) == (found.n_solved, found.mean_edits)
+        assert (each.calls == each.edits).all() and (each.inner_steps == SMALL["k_cycles"] * each.edits).all()
+    assert one.policy.optimizer.state_dict()["state"] == {}
+    assert one.learn(8, reset_num_timesteps=False).num_timesteps > model.num_timesteps
+
+
+def test_a_masked_walker_bumps_into_no_wall(tmp_path):
+    kind, policy, keywords = PAIRS["MaskablePPO"]
+    env = gym.make(f"trm_envs:{WALK}")
+    mdp, states = env.unwrapped.mdp, env.unwrapped.mdp.initial(env.unwrapped.source.instances[:40])
+    model = steep(kind(policy, env, seed=0, device="cpu", policy_kwargs=SMALL, **keywords), scale=5.0)
+    bare = model.predict(observe(states), deterministic=True)[0]
+    masks = masks_for(model.policy, mdp, states)
+    masked = model.predict(observe(states), deterministic=True, **masks)[0]
+    assert masks["action_masks"][np.arange(40), masked].all() and not masks["action_masks"][np.arange(40), bare].all()
+    assert masks_for(stable_baselines3.PPO("MlpPolicy", "CartPole-v1").policy, mdp, states) == {}
+    barred = np.flatnonzero(bare != masked)[0]
+    first = replay.play(replay.watched(model, mdp), states.instances[barred]).frames[0].thought
+    assert first.action == masked[barred] and first.policy[bare[barred]] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_agents_load_where_nothing_else_is(tmp_path):

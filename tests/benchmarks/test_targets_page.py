@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from page_helpers import column, row
+from page_helpers import PAGE, column, row
 
 from benchmarks.reporting import overview, results, targets_page
 from benchmarks.reporting.summary import summarise
@@ -30,6 +30,27 @@ def test_targets_stand_together_with_their_attempts(hand_made, tmp_path):
     # A variant in something else than the target is another comparison.
     assert table.count("\n| ") == 2 + 3
     assert all(f"`{method}`" in page for method in targets_page.TARGETS)
+
+
+def test_the_page_of_a_suite_leaves_them_to_it(hand_made, tmp_path):
+    variant = f"{SURVIVAL}@target.anchored=solved"
+    rows = [row(0, [1, 1, 0, 0], algo) for algo in (SURVIVAL, variant, f"{variant}+attempts=8", OUTCOME)]
+    rows.append(row(0, [1, 0, 0, 0], "checker_greedy", kind="line", steps=0))
+    link = "Compared on pages of their own:\n[what a network learns from](targets.md), at 200 environment steps.\n"
+
+    def suite_page(*more) -> str:
+        return results.pages(hand_made([*rows, *more]), tmp_path).texts[PAGE]
+
+    text = suite_page(row(0, [1, 1, 0, 0], "ppo", steps=400))
+    assert link in text and "## 200 environment steps" not in text and "| ppo |" in text and "| upi_trm-" not in text
+    # With others at the same budget the rows stay, and variants alone go.
+    text = suite_page(row(0, [1, 1, 0, 0], "ppo"))
+    assert link in text and {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")} == {
+        *("method", ":---", "ppo", SURVIVAL, OUTCOME, "*checker_greedy*")
+    }
+    rows[1:3] = []
+    text = suite_page()
+    assert link not in text and f"| {SURVIVAL} |" in text
 
 
 def test_two_targets_make_no_table(hand_made, tmp_path):

@@ -1,7 +1,11 @@
 """Generated pages are what their sources say."""
 
+import re
 import runpy
 from pathlib import Path
+
+from benchmarks.reporting import recursion_tables
+from benchmarks.reporting.readme import BLOCK
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -12,14 +16,20 @@ def test_environment_pages_are_up_to_date():
     assert written == pages, "run: python docs/generate.py"
 
 
-def test_tables_of_recursion_are_those_of_the_published_rows():
-    recursion = runpy.run_path(str(DOCS / "recursion.py"))
-    assert recursion["PAGE"].read_text(encoding="utf-8") == recursion["page"](), (
-        "run: PYTHONPATH=. python docs/recursion.py"
-    )
-    assert recursion["FIGURE"].is_file()
-
-
 def test_weights_of_policies_are_counted():
     policies = runpy.run_path(str(DOCS / "policies.py"))
     assert policies["PAGE"].read_text(encoding="utf-8") == policies["page"](), "run: python docs/policies.py"
+
+
+def test_claims_about_recursion_stand_in_their_file_and_beside_rows():
+    page = (DOCS / "recursion.md").read_text(encoding="utf-8")
+    prose, blocks = BLOCK.sub("", page), {found["name"]: found[0] for found in BLOCK.finditer(page)}
+    assert set(blocks) == set(recursion_tables.TABLES)
+    assert re.findall(r"\d[\d.,]* ?(?:%|K\b)", prose) == []
+    rows = [line for line in blocks["recursion:claimed"].splitlines() if line.startswith("| ")][2:]
+    for claim, row in zip(recursion_tables.claimed(), rows, strict=True):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[:5] == list(claim[:5]) and cells[-1] == claim.task_is
+        # A claim has a measurement beside it, or the reason why there is none.
+        assert bool(claim.line) == bool(cells[5]) != bool(claim.task_is)
+    assert f"images/{recursion_tables.FIGURE.name}" in page and recursion_tables.FIGURE.is_file()

@@ -23,7 +23,7 @@ from benchmarks.protocol.published import KINDS, PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting.scoreboard_page import SCOREBOARD
 from trm_agents.commands.entries import read_entry
-from trm_agents.zoo.algorithms import algorithm_of
+from trm_agents.zoo.algorithms import loaded
 from trm_agents.zoo.cards import read_card
 from trm_envs.colouring.env import colouring_problem
 from trm_envs.colouring.text import format_graphs
@@ -238,7 +238,7 @@ def home(agent: str) -> Any:
 
 def weights(path: Path, agent: str) -> dict[str, torch.Tensor]:
     """Of a file that is or was the agent's."""
-    found: dict[str, torch.Tensor] = algorithm_of(path).load(path, home(agent), "cpu").policy.state_dict()
+    found: dict[str, torch.Tensor] = loaded(path, home(agent), "cpu").policy.state_dict()
     return found
 
 

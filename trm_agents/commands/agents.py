@@ -1,4 +1,4 @@
-"""Agents by name: `zoo:NAME`, or the file of a saved UPITRM, HindsightTRM or TRC."""
+"""Agents by name: `zoo:NAME`, or the file of a saved model."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from trm_agents.hindsight import HindsightTRM
     from trm_agents.trc import TRC
-    from trm_agents.upi_trm import UPITRM
-    from trm_agents.zoo.algorithms import Agent
+    from trm_agents.zoo.algorithms import Agent, PuzzleAgent
     from trm_envs.continuous.env import ControlEditEnv
     from trm_envs.plan_edit.env import PlanEditEnv
 
@@ -17,7 +15,7 @@ ATTEMPTS = 127
 """Further attempts at what a policy alone leaves unsolved, where an agent's card names none."""
 ZOO = "zoo:"
 """What a name starts with where it stands for an agent that comes with the package."""
-HELP = f"the file of a saved UPITRM, HindsightTRM or TRC (to watch: also of a PPO with RecursivePolicy), or {ZOO}NAME"
+HELP = f"the file of a saved UPITRM, HindsightTRM, TRC, or actor-critic with a recursive policy, or {ZOO}NAME"
 
 
 class About(NamedTuple):
@@ -87,7 +85,7 @@ def default(env_id: str) -> About:
     raise ValueError(f"the zoo has no agent for {env_id}: name a model with --model FILE, or take one of {known}")
 
 
-def load(agent: About, env: PlanEditEnv, trust: bool = False) -> UPITRM | HindsightTRM:
+def load(agent: About, env: PlanEditEnv, trust: bool = False) -> PuzzleAgent:
     """The agent, ready to act in this environment.
 
     Args:
@@ -98,21 +96,12 @@ def load(agent: About, env: PlanEditEnv, trust: bool = False) -> UPITRM | Hindsi
     Raises:
         ValueError: the file holds no agent of this package, or one of other spaces.
     """
-    from trm_agents.hindsight import HindsightTRM
     from trm_agents.trc import TRC
-    from trm_agents.upi_trm import UPITRM
 
     model = _loaded(agent, env, trust)
     if isinstance(model, TRC):
         raise ValueError(f"{agent.reference} edits control plans, not puzzles: watch it in its own environment")
-    if not isinstance(model, UPITRM | HindsightTRM):
-        raise ValueError(f"{agent.reference} can be watched, and is no UPITRM or HindsightTRM, which this verb needs")
     return model
-
-
-def load_watched(agent: About, env: PlanEditEnv, trust: bool = False) -> Agent:
-    """Any agent that makes edits one by one, ready to act in this environment; raises as `load`."""
-    return _loaded(agent, env, trust)
 
 
 def load_controller(agent: About, env: ControlEditEnv, trust: bool = False) -> TRC:
@@ -131,15 +120,14 @@ def load_controller(agent: About, env: ControlEditEnv, trust: bool = False) -> T
 
 def _loaded(agent: About, env: PlanEditEnv | ControlEditEnv, trust: bool) -> Agent:
     from trm_agents import zoo
-    from trm_agents.zoo.algorithms import algorithm_of
+    from trm_agents.zoo.algorithms import loaded
 
     if agent.reference.startswith(ZOO):
         return zoo.load(agent.reference.removeprefix(ZOO), env=env)
     try:
-        model: Agent = algorithm_of(Path(agent.reference)).load(agent.reference, env=env, trust=trust)
+        return loaded(Path(agent.reference), env, trust=trust)
     except (KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ValueError(f"{agent.reference} cannot be loaded ({error}): train it anew with this version") from error
     except (AssertionError, TypeError, ValueError) as error:
         named = agent.reference in str(error)
         raise ValueError(str(error) if named else f"{agent.reference} cannot be loaded: {error}") from error
-    return model

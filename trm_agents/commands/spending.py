@@ -14,9 +14,8 @@ from trm_envs.plan_edit.spaces import observe
 from trm_envs.plan_edit.task import Grids
 
 if TYPE_CHECKING:
-    from trm_agents.hindsight import HindsightTRM
     from trm_agents.solving import Attempts, Solutions
-    from trm_agents.upi_trm import UPITRM
+    from trm_agents.zoo.algorithms import PuzzleAgent
 
 COSTS = {"edits": "edits", "calls": "network_calls", "inner_steps": "inner_steps", "checks": "checks"}
 """Fields of `Solutions` that count, and what they are called in JSON, as in rows of the benchmark."""
@@ -31,7 +30,7 @@ BATCH = 512
 
 
 def spend(
-    model: UPITRM | HindsightTRM,
+    model: PuzzleAgent,
     agent: About,
     puzzles: Puzzles,
     attempts: int | None,
@@ -62,7 +61,7 @@ def spend(
     return policy_alone(model, puzzles.mdp, puzzles.instances)
 
 
-def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, attempts: int) -> Attempts:
+def attempts_of(model: PuzzleAgent, agent: About, mdp: PlanEditMDP, attempts: int) -> Attempts:
     """The solver that makes so many further attempts, as the agent's card or the presets of its environment say.
 
     Raises:
@@ -78,7 +77,7 @@ def attempts_of(model: UPITRM | HindsightTRM, agent: About, mdp: PlanEditMDP, at
     return Attempts(model, **{**chosen, "attempts": attempts, "mdp": mdp})
 
 
-def spend_as_needed(model: UPITRM | HindsightTRM, agent: About, puzzles: Puzzles) -> Solutions:
+def spend_as_needed(model: PuzzleAgent, agent: About, puzzles: Puzzles) -> Solutions:
     """Solve puzzles by the attempts of the agent's card, or by the policy, and what that leaves by `ATTEMPTS` attempts.
 
     Costs of a puzzle that needs both add up. A policy that decodes no plans makes no attempts.
@@ -105,7 +104,7 @@ def solver_name(attempts: int | None, search: int | None, views: int | None) -> 
     return f"at most {attempts} further attempts" if attempts else "the policy alone"
 
 
-def policy_alone(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) -> Solutions:
+def policy_alone(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutions:
     """One greedy episode an instance, one pass of the network an edit.
 
     `checks` are 0: the policy asks for none before it edits. `edits` are those made, the whole budget where they end
@@ -122,19 +121,22 @@ def policy_alone(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grid
     return Solutions(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
 
 
-def _episodes(model: UPITRM | HindsightTRM, mdp: PlanEditMDP, instances: Grids) -> Solutions:
+def _episodes(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutions:
     """The fields of one batch; episodes that have ended leave it."""
+    from trm_agents.recursive_policies import masks_for
     from trm_agents.solving import Solutions
 
     states, alive = mdp.initial(instances), np.arange(len(instances))
     plans, solved = states.plans.copy(), mdp.check(states).solved.copy()
     edits, steps = np.zeros((2, len(instances)), np.int64)
-    unroll, carry_unroll = model.policy.unroll, getattr(model.policy, "carry_unroll", None)
+    policy: Any = model.policy
+    unroll, carry_unroll = policy.unroll, getattr(policy, "carry_unroll", None)
     latents: Any = None
     while len(alive):
         first = latents is None
         starts = np.full(len(alive), first)
-        actions, latents = model.predict(observe(states), latents, starts, deterministic=True)
+        masks: Any = masks_for(policy, mdp, states)
+        actions, latents = model.predict(observe(states), latents, starts, deterministic=True, **masks)
         edits[alive] += 1
         steps[alive] += unroll if first or carry_unroll is None else carry_unroll
         transition = mdp.transition(states, actions)

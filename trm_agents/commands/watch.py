@@ -50,16 +50,14 @@ def run(options: argparse.Namespace) -> int:
     puzzles = reading.read(agent.env_id, options.puzzles, agent.keywords, options.env_kwargs)
     index = reading.pick(len(puzzles.instances), options.index, options.seed)
     # Loads torch: no mistake above should wait for it.
-    from trm_agents.replay.episode import WithAttempts, play, watched
+    from trm_agents.replay.episode import Watched, WithAttempts, play, watched
 
+    model = agents.load(agent, puzzles.env, options.trust)
     if options.attempts:
-        model = agents.load(agent, puzzles.env, options.trust)
-        episode = play(
-            WithAttempts(spending.attempts_of(model, agent, puzzles.mdp, options.attempts)), puzzles.instances[index]
-        )
+        player: Watched = WithAttempts(spending.attempts_of(model, agent, puzzles.mdp, options.attempts))
     else:
-        alone = watched(agents.load_watched(agent, puzzles.env, options.trust), puzzles.mdp)
-        episode = play(alone, puzzles.instances[index])
+        player = watched(model, puzzles.mdp)
+    episode = play(player, puzzles.instances[index])
     present(episode, Path(options.model).stem, {"env": agent.env_id, "index": index}, options)
     return 0
 

@@ -5,7 +5,7 @@ from trm_agents.recursive_policies.depths import VaryDepth
 from trm_agents.recursive_policies.document import MLPPolicy, TRMPolicy
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor, TokenReadings
 from trm_agents.recursive_policies.options import Options
-from trm_agents.recursive_policies.policies import RecursiveMaskablePolicy, RecursivePolicy
+from trm_agents.recursive_policies.policies import RecursiveMaskablePolicy, RecursivePolicy, masks_for
 from trm_agents.recursive_policies.q_policies import RecursiveDQNPolicy, RecursiveQRDQNPolicy
 from trm_agents.recursive_policies.recurrent import RecursiveRecurrentPolicy
 
@@ -23,4 +23,5 @@ __all__ = [
     "TokenReadings",
     "VaryDepth",
     "WholeRollouts",
+    "masks_for",
 ]

@@ -22,6 +22,7 @@ from trm_agents.recursive_policies.averaging import Averages
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor
 from trm_agents.recursive_policies.options import Options, cycle_weights, taken
 from trm_agents.recursive_policies.sharing import shared_distribution
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 Space = spaces.Space[Any]
 
@@ -101,6 +102,11 @@ class ReadsRecursion:
     def options(self) -> Options:
         """What the network is made of."""
         return self.readings.options
+
+    @property
+    def unroll(self) -> int:
+        """Cycles of a pass that does not stop early."""
+        return self.readings.network.unroll
 
     def outputs(self) -> int:
         """Numbers that are read for the actions."""
@@ -216,3 +222,8 @@ class RecursivePolicy(ReadsActorCritic, ActorCriticPolicy):
 
 class RecursiveMaskablePolicy(ReadsActorCritic, MaskableActorCriticPolicy):
     """For sb3-contrib's MaskablePPO."""
+
+
+def masks_for(policy: object, mdp: PlanEditMDP, states: PlanStates) -> dict[str, NDArray[np.bool_]]:
+    """The keyword `action_masks` of `predict`, for a policy that takes it; none for others."""
+    return {"action_masks": mdp.action_mask(states)} if isinstance(policy, RecursiveMaskablePolicy) else {}

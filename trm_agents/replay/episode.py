@@ -16,7 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 
 from trm_agents.hindsight import HindsightTRM
-from trm_agents.recursive_policies import RecursiveMaskablePolicy, RecursivePolicy
+from trm_agents.recursive_policies import RecursiveMaskablePolicy, RecursivePolicy, masks_for
 from trm_agents.solving import Attempts, decoding
 from trm_agents.upi_trm import UPITRM
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -138,9 +138,9 @@ class RecursiveActor:
     @torch.no_grad()
     def recall(self, states: PlanStates, checks: Checks) -> Thought:
         """See `Watched`."""
-        seen = observe(states)
-        action, _ = self.policy.predict(seen, deterministic=True)
-        distribution: Any = self.policy.get_distribution(self.policy.obs_to_tensor(seen)[0])
+        seen, masks = observe(states), masks_for(self.policy, self.mdp, states)
+        action, _ = self.policy.predict(seen, deterministic=True, **masks)
+        distribution: Any = self.policy.get_distribution(self.policy.obs_to_tensor(seen)[0], **masks)
         values = self.policy.cycle_values(seen, 2 * self.policy.options.k_cycles)[:, 0]
         unroll = self.policy.options.k_cycles
         return Thought(distribution.distribution.probs[0].cpu().numpy(), values, unroll, int(action[0]))

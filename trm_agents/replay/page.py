@@ -51,11 +51,12 @@ def page_data(episode: Episode) -> dict[str, Any]:
         "stop": mdp.stop_action is not None,
         "max_edits": mdp.max_edits,
         "solved": episode.solved,
-        "frames": [_frame(mdp, frame) for frame in episode.frames],
+        "frames": [_frame(episode, frame) for frame in episode.frames],
     }
 
 
-def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
+def _frame(episode: Episode, frame: Frame) -> dict[str, Any]:
+    mdp, before = episode.mdp, episode.frames[max(0, frame.step - 1)]
     view, checks, thought = frame.view(mdp.task), frame.checks, frame.thought
     return {
         "symbols": view.symbols,
@@ -67,7 +68,7 @@ def _frame(mdp: PlanEditMDP, frame: Frame) -> dict[str, Any]:
         "violations": int(checks.violations[0]),
         "dead_ends": int(checks.dead_ends[0]),
         "left": int(frame.states.remaining_edits[0]),
-        "made": None if frame.made is None else _action(mdp, frame, frame.made),
+        "made": None if frame.made is None else _action(mdp, before, frame.made),
         "chosen": None
         if thought is None
         else _action(mdp, frame, thought.action) | {"p": _chance(thought.policy, thought.action)},

@@ -15,7 +15,7 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3.common.type_aliases import GymEnv
 
 from trm_agents import presets
-from trm_agents.zoo.algorithms import Agent, algorithm_of
+from trm_agents.zoo.algorithms import Agent, loaded
 from trm_agents.zoo.cards import Card, ControlCard, Score, read_card
 from trm_agents.zoo.slimming import slim
 
@@ -71,7 +71,7 @@ def load(name: str, env: GymEnv | VectorEnv[Any, Any, Any] | None = None, device
     if env is None:
         # The prefix lets Gymnasium import the package that registers the id.
         env = gym.make(f"trm_envs:{about.env_id}", **about.env_kwargs)
-    return algorithm_of(file).load(file, env=env, device=device)
+    return loaded(file, env, device)
 
 
 def attempts(name: str) -> dict[str, Any]:

@@ -9,20 +9,16 @@ from typing import Any
 
 from trm_agents.common.files import readable
 from trm_agents.common.model_files import NOTHING, content_of, read_model
-from trm_agents.hindsight import HindsightTRM, TokenPolicy
-from trm_agents.trc import TRC, TRCPolicy
-from trm_agents.upi_trm import UPITRM
+from trm_agents.zoo.algorithms import algorithm_of
 
 NEEDED = ("policy_class", "observation_space", "action_space", "num_timesteps")
 """What SB3's `load` asks for beside the constructor's keywords."""
-_MARKS = ("mixture", "train_ratio", "supervision")
-"""Attributes by which a saved model is known to be one of ours."""
 _OF_THE_USER = ("policy", "env", "seed", "device", "verbose", "tensorboard_log", "_init_setup_model")
 """Whoever loads the model decides on these."""
 
 
 def slim(source: Path) -> bytes:
-    """The content of a slim copy of a saved `HindsightTRM`, `UPITRM` or `TRC`, which their `load(file, env=env)` reads.
+    """The content of a slim copy of a saved agent, which `zoo.load` reads, and `load(file, env=env)` of ours.
 
     It holds the hyperparameters, the spaces and the weights of the policy (of every snapshot, where an exact mixture
     is deployed). It holds no optimiser state, rollout, generator or environment state, and no pickled MDP: the
@@ -37,13 +33,9 @@ def slim(source: Path) -> bytes:
     except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
         # A name stands in messages of this package.
         raise ValueError(str(error) if source.name in str(error) else f"{source.name}: {error}") from error
-    whole = {"policy", "policy.optimizer"} <= parameters.keys()
-    if not whole or not any(mark in data for mark in _MARKS):
-        raise ValueError(f"{source.name} is not a saved HindsightTRM, UPITRM or TRC: the zoo holds no other agents")
-    if not isinstance(data.get("policy_class"), type):
+    if not isinstance(data.get("policy_class"), type) or not {"policy", "policy.optimizer"} <= parameters.keys():
         raise ValueError(f"{source.name} is not a saved model: it does not say which policy it is of")
-    kinds: tuple[tuple[type, type], ...] = ((TokenPolicy, HindsightTRM), (TRCPolicy, TRC), (object, UPITRM))
-    algorithm = next(algorithm for policy, algorithm in kinds if issubclass(data["policy_class"], policy))
+    algorithm = algorithm_of(source)
     names = [name for name in inspect.signature(algorithm).parameters if name not in _OF_THE_USER]
     missing = {name: what for name, what in left_out.items() if name in names}
     return packed({name: data[name] for name in (*NEEDED, *names) if name in data}, parameters, missing)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
 from trm_envs.colouring.sources import ColouringOptions, colouring_source
 from trm_envs.colouring.task import GraphColouringTask
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import Problem, check_keywords, check_source_options, mdp_options, with_retry
@@ -119,23 +119,10 @@ class GraphColouringPlanEditEnv(PlanEditEnv):
         super().__init__(*colouring_problem(size, colours, **options), render_mode)
 
 
-class GraphColouringPlanEditVectorEnv(PlanEditVectorEnv):
+class GraphColouringPlanEditVectorEnv(ByKeywords, PlanEditVectorEnv, problem=colouring_problem):
     """B episodes of `GraphColouringPlanEditEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of graphs.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 20,
-        colours: int = 3,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[ColouringOptions],
-    ) -> None:
-        problem = colouring_problem(size, colours, **options)
-        super().__init__(num_envs, *problem, render_mode, autoreset_mode, max_episode_steps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
 from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
@@ -12,6 +11,7 @@ from trm_envs.control.quadratic_steps import QuadraticStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import DOUBLE_INTEGRATOR, DOUBLE_INTEGRATOR_TIGHT
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
@@ -131,7 +131,7 @@ class DoubleIntegratorPlanEditEnv(ControlEditEnv):
         super().__init__(*double_integrator_problem(tight, **options), render_mode)
 
 
-class DoubleIntegratorPlanEditVectorEnv(ControlEditVectorEnv):
+class DoubleIntegratorPlanEditVectorEnv(ByKeywords, ControlEditVectorEnv, problem=double_integrator_problem):
     """B episodes of `DoubleIntegratorPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
     Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. Takes the same keywords.
@@ -144,19 +144,6 @@ class DoubleIntegratorPlanEditVectorEnv(ControlEditVectorEnv):
         max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `DoubleIntegratorPlanEditEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        tight: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[EditOptions],
-    ) -> None:
-        super().__init__(
-            num_envs, *double_integrator_problem(tight, **options), render_mode, autoreset_mode, max_episode_steps
-        )
 
 
 class DoubleIntegratorEnv(ControlEnv):
@@ -197,7 +184,7 @@ class DoubleIntegratorEnv(ControlEnv):
         super().__init__(*double_integrator_steps(tight, **options), render_mode)
 
 
-class DoubleIntegratorVectorEnv(ControlVectorEnv):
+class DoubleIntegratorVectorEnv(ByKeywords, ControlVectorEnv, problem=double_integrator_steps):
     """B episodes of `DoubleIntegratorEnv` at once, equal to `SyncVectorEnv` over them bit for bit.
 
     Args:
@@ -208,16 +195,3 @@ class DoubleIntegratorVectorEnv(ControlVectorEnv):
         max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `DoubleIntegratorEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        tight: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[SystemOptions],
-    ) -> None:
-        super().__init__(
-            num_envs, *double_integrator_steps(tight, **options), render_mode, autoreset_mode, max_episode_steps
-        )

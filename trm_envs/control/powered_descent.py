@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
 from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
@@ -12,6 +11,7 @@ from trm_envs.control.descent_sources import descent_origin
 from trm_envs.control.descent_steps import DescentStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
@@ -149,7 +149,7 @@ class PoweredDescentPlanEditEnv(ControlEditEnv):
         super().__init__(*powered_descent_problem(shallow, **options), render_mode)
 
 
-class PoweredDescentPlanEditVectorEnv(ControlEditVectorEnv):
+class PoweredDescentPlanEditVectorEnv(ByKeywords, ControlEditVectorEnv, problem=powered_descent_problem):
     """B episodes of `PoweredDescentPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
     Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. Takes the same keywords.
@@ -162,18 +162,6 @@ class PoweredDescentPlanEditVectorEnv(ControlEditVectorEnv):
         max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `PoweredDescentPlanEditEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        shallow: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[EditOptions],
-    ) -> None:
-        problem = powered_descent_problem(shallow, **options)
-        super().__init__(num_envs, *problem, render_mode, autoreset_mode, max_episode_steps)
 
 
 class PoweredDescentEnv(ControlEnv):
@@ -218,7 +206,7 @@ class PoweredDescentEnv(ControlEnv):
         super().__init__(*powered_descent_steps(shallow, **options), render_mode)
 
 
-class PoweredDescentVectorEnv(ControlVectorEnv):
+class PoweredDescentVectorEnv(ByKeywords, ControlVectorEnv, problem=powered_descent_steps):
     """B episodes of `PoweredDescentEnv` at once, equal to `SyncVectorEnv` over them bit for bit.
 
     Args:
@@ -228,15 +216,3 @@ class PoweredDescentVectorEnv(ControlVectorEnv):
         autoreset_mode: when an ended episode is replaced.
         **options: the keywords of `PoweredDescentEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        shallow: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[SystemOptions],
-    ) -> None:
-        problem = powered_descent_steps(shallow, **options)
-        super().__init__(num_envs, *problem, render_mode, autoreset_mode, max_episode_steps)

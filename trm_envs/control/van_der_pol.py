@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
 from trm_envs.continuous.env import ControlEditEnv, ControlEditVectorEnv, ControlProblem
@@ -12,6 +11,7 @@ from trm_envs.control.quadratic_steps import QuadraticStepRules
 from trm_envs.control.sources import EditOptions, SystemOptions, control_source, mdp_options, quadratic_origin, read_mu
 from trm_envs.control.stepwise import ControlEnv, ControlVectorEnv, StepProblem
 from trm_envs.control.systems import VAN_DER_POL
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.instances.numbers import truth
 from trm_envs.instances.options import check_keywords
 
@@ -140,7 +140,7 @@ class VanDerPolPlanEditEnv(ControlEditEnv):
         super().__init__(*van_der_pol_problem(mu, observe_mu, **options), render_mode)
 
 
-class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
+class VanDerPolPlanEditVectorEnv(ByKeywords, ControlEditVectorEnv, problem=van_der_pol_problem):
     """B episodes of `VanDerPolPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
     Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. Takes the same keywords.
@@ -154,19 +154,6 @@ class VanDerPolPlanEditVectorEnv(ControlEditVectorEnv):
         observe_mu: whether mu is observed.
         **options: the keywords of `VanDerPolPlanEditEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        mu: float | tuple[float, float] = 1.0,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        observe_mu: bool = True,
-        **options: Unpack[EditOptions],
-    ) -> None:
-        problem = van_der_pol_problem(mu, observe_mu, **options)
-        super().__init__(num_envs, *problem, render_mode, autoreset_mode, max_episode_steps)
 
 
 class VanDerPolEnv(ControlEnv):
@@ -213,7 +200,7 @@ class VanDerPolEnv(ControlEnv):
         super().__init__(*van_der_pol_steps(mu, **options), render_mode)
 
 
-class VanDerPolVectorEnv(ControlVectorEnv):
+class VanDerPolVectorEnv(ByKeywords, ControlVectorEnv, problem=van_der_pol_steps):
     """B episodes of `VanDerPolEnv` at once, equal to `SyncVectorEnv` over them bit for bit.
 
     Args:
@@ -224,14 +211,3 @@ class VanDerPolVectorEnv(ControlVectorEnv):
         max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `VanDerPolEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        mu: float | tuple[float, float] = 1.0,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[SystemOptions],
-    ) -> None:
-        super().__init__(num_envs, *van_der_pol_steps(mu, **options), render_mode, autoreset_mode, max_episode_steps)

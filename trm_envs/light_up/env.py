@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.light_up.sources import LightUpOptions, light_up_source
 from trm_envs.light_up.task import LightUpTask
 from trm_envs.plan_edit.env import PlanEditEnv
@@ -116,21 +116,10 @@ class LightUpPlanEditEnv(PlanEditEnv):
         super().__init__(*light_up_problem(size, **options), render_mode)
 
 
-class LightUpPlanEditVectorEnv(PlanEditVectorEnv):
+class LightUpPlanEditVectorEnv(ByKeywords, PlanEditVectorEnv, problem=light_up_problem):
     """B episodes of `LightUpPlanEditEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of puzzles.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 7,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[LightUpOptions],
-    ) -> None:
-        super().__init__(num_envs, *light_up_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.maze.sources import MazeOptions, maze_source
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.env import PlanEditEnv
@@ -121,21 +121,10 @@ class MazePlanEditEnv(PlanEditEnv):
         super().__init__(*maze_problem(size, **options), render_mode)
 
 
-class MazePlanEditVectorEnv(PlanEditVectorEnv):
+class MazePlanEditVectorEnv(ByKeywords, PlanEditVectorEnv, problem=maze_problem):
     """B episodes of `MazePlanEditEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of mazes.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 9,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[MazeOptions],
-    ) -> None:
-        super().__init__(num_envs, *maze_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

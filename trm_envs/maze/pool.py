@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from trm_envs.maze.paths import WALL, flaw
 from trm_envs.maze.symmetry import orbit_keys
 from trm_envs.maze.text import format_mazes, parse_mazes
 from trm_envs.plan_edit.task import Grids
-from trm_envs.pools.source import SPLITS, fill_splits, split_of_key
+from trm_envs.pools.drawn import DrawnPool, where
+from trm_envs.pools.source import SPLITS, split_of_key
 
 _BATCH = 256
 # Mazes drawn to meet every 5x5 one: at 8e5 there are no more of them (4,928 perfect, 3,072 braided) than at this many.
@@ -22,7 +23,7 @@ _ENUMERATION = 200_000
 
 
 @dataclass(frozen=True)
-class MazePool:
+class MazePool(DrawnPool):
     """Random mazes, no two of them symmetric to each other.
 
     Attributes:
@@ -51,43 +52,34 @@ class MazePool:
         """Number of mazes of each split, where there are so many."""
         return {"train": self.train, "validation": self.held_out, "test": self.held_out}
 
-    def generate(self) -> dict[str, list[str]]:
-        """Draw mazes, each of another orbit, until every split is full."""
-        rng = np.random.default_rng(self.seed)
-
-        def draw() -> tuple[list[str], list[int]]:
-            mazes = self._drawn(rng)
-            return format_mazes(mazes), orbit_keys(mazes)
-
-        return fill_splits(self.sizes, draw)
-
     def _drawn(self, rng: np.random.Generator) -> Grids:
         return generate(self.size, _BATCH, rng, self.braid)
 
     def describe(self, lines: Sequence[str]) -> dict[str, Any]:
         """Return the range and the mean of the shortest path's cells, and the number of orbits."""
-        lengths = shortest_path_length(self._parse(lines))
+        lengths = shortest_path_length(self._read(lines))
         return {
             "path_cells": [int(lengths.min()), int(lengths.max())],
             "mean_path_cells": round(float(lengths.mean()), 2),
             "orbits": len(set(self.keys(lines))),
         }
 
-    def keys(self, lines: Sequence[str]) -> list[Hashable]:
-        """Return the hash of each maze's orbit under rotation, reflection and swapping start and goal."""
-        return list(orbit_keys(self._parse(lines)))
+    def _written(self, instances: Grids) -> list[str]:
+        return format_mazes(instances)
 
-    def problems(self, lines: Sequence[str]) -> list[str]:
-        """Check that every maze is solvable, perfect or not as promised, long enough, and occurs once."""
-        mazes = self._parse(lines)
-        found = [f"line {number}: {fault}" for number, maze in enumerate(mazes, 1) if (fault := flaw(maze))]
-        faults = self._faults(mazes)
-        found += [f"line {index + 1}: {fault}" for fault, where in faults.items() for index in np.flatnonzero(where)]
-        if len(set(lines)) < len(lines):
-            found.append(f"{len(lines) - len(set(lines))} lines repeat another one")
-        return found
+    def _read(self, lines: Sequence[str]) -> Grids:
+        return parse_mazes(lines, self.size, self.name)
 
-    def _faults(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
+    def _orbits(self, instances: Grids) -> list[int]:
+        """Under rotation, reflection and swapping start and goal."""
+        return orbit_keys(instances)
+
+    def _faults(self, instances: Grids) -> Iterator[tuple[int, str]]:
+        """Mazes that cannot be solved, and what `_broken` says."""
+        yield from ((row, fault) for row, maze in enumerate(instances) if (fault := flaw(maze)))
+        yield from where(self._broken(instances))
+
+    def _broken(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
         """What else may be wrong with mazes, and with which of them it is."""
         # A connected maze is perfect when its R rooms are joined by R - 1 doors.
         loops = (mazes != WALL).sum(axis=1) > 2 * ((self.size + 1) // 2) ** 2 - 1
@@ -95,13 +87,6 @@ class MazePool:
             "not of the promised kind (perfect or braided)": loops != (self.braid > 0),
             f"path of fewer than {self.size} cells": shortest_path_length(mazes) < self.size,
         }
-
-    def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
-        """Return nothing: the keys leave no symmetry out."""
-        return []
-
-    def _parse(self, lines: Sequence[str]) -> Grids:
-        return parse_mazes(lines, self.size, self.name)
 
 
 @dataclass(frozen=True)
@@ -123,6 +108,6 @@ class ScatteredMazePool(MazePool):
         # Mazes of 30x30 take a tenth of a second each.
         return scatter(self.size, 16, rng)
 
-    def _faults(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
+    def _broken(self, mazes: Grids) -> dict[str, NDArray[np.bool_]]:
         least = least_path(self.size)
         return {f"path of fewer than {least} cells": shortest_path_length(mazes) < least}

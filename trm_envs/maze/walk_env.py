@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.instances.adaptive import Curriculum
 from trm_envs.instances.numbers import number
 from trm_envs.instances.ranges import ranges
@@ -208,24 +208,13 @@ class MazeWalkEnv(PlanEditEnv):
         super().__init__(*walk_problem(size, **options), render_mode)
 
 
-class MazeWalkVectorEnv(PlanEditVectorEnv):
+class MazeWalkVectorEnv(ByKeywords, PlanEditVectorEnv, problem=walk_problem):
     """B episodes of `MazeWalkEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of mazes.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 9,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[WalkOptions],
-    ) -> None:
-        super().__init__(num_envs, *walk_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)
 
 
 class OpenMazeWalkEnv(PlanEditEnv):
@@ -287,19 +276,8 @@ class OpenMazeWalkEnv(PlanEditEnv):
         super().__init__(*open_walk_problem(size, **options), render_mode)
 
 
-class OpenMazeWalkVectorEnv(PlanEditVectorEnv):
+class OpenMazeWalkVectorEnv(ByKeywords, PlanEditVectorEnv, problem=open_walk_problem):
     """B episodes of `OpenMazeWalkEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 5,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[OpenWalkOptions],
-    ) -> None:
-        super().__init__(num_envs, *open_walk_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.plan_edit.problem import (
@@ -121,7 +121,7 @@ class SudokuPlanEditEnv(PlanEditEnv):
         super().__init__(*sudoku_problem(size, **options), render_mode)
 
 
-class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
+class SudokuPlanEditVectorEnv(ByKeywords, PlanEditVectorEnv, problem=sudoku_problem):
     """B episodes of `SudokuPlanEditEnv` at once: `gym.make_vec(id, num_envs=B, autoreset_mode=...)`.
 
     Equal to `SyncVectorEnv` over the single environments bit for bit, and faster. With `curriculum` or `retry` the
@@ -136,14 +136,3 @@ class SudokuPlanEditVectorEnv(PlanEditVectorEnv):
         max_episode_steps: steps after which an episode is truncated; None: never.
         **options: the keywords of `SudokuPlanEditEnv`.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 9,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[SudokuOptions],
-    ) -> None:
-        super().__init__(num_envs, *sudoku_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

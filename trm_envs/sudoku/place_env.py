@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from gymnasium.vector import AutoresetMode
 from typing_extensions import Unpack
 
+from trm_envs.episodes.by_keywords import ByKeywords
 from trm_envs.plan_edit.env import PlanEditEnv
 from trm_envs.plan_edit.mdp import PlanEditMDP, Rewards
 from trm_envs.plan_edit.problem import (
@@ -95,21 +95,10 @@ class SudokuPlaceEnv(PlanEditEnv):
         super().__init__(*place_problem(size, **options), render_mode)
 
 
-class SudokuPlaceVectorEnv(PlanEditVectorEnv):
+class SudokuPlaceVectorEnv(ByKeywords, PlanEditVectorEnv, problem=place_problem):
     """B episodes of `SudokuPlaceEnv` at once.
 
     It takes the same keywords, and `num_envs`, `autoreset_mode` and `max_episode_steps`.
 
     With `curriculum` or `retry` the episodes share one source of puzzles.
     """
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: int = 9,
-        render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
-        max_episode_steps: int | None = None,
-        **options: Unpack[BlanksOptions],
-    ) -> None:
-        super().__init__(num_envs, *place_problem(size, **options), render_mode, autoreset_mode, max_episode_steps)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
-from trm_envs.pools.source import SPLITS, fill_splits
+from trm_envs.pools.drawn import DrawnPool, where
+from trm_envs.pools.source import SPLITS
 from trm_envs.sudoku.generator import count_blanks, generate, generate_minimal, is_minimal, random_solutions
 from trm_envs.sudoku.geometry import Grids
 from trm_envs.sudoku.hard import climb, mean_guesses
@@ -25,7 +26,7 @@ _RUNS = 8
 
 
 @dataclass(frozen=True)
-class SudokuPool:
+class SudokuPool(DrawnPool):
     """Random puzzles of one size with exactly one solution, split by the invariant of the solved grid.
 
     Attributes:
@@ -56,24 +57,14 @@ class SudokuPool:
         """Number of puzzles of each split."""
         return {"train": self.train, "validation": self.held_out, "test": self.held_out}
 
-    def generate(self) -> dict[str, list[str]]:
-        """Draw puzzles, each with another solved grid even under symmetry, until every split is full."""
-        rng = np.random.default_rng(self.seed)
-
-        def draw() -> tuple[list[str], list[int]]:
-            puzzles = self._draw(rng)
-            return format_grids(puzzles), invariant(solve(puzzles)[0]).tolist()
-
-        return fill_splits(self.sizes, draw)
-
-    def _draw(self, rng: np.random.Generator) -> Grids:
+    def _drawn(self, rng: np.random.Generator) -> Grids:
         if self.minimal:
             return generate_minimal(self.size, _BATCH, rng, self.blanks)
         return generate(self.size, self.blanks, _BATCH, rng)
 
     def describe(self, lines: Sequence[str]) -> dict[str, Any]:
         """Return the range of blanks, the number of orbits and of puzzles that singles logic does not solve."""
-        puzzles = parse_grid_lines(lines, self.size, self.name)
+        puzzles = self._read(lines)
         blanks = count_blanks(puzzles)
         return {
             "blanks": [int(blanks.min()), int(blanks.max())],
@@ -81,27 +72,27 @@ class SudokuPool:
             "beyond_singles": int(beyond_singles(puzzles).sum()),
         }
 
-    def keys(self, lines: Sequence[str]) -> list[Hashable]:
-        """Return the invariant of each puzzle's solved grid."""
-        return list(invariant(solve(parse_grid_lines(lines, self.size, self.name))[0]).tolist())
+    def _written(self, instances: Grids) -> list[str]:
+        return format_grids(instances)
 
-    def problems(self, lines: Sequence[str]) -> list[str]:
-        """Check uniqueness of the solution, the blank range, minimality and that no puzzle occurs twice."""
-        puzzles = parse_grid_lines(lines, self.size, self.name)
-        blanks = count_blanks(puzzles)
-        faults = {
-            "not exactly one solution": count_solutions(puzzles) != 1,
-            f"blanks outside {self.blanks}": (blanks < self.blanks[0]) | (blanks > self.blanks[1]),
-            "not minimal": ~is_minimal(puzzles) if self.minimal else np.zeros(len(puzzles), dtype=np.bool_),
-        }
-        found = [f"line {index + 1}: {fault}" for fault, where in faults.items() for index in np.flatnonzero(where)]
-        if len(set(lines)) < len(lines):
-            found.append(f"{len(lines) - len(set(lines))} lines repeat another one")
-        return found
+    def _read(self, lines: Sequence[str]) -> Grids:
+        return parse_grid_lines(lines, self.size, self.name)
 
-    def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
-        """Return nothing: keys are of solved grids already."""
-        return []
+    def _orbits(self, instances: Grids) -> list[int]:
+        """Under the symmetries of solved grids."""
+        hashes: list[int] = invariant(solve(instances)[0]).tolist()
+        return hashes
+
+    def _faults(self, instances: Grids) -> Iterable[tuple[int, str]]:
+        """More solutions than one, or none; other numbers of blanks; givens to spare, where none may be."""
+        blanks = count_blanks(instances)
+        return where(
+            {
+                "not exactly one solution": count_solutions(instances) != 1,
+                f"blanks outside {self.blanks}": (blanks < self.blanks[0]) | (blanks > self.blanks[1]),
+                "not minimal": ~is_minimal(instances) if self.minimal else np.zeros(len(instances), np.bool_),
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -117,20 +108,20 @@ class HardSudokuPool(SudokuPool):
             splits[split] = lines
         return splits
 
-    def _draw(self, rng: np.random.Generator) -> Grids:
-        puzzles = super()._draw(rng)
+    def _drawn(self, rng: np.random.Generator) -> Grids:
+        puzzles = super()._drawn(rng)
         return puzzles[beyond_singles(puzzles)]
 
     def describe(self, lines: Sequence[str]) -> dict[str, Any]:
         """Add the mean number of guesses of the random and of the climbed puzzles, rated anew."""
-        guesses = mean_guesses(parse_grid_lines(lines, self.size, self.name), _RUNS, np.random.default_rng(self.seed))
+        guesses = mean_guesses(self._read(lines), _RUNS, np.random.default_rng(self.seed))
         kinds = {"random": guesses[0::2], "climbed": guesses[1::2]}
         means = {kind: round(float(of_kind.mean()), 2) for kind, of_kind in kinds.items()}
         return {**super().describe(lines), "mean_guesses": means}
 
     def problems(self, lines: Sequence[str]) -> list[str]:
         """Check also that naked and hidden singles solve no puzzle."""
-        easy = np.flatnonzero(~beyond_singles(parse_grid_lines(lines, self.size, self.name)))
+        easy = np.flatnonzero(~beyond_singles(self._read(lines)))
         return super().problems(lines) + [f"line {index + 1}: solved by singles" for index in easy]
 
 
@@ -179,7 +170,7 @@ class SudokuOrbitPool(SudokuPool):
 
     def keys(self, lines: Sequence[str]) -> list[Hashable]:
         """Return the canonical form of each puzzle."""
-        return [form.tobytes() for form in canonical(parse_grid_lines(lines, self.size, self.name))]
+        return [form.tobytes() for form in canonical(self._read(lines))]
 
     def overlaps(self, splits: Mapping[str, Sequence[str]]) -> list[str]:
         """Say how many solved grids the splits share: 4x4 has only 288, in 2 orbits."""

@@ -1,0 +1,178 @@
+"""Tables of docs/recursion.md, and its figure, which `python -m benchmarks.reporting.recursion_tables` draws."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from baselines import method
+from benchmarks.protocol.names import named
+from benchmarks.protocol.provenance import ROOT
+from benchmarks.protocol.published import PUBLISHED, published
+from benchmarks.protocol.records import write_atomically
+from benchmarks.protocol.rows import ResultRow
+from benchmarks.reporting import tables
+from benchmarks.reporting.summary import Summary, summarise
+
+FIGURE = ROOT / "docs" / "images" / "recursion-cycles.png"
+CLAIMED = Path(__file__).with_name("claimed.json")
+WALK = "walk-7x7"
+WALKERS: Mapping[str, tuple[str, str, str]] = {
+    "trm_ppo": ("exact-cover core", "20 cycles of one layer", "yes"),
+    "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("sums over neighbours", "20 layers", "yes"),
+    "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
+    "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
+}
+"""Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
+HEADS = ("network", "depth", "symmetric", "weights", "solved", "95 % interval", "solved, sampled", "seeds", "line")
+CLAIM_HEADS = (
+    "description",
+    "task",
+    "network",
+    "claimed",
+    "weights claimed",
+    "measured",
+    "runs on a shortest walk",
+    "weights here",
+    "the task",
+)
+OPEN = "open-walk-5x5"
+ON_THE_OPEN: Mapping[str, str] = {
+    "reinforce": "MLP",
+    "trm_reinforce@deep_supervision=true": "recursive, K = 3, deep supervision",
+    "trm_reinforce@deep_supervision=true@k_cycles=5": "recursive, K = 5, deep supervision",
+    "trm_reinforce@n_h_layers=1": "recursive, K = 3, one H layer",
+    "trm_reinforce@n_h_layers=1@k_cycles=5": "recursive, K = 5, one H layer",
+}
+"""Line of `open-walk-5x5` -> its policy."""
+SHORTEST = 8
+"""Moves of a shortest walk from corner to corner of 5x5."""
+
+
+def open_maze(folder: Path) -> str:
+    """In how many runs the greedy policy walks a shortest way."""
+    rows = []
+    for algo, policy in ON_THE_OPEN.items():
+        weights = runs(algo, folder)[0].parameters
+        rows.append([policy, f"{weights:,}", shortest_walks(algo, folder), f"`{algo}`"])
+    return tables.markdown(["policy", "weights", "runs on a shortest walk", "line"], rows)
+
+
+def runs(algo: str, folder: Path) -> list[ResultRow]:
+    """Those of a line of the open maze."""
+    return [row for row in published(ResultRow, folder) if (row.suite, row.algo) == (OPEN, algo)]
+
+
+def shortest_walks(algo: str, folder: Path) -> str:
+    """How many of them walk a shortest way."""
+    mine = runs(algo, folder)
+    return f"{sum(row.edits == SHORTEST for row in mine)} of {len(mine)}"
+
+
+def lines(folder: Path) -> list[Summary]:
+    """Trained policies of walk-7x7, from best to worst."""
+    return summarise(row for row in published(ResultRow, folder) if row.suite == WALK and row.kind != "line")
+
+
+def networks(folder: Path) -> str:
+    """What each network solves."""
+    return tables.markdown(HEADS, [_cells(line) for line in lines(folder) if line.algo in WALKERS])
+
+
+def _cells(line: Summary) -> list[str]:
+    sampled = "" if line.sampled is None else tables.percent(line.sampled.mean)
+    solved = [tables.percent(line.success.mean), tables.span(line.success), sampled]
+    return [*WALKERS[line.algo], f"{line.parameters:,}", *solved, str(line.seeds), f"`{line.algo}`"]
+
+
+def by_cycles(folder: Path) -> list[tuple[int, Summary]]:
+    """The recursive policies, by the number of cycles that they are scored at."""
+    mine = [line for line in lines(folder) if named(line.algo).method == "trm_ppo"]
+    return sorted(((named(line.algo).budget or trained_cycles(), line) for line in mine), key=lambda each: each[0])
+
+
+def trained_cycles() -> int:
+    """Cycles that they were trained at."""
+    walking = method("trm_ppo").walking
+    assert walking is not None
+    return int(walking.words["k_cycles"])
+
+
+def cycles(folder: Path) -> str:
+    """What they solve at each number of cycles."""
+    rows = [
+        [str(count), tables.percent(line.success.mean), tables.span(line.success)] for count, line in by_cycles(folder)
+    ]
+    return tables.markdown(["cycles", "solved", "95 % interval"], rows)
+
+
+def figure(folder: Path) -> bytes:
+    """The same as a curve."""
+    # matplotlib takes a second to import.
+    from matplotlib.figure import Figure
+
+    from benchmarks.reporting import plots
+
+    drawn = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = drawn.add_subplot()
+    x = [count for count, _ in by_cycles(folder)]
+    mean, low, high = ([100 * line.success[i] for _, line in by_cycles(folder)] for i in range(3))
+    axes.fill_between(x, low, high, alpha=0.18, linewidth=0)
+    axes.plot(x, mean, marker="o", label=f"trained at {trained_cycles()} cycles")
+    axes.axvline(trained_cycles(), color="#9aa0a6", linestyle=":")
+    axes.set_ylim(-3, 103)
+    plots.style(axes, "cycles at test time", f"{WALK}: test mazes, 95 % intervals over seeds", "mazes solved, %")
+    axes.set_xticks(x, [str(count) for count in x])
+    axes.minorticks_off()
+    return plots.as_png(drawn)
+
+
+class Claimed(NamedTuple):
+    """What a description says of one network, and what stands beside it here."""
+
+    description: str
+    """Which of the two: `first` or `second`."""
+    task: str
+    network: str
+    claimed: str
+    """Success, as it is written there."""
+    weights: str
+    """The same of the number of weights."""
+    line: str
+    """Line of `open-walk-5x5` that does the same; empty where there is none."""
+    task_is: str
+    """What is wrong with the task, where it is; found by running it."""
+
+
+def claimed(file: Path = CLAIMED) -> list[Claimed]:
+    """The claims, in the order of the file."""
+    return [Claimed(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def beside(folder: Path) -> str:
+    """Claimed beside measured."""
+    measured = {line.algo: line for line in summarise(row for row in published(ResultRow, folder) if row.suite == OPEN)}
+    rows = []
+    for claim in claimed():
+        here = ["", "", ""]
+        if claim.line:
+            line = measured[claim.line]
+            here = [tables.rate(line.success), shortest_walks(claim.line, folder), f"{line.parameters:,}"]
+        told = [claim.description, claim.task, claim.network, claim.claimed, claim.weights]
+        rows.append([*told, *here, claim.task_is])
+    return tables.markdown(CLAIM_HEADS, rows)
+
+
+TABLES: Mapping[str, Callable[[Path], str]] = {
+    "recursion:networks": networks,
+    "recursion:cycles": cycles,
+    "recursion:open": open_maze,
+    "recursion:claimed": beside,
+}
+"""Name of a marked table -> what makes it from a folder of published rows."""
+
+
+if __name__ == "__main__":
+    write_atomically(FIGURE, figure(PUBLISHED))
