@@ -26,6 +26,11 @@ WALKERS: Mapping[str, tuple[str, str, str]] = {
     "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
 }
 """Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
+DEPTHS: Mapping[str, str] = {
+    "trm_ppo": "trained at 20 cycles",
+    "trm_ppo@k_cycles=32@depths=[8,64]@gradient_cycles=12": "at 8 to 64, gradients through 12",
+}
+"""Line of `walk-7x7` -> the cycles that it was trained at."""
 HEADS = ("network", "depth", "symmetric", "weights", "solved", "95 % interval", "solved, sampled", "seeds", "line")
 CLAIM_HEADS = (
     "description",
@@ -87,29 +92,31 @@ def _cells(line: Summary) -> list[str]:
     return [*WALKERS[line.algo], f"{line.parameters:,}", *solved, str(line.seeds), f"`{line.algo}`"]
 
 
-def by_cycles(folder: Path) -> list[tuple[int, Summary]]:
-    """The recursive policies, by the number of cycles that they are scored at."""
-    mine = [line for line in lines(folder) if named(line.algo).method == "trm_ppo"]
-    return sorted(((named(line.algo).budget or trained_cycles(), line) for line in mine), key=lambda each: each[0])
+def by_cycles(folder: Path, algo: str) -> dict[int, Summary]:
+    """Number of cycles -> what the models of a line solve with as many."""
+    mine = [line for line in lines(folder) if named(line.algo).method == algo]
+    return {named(line.algo).budget or k_cycles(algo): line for line in mine}
 
 
-def trained_cycles() -> int:
-    """Cycles that they were trained at."""
-    walking = method("trm_ppo").walking
+def k_cycles(algo: str) -> int:
+    """Cycles of a policy where it is not asked for others."""
+    walking = method(algo).walking
     assert walking is not None
     return int(walking.words["k_cycles"])
 
 
 def cycles(folder: Path) -> str:
     """What they solve at each number of cycles."""
+    found = [by_cycles(folder, algo) for algo in DEPTHS]
     rows = [
-        [str(count), tables.percent(line.success.mean), tables.span(line.success)] for count, line in by_cycles(folder)
+        [str(count), *(tables.rate(each[count].success) if count in each else "" for each in found)]
+        for count in sorted(set().union(*found))
     ]
-    return tables.markdown(["cycles", "solved", "95 % interval"], rows)
+    return tables.markdown(["cycles", *DEPTHS.values()], rows)
 
 
 def figure(folder: Path) -> bytes:
-    """The same as a curve."""
+    """The same as curves."""
     # matplotlib takes a second to import.
     from matplotlib.figure import Figure
 
@@ -117,15 +124,19 @@ def figure(folder: Path) -> bytes:
 
     drawn = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = drawn.add_subplot()
-    x = [count for count, _ in by_cycles(folder)]
-    mean, low, high = ([100 * line.success[i] for _, line in by_cycles(folder)] for i in range(3))
-    axes.fill_between(x, low, high, alpha=0.18, linewidth=0)
-    axes.plot(x, mean, marker="o", label=f"trained at {trained_cycles()} cycles")
-    axes.axvline(trained_cycles(), color="#9aa0a6", linestyle=":")
+    for (algo, label), colour in zip(DEPTHS.items(), ("#1b7f9c", "#d98324"), strict=True):
+        found = sorted(by_cycles(folder, algo).items())
+        x = [count for count, _ in found]
+        mean, low, high = ([100 * line.success[i] for _, line in found] for i in range(3))
+        axes.fill_between(x, low, high, alpha=0.18, linewidth=0, color=colour)
+        axes.plot(x, mean, marker="o", label=label, color=colour)
+    axes.set_xscale("log", base=2)
     axes.set_ylim(-3, 103)
     plots.style(axes, "cycles at test time", f"{WALK}: test mazes, 95 % intervals over seeds", "mazes solved, %")
-    axes.set_xticks(x, [str(count) for count in x])
+    ticks = [5, 10, 20, 32, 64, 128]
+    axes.set_xticks(ticks, [str(count) for count in ticks])
     axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=9, loc="lower center")
     return plots.as_png(drawn)
 
 
