@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +14,18 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 
 Role = Literal["contestant", "reference"]
 Knowledge = Literal[
-    "masks", "groups", "symbols", "symmetries", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"
+    "masks",
+    "groups",
+    "symbols",
+    "symmetries",
+    "cover",
+    "model",
+    "checker",
+    "puzzle",
+    "dynamics",
+    "gradient",
+    "gradient in play",
+    "optimum",
 ]
 SYSTEMS = "Control"
 """What ids of environments of systems start with; those of puzzles do not."""
@@ -48,6 +60,10 @@ class Line:
     def supports(self, env_id: str) -> bool:
         """Whether the line can play this environment."""
         return plays(self.puzzles, env_id)
+
+    def known_on(self, env_kwargs: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """What it is given in environments with these keywords."""
+        return self.knows
 
     def agent(self, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         """Its agent.
