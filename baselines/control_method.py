@@ -65,14 +65,9 @@ class ControlMethod(Method):
             mdp: the MDP that plans are scored in.
         """
         if not self.stepwise:
-            return EditPlanner(model, self._accepting(mdp), self.edits)
+            return EditPlanner(model, _as_trained(model, mdp), self.edits)
         rules: Any = model.get_env().get_attr("rules")[0]  # type: ignore[union-attr]
         return StepPlanner(model, rules)
-
-    def _accepting(self, mdp: ControlEditMDP) -> ControlEditMDP:
-        """The MDP with the acceptance of the row. The checker keeps the best plan in any case."""
-        accept = self.training.get("accept", mdp.accept)
-        return ControlEditMDP(mdp.task, max_edits=mdp.max_edits, accept=accept, gamma=mdp.gamma, shaping=mdp.shaping)
 
     def simulated_steps(self, mdp: ControlEditMDP, env_steps: int, model_queries: int) -> int:
         """Control steps that training has simulated: an edit, and each plan judged for learning, is a whole plan."""
@@ -91,6 +86,12 @@ class ControlMethod(Method):
         left_out = OF_EDITING if self.stepwise else ()
         keywords = {key: value for key, value in env_kwargs.items() if key not in left_out}
         return super()._vec_env(self.trained_env(env_id), keywords)
+
+
+def _as_trained(model: BaseAlgorithm, mdp: ControlEditMDP) -> ControlEditMDP:
+    """An MDP with the edits and the acceptance that a model was trained with, and what was observed of its system."""
+    own: ControlEditMDP = model.get_env().get_attr("mdp")[0]  # type: ignore[union-attr]
+    return ControlEditMDP(own.task, max_edits=mdp.max_edits, accept=own.accept, gamma=mdp.gamma, shaping=mdp.shaping)
 
 
 @dataclass(frozen=True)

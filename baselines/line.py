@@ -27,6 +27,14 @@ Knowledge = Literal[
     "gradient in play",
     "optimum",
 ]
+"""What a method is given beside observations and rewards.
+
+masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns a
+state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be solved. model:
+successors of any state. checker: scores of any plan. puzzle: how such puzzles are solved. dynamics: equations of a
+system and its cost. gradient: that of the cost, in training. gradient in play: that of the cost or derivatives of the
+dynamics at the plan that stands, at test time. optimum: the stored one.
+"""
 SYSTEMS = "Control"
 """What ids of environments of systems start with; those of puzzles do not."""
 
@@ -51,7 +59,7 @@ class Line:
     drawn_once: bool = False
     """Whether there is no chance in it: one seed says it all."""
     knows: tuple[Knowledge, ...] = ()
-    """What it is given beside observations and rewards, see `Method.knows`; puzzle: how such puzzles are solved."""
+    """What it is given beside observations and rewards."""
     compared: bool = False
     """Whether tables show the best contestant's difference to it."""
     role: Role = "reference"

@@ -57,14 +57,7 @@ class Method:
     family: Family = "baseline"
     """Which idea the method belongs to."""
     knows: tuple[Knowledge, ...] = ()
-    """What it is given beside observations and rewards, in training or in play.
-
-    masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns
-    a state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be
-    solved. model: successors of any state. checker: scores of any plan. dynamics: equations of a system and its cost.
-    gradient: that of the cost, in training. gradient in play: that of the cost or derivatives of the dynamics at the
-    plan that stands, at test time. optimum: the stored one.
-    """
+    """What it is given beside observations and rewards, in training or in play."""
     role: Role = "contestant"
     """A reference is trained too, with the seeds and steps of the others, and is no contestant."""
     colour: str = ""
