@@ -30,9 +30,9 @@ Knowledge = Literal[
 """What a method is given beside observations and rewards.
 
 masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns a
-state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be solved. model:
-successors of any state. checker: scores of any plan. puzzle: how such puzzles are solved. dynamics: equations of a
-system and its cost. gradient: that of the cost, in training. gradient in play: that of the cost or derivatives of the
+state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be solved.
+model: successors of any state. checker: scores of any plan. puzzle: how such puzzles are solved. dynamics: equations of
+a system and its cost. gradient: that of the cost, in training. gradient in play: that of the cost or derivatives of the
 dynamics at the plan that stands, at test time. optimum: the stored one.
 """
 SYSTEMS = "Control"
