@@ -218,7 +218,13 @@ METHODS = Methods(
             knows=("model", "gradient"),
             training={"observe": "gradient", "accept": "improving"},
         ),
-        _trc("trc-antithetic", "#58a07c", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
+        _trc(
+            "trc-antithetic",
+            "#58a07c",
+            presets.PRESETS["trc-antithetic"],
+            knows=("model", "checker"),
+            training={"observe": "error"},
+        ),
         _trc(
             "mlp_control",
             "#d98324",
