@@ -24,7 +24,7 @@ def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
             tables.markdown_columns(tables.TUNING_COLUMNS, listed)
             for listed in ([one for one in found if one.used], found)
         )
-        about = "first states" if plays((SYSTEMS,), SUITES[name].env_id) else "puzzles"
+        about = "states" if plays((SYSTEMS,), SUITES[name].env_id) else "puzzles"
         part = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n, "instances": about}
         out.append({**part, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
     return out
