@@ -91,17 +91,6 @@ def test_every_row_learns_plans_saves_and_loads(name, tmp_path):
     assert baselines.gradient_steps(loaded) > baselines.gradient_steps(model)
 
 
-def test_a_row_plays_the_edits_that_it_was_trained_with():
-    row, pool = suite(SYSTEM), of_suite(SYSTEM).chosen(np.arange(4))
-    method = baselines.METHODS["trc@env.edit=window"]
-    model = method.make(row.env_id, row.env_kwargs, 0, settings=SHORTENED["TRC"]).learn(32)
-    planner = method.planner(model, pool.mdp)
-    assert planner.mdp.task.kind == "window" and pool.mdp.task.kind == "feedback"
-    found = planner.plan(pool.instances, (1, 2))
-    changed = (found.plans[0] != pool.mdp.initial(pool.instances).plans).sum(axis=1)
-    assert ((changed > 0) & (changed <= 10)).all()
-
-
 def test_settings_of_systems_are_checked_by_name_and_type():
     method = baselines.METHODS["trc@unroll=1@supervision=last@env.curriculum=[0.5,2.0]"]
     assert method.hyperparameters_for(suite(SYSTEM).env_id)["unroll"] == 1 and method.training == {

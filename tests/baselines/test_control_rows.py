@@ -1,4 +1,4 @@
-"""What rows of systems are given: the column *knows* against what their policies read."""
+"""Rows of systems: what they are given, against what their policies read, and which edits they play."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from baselines import METHODS, known_to
-from benchmarks.protocol.suites import suite
+from baselines import METHODS, ControlMethod, known_to
+from benchmarks.protocol.control import ControlPool
+from benchmarks.protocol.suites import scored_pool, suite
 from trm_agents import TRC
 
 SUITES = ("control-vdp", "control-descent")
@@ -66,6 +67,19 @@ def test_credit_says_what_training_is_given() -> None:
             assert ("checker" in row.knows) == (model.credit == "antithetic")
     assert known_to("trc@credit=antithetic") == METHODS["trc@credit=antithetic"].knows == ("model", "checker")
     assert known_to("trc-antithetic@credit=adjoint") == ("model", "gradient")
+
+
+def test_a_row_plays_the_edits_that_it_was_trained_with() -> None:
+    row, method = suite("control-di-tight"), METHODS["trc@env.edit=window"]
+    pool = scored_pool(row.env_id, row.env_kwargs, "validation")
+    assert isinstance(pool, ControlPool) and isinstance(method, ControlMethod)
+    model = method.make(row.env_id, row.env_kwargs, 0, settings={"batch_size": 8}).learn(32)
+    planner: Any = method.planner(model, pool.mdp)
+    assert planner.mdp.task.kind == "window" != pool.mdp.task.kind  # type: ignore[attr-defined]
+    plans = planner.plan(pool.instances, (1, 2)).plans
+    changed = (plans[0] != pool.mdp.initial(pool.instances).plans).sum(axis=1)
+    # A first edit that makes a plan worse is not the best one.
+    assert set(changed.tolist()) <= {0, 10} and (changed == 10).mean() > 0.5
 
 
 def _known(name: str, suite_name: str) -> tuple[str, ...]:
