@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from baselines.control_agents import EditPlanner, LinePlanner, Planner, StepPlanner
-from baselines.line import SYSTEMS, Line
+from baselines.line import SYSTEMS, Knowledge, Line
 from baselines.method import Method
 from trm_agents import presets
 from trm_envs.continuous.mdp import ControlEditMDP
@@ -24,6 +24,8 @@ EDITED = f"{SYSTEMS}PlanEdit"
 """What ids of environments start with in which plans of systems are edited."""
 OF_EDITING = ("edit", "observe", "max_edits", "accept", "gamma", "shaping")
 """Keywords that step-wise environments lack."""
+_CREDITED: Mapping[str, Knowledge] = {"adjoint": "gradient", "antithetic": "checker"}
+"""Credit of TRC -> what it takes."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,21 @@ class ControlMethod(Method):
     """Whether it chooses one control at a time, in the step-wise environment of the same system."""
     edits: int | None = None
     """Edits that it makes of a plan; None: as many as it is scored at."""
+    reads_plans: bool = True
+    """Whether its policy reads the plan that stands, and what is observed of it; else the instance alone."""
+
+    def known_with(self, settings: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """See `Method.known_with`; where the gradient comes from in training is a setting of TRC."""
+        known = super().known_with(settings)
+        if "credit" not in settings:
+            return known
+        source = _CREDITED[settings["credit"]]
+        return tuple(source if one in _CREDITED.values() else one for one in known)
+
+    def known_on(self, env_kwargs: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """See `Method.known_on`; an observed gradient is one in play where the policy reads it."""
+        observes = not self.stepwise and {**env_kwargs, **self.training}.get("observe") == "gradient"
+        return (*self.knows, "gradient in play") if observes and self.reads_plans else self.knows
 
     def trained_env(self, env_id: str) -> str:
         """Id of the environment that the row is trained in, for a suite of `env_id`."""
@@ -48,14 +65,9 @@ class ControlMethod(Method):
             mdp: the MDP that plans are scored in.
         """
         if not self.stepwise:
-            return EditPlanner(model, self._accepting(mdp), self.edits)
+            return EditPlanner(model, _as_trained(model, mdp), self.edits)
         rules: Any = model.get_env().get_attr("rules")[0]  # type: ignore[union-attr]
         return StepPlanner(model, rules)
-
-    def _accepting(self, mdp: ControlEditMDP) -> ControlEditMDP:
-        """The MDP with the acceptance of the row. The checker keeps the best plan in any case."""
-        accept = self.training.get("accept", mdp.accept)
-        return ControlEditMDP(mdp.task, max_edits=mdp.max_edits, accept=accept, gamma=mdp.gamma, shaping=mdp.shaping)
 
     def simulated_steps(self, mdp: ControlEditMDP, env_steps: int, model_queries: int) -> int:
         """Control steps that training has simulated: an edit, and each plan judged for learning, is a whole plan."""
@@ -74,6 +86,12 @@ class ControlMethod(Method):
         left_out = OF_EDITING if self.stepwise else ()
         keywords = {key: value for key, value in env_kwargs.items() if key not in left_out}
         return super()._vec_env(self.trained_env(env_id), keywords)
+
+
+def _as_trained(model: BaseAlgorithm, mdp: ControlEditMDP) -> ControlEditMDP:
+    """An MDP with the edits and the acceptance that a model was trained with, and what was observed of its system."""
+    own: ControlEditMDP = model.get_env().get_attr("mdp")[0]  # type: ignore[union-attr]
+    return ControlEditMDP(own.task, max_edits=mdp.max_edits, accept=own.accept, gamma=mdp.gamma, shaping=mdp.shaping)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +14,27 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 
 Role = Literal["contestant", "reference"]
 Knowledge = Literal[
-    "masks", "groups", "symbols", "symmetries", "cover", "model", "checker", "puzzle", "dynamics", "gradient", "optimum"
+    "masks",
+    "groups",
+    "symbols",
+    "symmetries",
+    "cover",
+    "model",
+    "checker",
+    "puzzle",
+    "dynamics",
+    "gradient",
+    "gradient in play",
+    "optimum",
 ]
+"""What a method is given beside observations and rewards.
+
+masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns a
+state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be solved.
+model: successors of any state. checker: scores of any plan. puzzle: how such puzzles are solved. dynamics: equations of
+a system and its cost. gradient: that of the cost, in training. gradient in play: that of the cost or derivatives of the
+dynamics at the plan that stands, at test time. optimum: the stored one.
+"""
 SYSTEMS = "Control"
 """What ids of environments of systems start with; those of puzzles do not."""
 
@@ -39,7 +59,7 @@ class Line:
     drawn_once: bool = False
     """Whether there is no chance in it: one seed says it all."""
     knows: tuple[Knowledge, ...] = ()
-    """What it is given beside observations and rewards, see `Method.knows`; puzzle: how such puzzles are solved."""
+    """What it is given beside observations and rewards."""
     compared: bool = False
     """Whether tables show the best contestant's difference to it."""
     role: Role = "reference"
@@ -48,6 +68,10 @@ class Line:
     def supports(self, env_id: str) -> bool:
         """Whether the line can play this environment."""
         return plays(self.puzzles, env_id)
+
+    def known_on(self, env_kwargs: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """What it is given in environments with these keywords."""
+        return self.knows
 
     def agent(self, mdp: PlanEditMDP, rng: np.random.Generator) -> Agent:
         """Its agent.

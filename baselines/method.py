@@ -57,13 +57,7 @@ class Method:
     family: Family = "baseline"
     """Which idea the method belongs to."""
     knows: tuple[Knowledge, ...] = ()
-    """What it is given beside observations and rewards, in training or in play.
-
-    masks: which actions are legal. groups: the constraint graph. symbols: that they are alike. symmetries: what turns
-    a state into an equivalent one. cover: the constraints themselves, as an exact cover, and that instances can be
-    solved. model: successors of any state. checker: scores of any plan. dynamics: equations of a system and its cost.
-    gradient: that of the cost. optimum: the stored one.
-    """
+    """What it is given beside observations and rewards, in training or in play."""
     role: Role = "contestant"
     """A reference is trained too, with the seeds and steps of the others, and is no contestant."""
     colour: str = ""
@@ -150,6 +144,10 @@ class Method:
         """What the row is given with other settings, named as in `with_settings`; they are not checked."""
         core: Mapping[str, Any] = self.hyperparameters.get("policy_kwargs", {}).get("core", {})
         return known_with(self.knows, self.family, core, settings)
+
+    def known_on(self, env_kwargs: Mapping[str, Any]) -> tuple[Knowledge, ...]:
+        """What the row is given in environments with these keywords."""
+        return self.knows
 
     def make(
         self,

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from baselines import hyperparameters as tuned
 from baselines.control_method import EDITED, ControlLine, ControlMethod
-from baselines.knowledge import CORE, known_by_core
+from baselines.knowledge import known_by_core
 from baselines.line import Knowledge, Line
 from baselines.method import WALKS, Method
 from baselines.walking import Walking
@@ -217,7 +218,13 @@ METHODS = Methods(
             knows=("model", "gradient"),
             training={"observe": "gradient", "accept": "improving"},
         ),
-        _trc("trc-antithetic", "#58a07c", presets.PRESETS["trc-antithetic"], knows=("model", "checker")),
+        _trc(
+            "trc-antithetic",
+            "#58a07c",
+            presets.PRESETS["trc-antithetic"],
+            knows=("model", "checker"),
+            training={"observe": "error"},
+        ),
         _trc(
             "mlp_control",
             "#d98324",
@@ -226,6 +233,7 @@ METHODS = Methods(
             family="baseline",
             knows=("model", "gradient"),
             edits=1,
+            reads_plans=False,
         ),
         ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#c8374d"),
         _steps("ppo-step", "PPO", 16, "#7d2248", tuned.PPO_STEP),
@@ -280,12 +288,12 @@ LINES: dict[str, Line] = {
         Line("tabu", "baselines.logic:TabuSearch", 8, ("GraphColouringPlanEdit",), knows=("puzzle",), compared=True),
         _line("zero", 10, ("",), (), simulations=1),
         _line("clipped_lqr", 11, _QUADRATIC, ("dynamics",), compared=True, simulations=1),
-        _line("ilqr_1", 12, _QUADRATIC, ("dynamics",)),
-        _line("ilqr_3", 13, _QUADRATIC, ("dynamics",)),
-        _line("ilqr_20", 14, _QUADRATIC, ("dynamics",), compared=True),
+        _line("ilqr_1", 12, _QUADRATIC, ("dynamics", "gradient in play")),
+        _line("ilqr_3", 13, _QUADRATIC, ("dynamics", "gradient in play")),
+        _line("ilqr_20", 14, _QUADRATIC, ("dynamics", "gradient in play"), compared=True),
         _line("guidance_grid", 15, _DESCENT, ("dynamics",), simulations=33),
-        _line("reduced_gradient_20", 16, _DESCENT, ("dynamics", "gradient"), simulations=53),
-        _line("reduced_gradient_50", 17, _DESCENT, ("dynamics", "gradient"), compared=True, simulations=83),
+        _line("reduced_gradient_20", 16, _DESCENT, ("dynamics", "gradient in play"), simulations=53),
+        _line("reduced_gradient_50", 17, _DESCENT, ("dynamics", "gradient in play"), compared=True, simulations=83),
         _line("stored_reference", 18, ("",), ("optimum",)),
     )
 }
@@ -313,14 +321,21 @@ def line(name: str) -> Line:
     return LINES[name]
 
 
-def known_to(algo: str) -> tuple[Knowledge, ...] | None:
-    """What the method of a line of a table is given, its settings and its solver counted; None for a foreign one."""
+def known_to(algo: str, env_kwargs: Mapping[str, Any] = MappingProxyType({})) -> tuple[Knowledge, ...] | None:
+    """What the method of a line of a table is given, its settings and its solver counted; None for a foreign one.
+
+    Args:
+        algo: name of the line.
+        env_kwargs: keywords of the environment of its suite.
+    """
     row = row_of(algo)
     if row is None:
         return None
-    knows = row.knows
-    if isinstance(row, Method) and f"@{CORE}" in algo:
-        knows = row.known_with(dict(map(_setting, algo.partition("+")[0].split("@")[1:])))
+    if isinstance(row, Method):
+        settings = dict(map(_setting, algo.partition("+")[0].split("@")[1:]))
+        observed = {name: value for name, value in settings.items() if name.startswith("env.")}
+        row = replace(row.with_settings(observed), knows=row.known_with(settings))
+    knows = row.known_on(env_kwargs)
     return (*knows, "symmetries") if "+views=" in algo and "symmetries" not in knows else knows
 
 

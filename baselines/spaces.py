@@ -6,16 +6,18 @@ trial 0 is all of those. Then come the trials in `first`: the tuned variants tha
 PPO, A2C and DQN, as far as their names tell (more entropy, a deeper network, a stronger reward, a higher learning rate
 with longer rollouts, slower exploration), each a change of trial 0. Their larger replay buffer is in trial 0 already:
 it forgets nothing within a trial. All later trials are drawn by optuna. Every method gets as many trials as any other,
-ours included.
+ours included. Methods of systems begin with what their rows have on each system, and have no named trials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from baselines.line import plays
 from baselines.method import UNWEIGHTED
+from trm_agents import presets
 
 Settings = dict[str, Any]
 """Setting -> value."""
@@ -31,6 +33,8 @@ class Space(NamedTuple):
     choices: Choices
     first: Sequence[Settings] = ()
     """Changes of trial 0 that are tried before others."""
+    overrides: Mapping[str, Settings] = MappingProxyType({})
+    """Choices that come first where the environment id starts with the key."""
 
     @property
     def start(self) -> Settings:
@@ -38,10 +42,12 @@ class Space(NamedTuple):
         return {setting: values[0] for setting, values in self.choices.items()}
 
     def on(self, env_id: str) -> Space:
-        """The space on this environment: weights of a checker that has none are left out."""
-        if not plays(UNWEIGHTED, env_id):
-            return self
-        choices = {setting: values for setting, values in self.choices.items() if setting not in _REWARD}
+        """The space on this environment: its own first choices, and no weights of a checker that has none."""
+        choices = dict(self.choices)
+        for setting, start in presets.overridden({}, self.overrides, env_id).items():
+            choices[setting] = [start, *(value for value in choices[setting] if value != start)]
+        if plays(UNWEIGHTED, env_id):
+            choices = {setting: values for setting, values in choices.items() if setting not in _REWARD}
         return Space(choices, [changes for changes in self.first if changes.keys() <= choices.keys()])
 
 
@@ -95,6 +101,32 @@ def _dqn(network: Choices, deeper: Settings) -> Space:
     return Space({**_DQN, **network}, [_SLOWER_EXPLORATION, deeper, _STRONGER_REWARD])
 
 
+_WIDTH = "policy_kwargs.width"
+_TRC: Choices = {
+    "learning_rate": [[4e-3, 4e-5], [2e-3, 2e-5], [8e-3, 8e-5]],
+    "batch_size": [48, 24, 96],
+    "unroll": [2, 1, 4],
+    "restart": [0.125, 0.06, 0.25],
+    "exploration": [0.05, 0.0, 0.1, 0.2],
+    _WIDTH: [32, 16, 48],
+}
+_ANTITHETIC: Choices = {**_TRC, "exploration": [0.0, 0.05, 0.1], "pairs": [60, 30, 200], "sigma": [0.02, 0.005, 0.05]}
+_PPO_SYSTEMS: Choices = {
+    "n_epochs": [10, 5, 20],
+    "gae_lambda": [0.95, 0.8, 1.0],
+    "ent_coef": [0.0, 1e-3, 1e-2],
+}
+
+
+def _trc(choices: Choices, rows: Mapping[str, Mapping[str, Any]]) -> Space:
+    """A space of TRC whose first trial has what a row has on each system."""
+    overrides = {prefix: {key: row[key] for key in row if key in choices} for prefix, row in rows.items()}
+    for prefix, row in rows.items():
+        if "policy_kwargs" in row:
+            overrides[prefix][_WIDTH] = row["policy_kwargs"]["width"]
+    return Space(choices, overrides=overrides)
+
+
 SPACES: dict[str, Space] = {
     "hindsight_trm": Space(
         {
@@ -128,4 +160,33 @@ SPACES: dict[str, Space] = {
     "trm_dqn": _dqn(_BACKBONE, _DEEP_BACKBONE),
     "trm_maskable_ppo": _ppo(_BACKBONE, _DEEP_BACKBONE),
     "trm_maskable_ppo-consistent": _ppo(_BACKBONE, _DEEP_BACKBONE),
+    "trc": _trc(_TRC, presets.TRC_OVERRIDES),
+    "trc-gradient": _trc(_TRC, presets.TRC_OVERRIDES),
+    "trc-antithetic": _trc(_ANTITHETIC, presets.TRC_ANTITHETIC_OVERRIDES),
+    "ppo-edit": Space(
+        {
+            "learning_rate": [3e-4, 1e-4, 1e-3],
+            "n_steps": [60, 30, 120],
+            "policy_kwargs.log_std_init": [-2.0, -1.0, -3.0],
+            **_PPO_SYSTEMS,
+        }
+    ),
+    "ppo-step": Space(
+        {
+            "learning_rate": [1e-3, 3e-4, 3e-3],
+            "n_steps": [300, 150, 600],
+            "policy_kwargs.log_std_init": [0.0, -1.0, -2.0],
+            **_PPO_SYSTEMS,
+        }
+    ),
+    "sac-step": Space(
+        {
+            "learning_rate": [3e-4, 1e-4, 1e-3],
+            "batch_size": [256, 128, 512],
+            "tau": [0.005, 0.02],
+            "learning_starts": [1_000, 300],
+            "ent_coef": ["auto", 0.01, 0.1],
+            "policy_kwargs.net_arch": [[64, 64], [256, 256]],
+        }
+    ),
 }

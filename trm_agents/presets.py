@@ -175,7 +175,11 @@ TRC_OVERRIDES: dict[str, Data] = {
 }
 # As many pairs as an action has numbers: the estimate is then as good as difference quotients are.
 TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60, "exploration": 0.0}
-TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {"ControlPlanEdit-VanDerPol": {"pairs": 200, "batch_size": 16}}
+TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {
+    "ControlPlanEdit-VanDerPol": {"pairs": 200, "batch_size": 16},
+    # A landing is restored for each plan that is tried: many pairs would take hours.
+    "ControlPlanEdit-PoweredDescent": {**_DESCENT, "pairs": 8},
+}
 
 
 def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:

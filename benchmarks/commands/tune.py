@@ -15,7 +15,6 @@ from benchmarks.commands import arguments, launching
 from benchmarks.protocol import records, sums
 from benchmarks.protocol.published import PUBLISHED
 from benchmarks.protocol.rows import TuningRow
-from benchmarks.protocol.suites import suite
 from benchmarks.protocol.trials import Trial, trials
 from benchmarks.reporting import tables
 from benchmarks.running.tuner import ROWS, Tuner, tried
@@ -45,8 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the trials that are missing."""
     console = Console()
-    suite(options.suite)
-    check_spaces(arguments.contestants(options.contestants), options.algos)
+    check_spaces(arguments.contestants(options.contestants), options.algos, options.suite)
     options.out.mkdir(parents=True, exist_ok=True)
     try:
         # Two at a time would run the same trials.

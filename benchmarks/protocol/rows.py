@@ -233,13 +233,15 @@ class TuningRow(Renamed, Origin):
     settings: str
     """What was tried, as JSON: setting -> value, named as in `baselines.spaces`."""
     n: int
-    """Validation puzzles."""
+    """Validation puzzles or first states."""
     solved: int
+    """Of states those whose plan is feasible and within 1 % of the reference optimum."""
     success: float
     score: float
-    """The checker's score of the best plan of a greedy episode, mean over puzzles, as a share of a solved plan's."""
-    success_sampled: float
-    """Fraction solved when actions are sampled; chooses nothing."""
+    """The checker's score of the best plan of a greedy episode, mean over puzzles, as a share of a solved plan's; of
+    systems 1 / (1 + the mean gap)."""
+    success_sampled: float | None
+    """Fraction solved when actions are sampled; chooses nothing. None where the agent has no such mode."""
     env_steps: int
     model_queries: int
     gradient_steps: int

@@ -76,6 +76,8 @@ _OTHER_SIZES = (
 _DESCENT = _system("descent", "PoweredDescent", 48_000, accept="improving", observe="gradient")
 _VDP = _system("vdp", "VanDerPol", 144_000)
 _VDP_MU = _system("vdp-mu", "VanDerPol", 144_000, mu=[0.5, 2.0])
+# Trajectories of plans are all that tells of mu, in training and at test time.
+_VDP_HIDDEN = _system("vdp-mu-hidden", "VanDerPol", 144_000, mu=[0.5, 2.0], observe_mu=False)
 _MU = (0.5, 0.8, 1.0, 1.3, 1.6, 2.0)
 """Dynamics that models of all mu are scored on one by one, and those of mu = 1 without having seen them."""
 
@@ -131,6 +133,7 @@ SUITES: dict[str, Suite] = {
         *_system("di-tight", "DoubleIntegratorTight", 144_000),
         *_VDP,
         *_VDP_MU,
+        *_VDP_HIDDEN,
         *(_elsewhere(_VDP_MU[0], f"{mu:g}", mu=mu) for mu in _MU),
         *(_elsewhere(_VDP[0], f"at-mu-{mu:g}", mu=mu) for mu in _MU if mu != 1.0),
         *_DESCENT,

@@ -12,7 +12,7 @@ from benchmarks.protocol.rows import TuningRow
 
 
 def best(rows: Sequence[TuningRow]) -> TuningRow:
-    """The trial whose settings are used: most puzzles solved, then the highest score, then the earliest."""
+    """The trial whose settings are used: most puzzles or states solved, then the highest score, then the earliest."""
     return max(rows, key=lambda row: (row.solved, row.score, -row.trial))
 
 

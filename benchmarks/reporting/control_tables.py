@@ -70,9 +70,10 @@ CONTROL_COLUMNS = (
     Column("n", "Test states that each seed was scored on.", lambda s: str(s.n)),
     Column(
         "knows",
-        "What the method is given beside observations and rewards: the model (transitions of any state), the gradient "
-        "of the cost (through the simulator), the checker (costs of any plan), the dynamics (equations and cost), or "
-        "the optimum itself.",
+        "What the method is given beside observations and rewards: the model (transitions of any state), the checker "
+        "(costs of any plan), the dynamics (equations and cost), or the optimum itself. The gradient is that of the "
+        "cost through the simulator, in training alone. A gradient in play is read at test time too: that of the cost "
+        "at the plan that stands, or derivatives of the dynamics there.",
         lambda s: s.knows,
     ),
     Column("edits", "Edits of a plan; 0 where plans are not edited.", lambda s: f"{s.edits:.0f}"),

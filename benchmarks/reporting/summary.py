@@ -16,6 +16,7 @@ from baselines import Method, known_to, row_of
 from benchmarks.protocol.control import After, unpacked
 from benchmarks.protocol.rows import ControlRow, CurveRow, Kind, ResultRow, ShortestRow
 from benchmarks.protocol.stats import Interval, Paired, paired_difference, success_interval, t_interval
+from benchmarks.protocol.suites import SUITES
 
 
 class MeanAfter(NamedTuple):
@@ -84,7 +85,7 @@ class Summary:
     @property
     def knows(self) -> str:
         """What the method is given beside observations and rewards, in words; empty for a foreign one."""
-        known = known_to(self.algo)
+        known = known_to(self.algo, SUITES[self.suite].env_kwargs if self.suite in SUITES else {})
         return "" if known is None else ", ".join(known) or "nothing"
 
     def as_json(self) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from baselines.line import SYSTEMS, plays
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.suites import SUITES
 from benchmarks.protocol.trials import trials
 from benchmarks.reporting import tables
 
@@ -22,6 +24,7 @@ def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
             tables.markdown_columns(tables.TUNING_COLUMNS, listed)
             for listed in ([one for one in found if one.used], found)
         )
-        part = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n}
+        about = "states" if plays((SYSTEMS,), SUITES[name].env_id) else "puzzles"
+        part = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n, "instances": about}
         out.append({**part, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
     return out

@@ -53,8 +53,17 @@ def score_model(
         return _planned(method.planner(model, test.mdp), test)
     if name.solver is not None and name.solver != "cycles":
         return Scored(solve(method.solver(model, test.mdp, env_id, name.solver, name.budget), *test))
-    agent = method.agent(model, test.mdp, np.random.default_rng(seed), name.budget or None)
-    return Scored(evaluate(agent, *test), evaluate(agent, *test, deterministic=False))
+    return played(method, model, test, seed, name.budget or None)
+
+
+def played(
+    method: Method, model: BaseAlgorithm, part: Pool | ControlPool, seed: int, depth: int | None = None
+) -> Scored:
+    """A model on a pool by its policy, greedy and sampled, at its own depth or another; plans are not timed."""
+    if isinstance(part, ControlPool):
+        return Scored(measure(method, model, part, seed))
+    agent = method.agent(model, part.mdp, np.random.default_rng(seed), depth)
+    return Scored(evaluate(agent, *part), evaluate(agent, *part, deterministic=False))
 
 
 def measure(method: Method, model: BaseAlgorithm, part: Pool | ControlPool, seed: int) -> Result:

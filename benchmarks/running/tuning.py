@@ -1,4 +1,4 @@
-"""Equal tuning: every method gets the same number of trials, scored on validation puzzles.
+"""Equal tuning: every method gets the same number of trials, scored on validation puzzles or first states.
 
 The rows of finished trials are all that is stored. A trial's settings follow from its number and the rows before it, so
 that a tuning which was interrupted goes on as if it had not been.
@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from baselines.spaces import Settings, Space
-from benchmarks.protocol.evaluation import Contestants, evaluate
+from benchmarks.protocol.control import ControlPool, ControlResult
+from benchmarks.protocol.evaluation import Contestants, Result
 from benchmarks.protocol.provenance import pool_hash, provenance
 from benchmarks.protocol.rows import TuningRow
-from benchmarks.protocol.suites import pool, suite
+from benchmarks.protocol.suites import Pool, scored_pool, suite
 from benchmarks.running.models import Cost
+from benchmarks.running.scoring import played
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -34,7 +34,7 @@ MAX_DRAWS = 100
 
 
 def objective(row: TuningRow) -> float:
-    """What optuna maximises: puzzles solved and, where two trials solve as many, the checker's score of the best plans.
+    """What optuna maximises: what is solved and, where two trials solve as many, the score of the best plans.
 
     A logistic of the score lies between 0 and 1, so it never outweighs a puzzle; at 0 % it alone tells trials apart.
     The last plan's score would not do: an agent that edits nothing has a higher one than most that try and go wrong.
@@ -42,12 +42,17 @@ def objective(row: TuningRow) -> float:
     return row.solved + 1.0 / (1.0 + math.exp(-row.score))
 
 
-def check_spaces(contestants: Contestants, algos: Sequence[str]) -> None:
-    """Raise ValueError where a method has no search space."""
+def check_spaces(contestants: Contestants, algos: Sequence[str], name: str) -> None:
+    """Raise ValueError where a method has no search space, or cannot be tuned on the suite of this name."""
+    row = suite(name)
+    if row.trained_on is not None:
+        raise ValueError(f"methods train on {row.trained_on} for {name}: tune them there")
     for algo in algos:
         if algo not in contestants.SPACES:
             known = ", ".join(contestants.SPACES)
             raise ValueError(f"method {algo!r} has no search space; methods that have one: {known}")
+        if not contestants.METHODS[algo].supports(row.env_id):
+            raise ValueError(f"method {algo!r} cannot play {name}: take methods of that kind of suite")
 
 
 def suggest(space: Space, tried: Sequence[TuningRow], seed: int) -> Settings:
@@ -92,6 +97,18 @@ def _as_trial(space: Space, row: TuningRow) -> FrozenTrial:
     return optuna.trial.create_trial(params=params, distributions=choices, value=objective(row))
 
 
+def score_of(result: Result, validation: Pool | ControlPool) -> float:
+    """What tells trials apart that solve as many, as a share of what a solved plan has.
+
+    Of puzzles the checker's mean score of the best plans. Of systems 1 / (1 + the mean gap), as a gap is infinite where
+    a plan is infeasible.
+    """
+    if isinstance(validation, ControlPool):
+        assert isinstance(result, ControlResult)
+        return float(1.0 / (1.0 + result.gaps[:, -1].mean()))
+    return float(result.scores.mean()) / (validation.mdp.task.max_score or 1.0)
+
+
 @dataclass(frozen=True)
 class Tuning:
     """What all trials have in common."""
@@ -111,9 +128,9 @@ class Tuning:
             progress: told the environment steps made, as they are made.
 
         Raises:
-            ValueError: the method has no search space.
+            ValueError: the method has no search space, or cannot be tuned on the suite.
         """
-        check_spaces(self.contestants, [algo])
+        check_spaces(self.contestants, [algo], self.suite)
         # Slow imports that listing and planning do without.
         import torch
 
@@ -127,9 +144,8 @@ class Tuning:
         since = time.perf_counter()
         model.learn(self.steps, callback=Told(progress))
         cost = Cost.of(model, time.perf_counter() - since)
-        validation = pool(row.env_id, method.env_kwargs_for(row.env_kwargs), "validation")
-        agent = method.agent(model, validation.mdp, np.random.default_rng(self.seed))
-        greedy, sampled = (evaluate(agent, *validation, deterministic=greedy) for greedy in (True, False))
+        validation = scored_pool(row.env_id, method.env_kwargs_for(row.env_kwargs), "validation")
+        greedy, sampled, _ = played(method, model, validation, self.seed)
         return TuningRow(
             suite=self.suite,
             algo=algo,
@@ -140,8 +156,8 @@ class Tuning:
             n=greedy.n,
             solved=greedy.n_solved,
             success=greedy.success,
-            score=float(greedy.scores.mean()) / (validation.mdp.task.max_score or 1.0),
-            success_sampled=sampled.success,
+            score=score_of(greedy, validation),
+            success_sampled=None if sampled is None else sampled.success,
             env_steps=cost.env_steps,
             model_queries=cost.model_queries,
             gradient_steps=cost.gradient_steps,

@@ -52,6 +52,19 @@ def test_it_learns_the_tight_double_integrator_in_a_few_hundred_steps():
     np.testing.assert_array_equal(played.checks.cost, played.best[:, -1])
 
 
+def test_it_learns_edits_of_a_window():
+    """One window of ten steps cannot reach the target from most states, further ones can."""
+    model = trc(gym.make(TIGHT, edit="window"), **presets.settings("trc", TIGHT))
+    instances = validation(model)
+    before = gaps(model.mdp.task, instances, play(model, model.mdp, instances, 10).plans).mean()
+    model.learn(100 * model.batch_size * model.unroll)
+    costs = play(model, model.mdp, instances, 10)
+    after = gaps(model.mdp.task, instances, costs.plans).mean()
+    assert before > 100.0 and after < 3.0
+    assert (costs.best[:, 10] < costs.best[:, 2]).mean() > 0.9
+    assert costs.best[:, 10].mean() < 0.5 * costs.best[:, 1].mean()
+
+
 def test_it_learns_from_costs_alone():
     model = trc(credit="antithetic", pairs=60, batch_size=16, learning_rate=4e-3, policy_kwargs={})
     instances = validation(model)
@@ -62,7 +75,11 @@ def test_it_learns_from_costs_alone():
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"credit": "antithetic", "pairs": 3}], ids=["adjoint", "antithetic"])
-@pytest.mark.parametrize("env", [{}, {"retry": 0.5}, {"curriculum": [0.5, 2.0]}], ids=["pool", "retry", "curriculum"])
+@pytest.mark.parametrize(
+    "env",
+    [{}, {"retry": 0.5}, {"curriculum": [0.5, 2.0]}, {"edit": "window"}],
+    ids=["pool", "retry", "curriculum", "window"],
+)
 def test_killed_and_resumed_run_equals_an_uninterrupted_one(kwargs, env, tmp_path):
     def make():
         return make_vec_env(f"trm_envs:{TIGHT}", 1, env_kwargs=env)
@@ -328,9 +345,7 @@ def test_bad_values_are_refused_by_name(kwargs, message):
 def test_other_environments_are_refused_by_name():
     with pytest.raises(ValueError, match=r"edits control plans, .* make one of ControlPlanEdit-"):
         trc("Pendulum-v1")
-    with pytest.raises(ValueError, match="writes edits of kind plan or feedback here, got 'window': use edit="):
-        trc(gym.make(TIGHT, edit="window"))
-    with pytest.raises(ValueError, match="writes edits of kind plan here, got 'feedback': use edit="):
+    with pytest.raises(ValueError, match="writes edits of kind plan or window here, got 'feedback': use edit="):
         trc(gym.make(DESCENT, edit="feedback"))
     with pytest.raises(ValueError, match=r"reads the task's own observations, .* leave out FlattenObservation"):
         trc(FlattenObservation(gym.make(TIGHT)))

@@ -26,9 +26,9 @@ def environment(**kwargs):
     return gym.make(DESCENT, observe="gradient", accept="improving", **kwargs)
 
 
-def landed(count, seed):
+def landed(count, seed, edit="plan"):
     """An MDP and states with plans that land, one edit old."""
-    mdp, rng = ControlEditMDP(DescentTask("plan")), np.random.default_rng(seed)
+    mdp, rng = ControlEditMDP(DescentTask(edit)), np.random.default_rng(seed)
     states = mdp.initial(some_descents(count, rng))
     states = mdp.transition(states, np.zeros((count, mdp.task.action_size))).successors
     good = mdp.check(states).feasible
@@ -41,15 +41,17 @@ def observed(mdp, states, observe="gradient"):
     return rules.observation_space, {key: torch.as_tensor(value) for key, value in values.items()}
 
 
-def test_the_adjoint_credit_is_the_finite_difference_through_the_restoration():
-    mdp, states, rng = landed(30, 0)
+@pytest.mark.parametrize("edit", ["plan", "window"])
+def test_the_adjoint_credit_is_the_finite_difference_through_the_restoration(edit):
+    mdp, states, rng = landed(30, 0, edit)
     actions = 0.01 * rng.standard_normal((len(states.plans), mdp.task.action_size))
     credit = adjoint_credit(mdp, states, actions)
     np.testing.assert_array_equal(credit.losses, losses_of(mdp, states, actions))
     np.testing.assert_array_equal(credit.edited.plans, mdp.task.edit(states.instances, states.plans, actions))
     good = credit.edited.checks.feasible
     assert good.mean() > 0.9
-    for columns in (slice(0, 150), slice(150, 151)):
+    changes = 150 if edit == "plan" else 30
+    for columns in (slice(0, changes), slice(mdp.task.action_size - 1, None)):
         nudge = np.zeros_like(actions)
         nudge[:, columns] = 1e-4 * rng.standard_normal(nudge[:, columns].shape)
         measured = losses_of(mdp, states, actions + nudge) - losses_of(mdp, states, actions - nudge)
@@ -141,6 +143,12 @@ def test_killed_and_resumed_run_equals_an_uninterrupted_one(kwargs, tmp_path):
     trc(environment(), **small).learn(2 * 6).save(tmp_path / "killed.zip")
     resumed = TRC.load(tmp_path / "killed.zip", env=environment(), device="cpu", force_reset=False)
     assert_same_weights(weights(whole), weights(resumed.learn(2 * 6, reset_num_timesteps=False)))
+
+
+def test_windows_of_a_descent_are_trained_and_played():
+    model = trc(environment(edit="window"), batch_size=4).learn(16)
+    action, _ = model.predict(model.env.reset())
+    assert action.shape == (1, 32) and np.abs(action).max() <= 1.0
 
 
 def test_without_a_gradient_observed_it_edits_freely():

@@ -18,17 +18,18 @@ from trm_agents.trc.credit import (
     losses_of,
     perturbations,
 )
-from trm_agents.trc.features import action_of
+from trm_agents.trc.features import action_of, windowed
 from trm_agents.trc.memory import SIZE, length_of, remembered, trust_of
 from trm_agents.trc.network import Latents, TimeMixing, TinyController
 from trm_agents.trc.pool import Pool
+from trm_envs.continuous.edits import window_changes
 from trm_envs.continuous.mdp import ControlEditMDP
 from trm_envs.control.quadratic import QuadraticTask
 from trm_envs.instances.adaptive import Retry
 from trm_envs.instances.sources import InstancePool
 
 
-@pytest.mark.parametrize("edit", ["feedback", "plan"])
+@pytest.mark.parametrize("edit", ["feedback", "plan", "window"])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_adjoint_credit_is_the_finite_difference(system, edit):
     rng = np.random.default_rng(0)
@@ -38,11 +39,39 @@ def test_the_adjoint_credit_is_the_finite_difference(system, edit):
     plans = mdp.task.edit(states.instances, states.plans, actions)
     assert (np.abs(plans) < mdp.task.plan_high).all(), "the exact derivative is asked for, so nothing may be clipped"
     np.testing.assert_allclose(credit.losses, np.log(mdp.task.check(states.instances, plans).cost + 0.01), rtol=1e-12)
-    for column in range(0, mdp.task.action_size, 7):
+    for column in {*range(0, mdp.task.action_size, 7), mdp.task.action_size - 1}:
         nudge = np.zeros_like(actions)
         nudge[:, column] = 1e-5
         measured = (losses_of(mdp, states, actions + nudge) - losses_of(mdp, states, actions - nudge)) / 2e-5
         np.testing.assert_allclose(credit.gradients[:, column], measured, rtol=1e-5, atol=1e-7)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(10, 25), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_a_window_is_written_where_the_changes_are_largest(seed, horizon, n_controls):
+    rng = np.random.default_rng(seed)
+    changes, time = rng.uniform(-1.0, 1.0, (3, horizon * n_controls)), rng.uniform(-1.0, 1.0, (3, 1))
+    proposed = torch.as_tensor(np.concatenate([changes, time], axis=1), dtype=torch.float32)
+    outputs = torch.zeros(3, horizon, 1)
+    action = windowed(outputs, outputs[:, :0, 0], outputs[:, :0, 0], lambda *_: proposed, n_controls).double().numpy()
+    assert action.shape == (3, 10 * n_controls + 2) and (np.abs(action) <= 1.0).all()
+    np.testing.assert_allclose(action[:, -1:], time, rtol=1e-6)
+    written = window_changes(action[:, :-1], horizon, n_controls, 10).reshape(3, horizon, n_controls)
+    steps = changes.reshape(3, horizon, n_controls)
+    for found, wanted in zip(written, steps, strict=True):
+        sums = [(wanted[first : first + 10] ** 2).sum() for first in range(horizon - 9)]
+        best = int(np.argmax(sums))
+        expected = np.zeros_like(wanted)
+        expected[best : best + 10] = wanted[best : best + 10]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_gradients_flow_to_the_changes_of_a_window_alone():
+    outputs = torch.zeros(1, 12, 1, requires_grad=True)
+    larger = torch.linspace(0.0, 1.0, 12)[None]
+    action = windowed(outputs, outputs[:, :0, 0], outputs[:, :0, 0], lambda *_: outputs[..., 0] + larger, 1)
+    action.sum().backward()
+    assert outputs.grad is not None and outputs.grad[0, :, 0].tolist() == [0.0] * 2 + [1.0] * 10
 
 
 def test_a_clipped_control_is_led_back_inside_and_never_further_out():

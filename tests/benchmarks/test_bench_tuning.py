@@ -6,23 +6,34 @@ import dataclasses
 import json
 
 import bench_fakes
+import numpy as np
 import pytest
 from bench_fakes import HereLauncher, without_clock
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines import METHODS, SPACES, Space
+from baselines import LINES, METHODS, SPACES, Space
+from baselines.control_agents import LinePlanner
 from benchmarks import cli
 from benchmarks.commands import launching, tune
 from benchmarks.protocol import published, records
+from benchmarks.protocol.control import ControlPool, evaluate_plans
 from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.suites import SUITES, scored_pool, suite
 from benchmarks.protocol.trials import best, trials
 from benchmarks.reporting import results
+from benchmarks.running import tuning
 from benchmarks.running.tuner import Tuner
-from benchmarks.running.tuning import objective, suggest
+from benchmarks.running.tuning import objective, score_of, suggest
 
 ENV_ID = "SudokuPlanEdit-4x4-v0"
+SYSTEM = "control-di-tight"
+OF_SYSTEMS = [name for name in SPACES if METHODS[name].supports(suite(SYSTEM).env_id)]
+
+
+def _played_by(name: str) -> str:
+    return suite(SYSTEM).env_id if name in OF_SYSTEMS else ENV_ID
 
 
 def words(out, algos="mine,ppo", count=4, *more):
@@ -200,8 +211,10 @@ def test_the_page_shows_the_winners_and_all_trials(tmp_path):
     section = results.pages(tmp_path, words=tmp_path).texts["tuning.md"]
     assert "## sudoku-4x4-minimal, 2 trials of 50 environment steps, 512 validation puzzles" in section
     winners, every = section.split("<details ")
-    assert "| ppo | 1 | 50.0 % | 0.500 | 0.0 % | yes | 1.0 s | ent_coef=0.05 |" in winners
-    assert "| ppo | 0 |" not in winners and "| ppo | 0 | 0.0 % | 0.000 | 0.0 % |  | 1.0 s | as before tuning |" in every
+    assert "| ppo | 1 | 50.0 % | 0.5000 | 0.0 % | yes | 1.0 s | ent_coef=0.05 |" in winners
+    assert (
+        "| ppo | 0 |" not in winners and "| ppo | 0 | 0.0 % | 0.0000 | 0.0 % |  | 1.0 s | as before tuning |" in every
+    )
 
 
 @pytest.mark.parametrize("name", SPACES)
@@ -214,7 +227,7 @@ def test_named_trials_and_every_choice_build_a_model(name):
         assert all(settings[key] in space.choices[key] for key in settings)
         assert METHODS[name].with_settings(settings).with_settings(settings) == METHODS[name].with_settings(settings)
     last = {key: values[-1] for key, values in space.choices.items()}
-    METHODS[name].make(ENV_ID, {}, seed=0, settings=last)
+    METHODS[name].make(_played_by(name), {}, seed=0, settings=last)
 
 
 def test_settings_of_the_training_environment_and_of_the_network():
@@ -229,17 +242,18 @@ def test_settings_of_the_training_environment_and_of_the_network():
 @pytest.mark.parametrize("env_id", ["MazeWalk-5x5-v0", "OpenMazeWalk-5x5-v0", "SudokuPlace-4x4-v0"])
 def test_checkers_without_weights_are_tuned_and_trained_without_them(env_id):
     space = SPACES["maskable_ppo"]
-    assert space.on("SudokuPlanEdit-9x9-v0") is space and "env.violation_weight" in space.start
+    assert space.on("SudokuPlanEdit-9x9-v0") == space and "env.violation_weight" in space.start
     assert space.on(env_id).start.keys() == space.start.keys() - {"env.violation_weight"}
     assert len(space.on(env_id).first) == len(space.first) - 1
     assert METHODS["maskable_ppo"].training_for(env_id) == {}
     METHODS["maskable_ppo"].make(env_id, {}, seed=0, settings=space.on(env_id).start)
 
 
-def value_of(row, setting: str, default):
+def value_of(row, setting: str, default, env_id=None):
     first, _, rest = setting.partition(".")
     parts = {"env": row.training_for(ENV_ID), "network": row.network}
-    found, keys = (parts[first], [rest]) if first in parts else (row.hyperparameters, setting.split("."))
+    own = row.hyperparameters if env_id is None else row.hyperparameters_for(env_id)
+    found, keys = (parts[first], [rest]) if first in parts else (own, setting.split("."))
     for key in keys:
         if key not in found:
             return default
@@ -255,3 +269,64 @@ def test_the_registry_uses_what_tuning_chose():
             start = SPACES[one.row.algo].start
             used = {key: value_of(METHODS[one.row.algo], key, start[key]) for key in start}
             assert used == json.loads(one.row.settings), one.row.algo
+
+
+def test_the_rows_that_are_compared_on_systems_have_spaces():
+    assert OF_SYSTEMS == ["trc", "trc-gradient", "trc-antithetic", "ppo-edit", "ppo-step", "sac-step"]
+
+
+@pytest.mark.parametrize("name", OF_SYSTEMS)
+@pytest.mark.parametrize("env_id", sorted({row.env_id for row in SUITES.values() if row.name.startswith("control")}))
+def test_the_first_trial_on_a_system_is_the_row_as_it_is(name, env_id):
+    space, row = SPACES[name].on(env_id), METHODS[name]
+    start = {key: value_of(row, key, space.start[key], env_id) for key in space.start}
+    assert space.start == start and space.choices.keys() == SPACES[name].choices.keys()
+    assert all(len(values) == len({json.dumps(value) for value in values}) for values in space.choices.values())
+
+
+def test_systems_are_tuned_on_validation_states_and_ties_broken_by_the_mean_gap(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuning, "scored_pool", few_states)
+    asked = ["tune", "--suite", SYSTEM, "--trials", "2", "--steps", "96", "--out", str(tmp_path)]
+    assert cli.main([*asked, "--algos", "trc,ppo-step"]) == 0
+    rows = rows_of(tmp_path)
+    assert [(row.algo, row.trial, row.n) for row in rows] == [(a, k, 6) for a in ("trc", "ppo-step") for k in range(2)]
+    assert json.loads(rows[0].settings) == SPACES["trc"].on(suite(SYSTEM).env_id).start
+    assert rows[0].settings != rows[1].settings and all(0.0 < row.score < 1.0 for row in rows)
+    pool = few_states(suite(SYSTEM).env_id, suite(SYSTEM).env_kwargs, "validation")
+    model = METHODS["trc"].make(suite(SYSTEM).env_id, suite(SYSTEM).env_kwargs, 0).learn(96)
+    gaps = evaluate_plans(METHODS["trc"].planner(model, pool.mdp), pool).gaps[:, -1]
+    assert rows[0].solved == (gaps <= 0.01).sum() and rows[0].score == pytest.approx(1.0 / (1.0 + gaps.mean()))
+    better, worse = (dataclasses.replace(rows[0], score=score) for score in (0.99, 0.98))
+    assert objective(better) > objective(worse) and rows[0].success_sampled is None
+
+
+def few_states(env_id, env_kwargs, split) -> ControlPool:
+    assert split == "validation"
+    return scored_pool(env_id, env_kwargs, split).chosen(np.arange(6))
+
+
+def test_an_infeasible_plan_leaves_nothing_of_the_score():
+    pool = few_states(suite("control-descent").env_id, suite("control-descent").env_kwargs, "validation")
+    hover = LinePlanner(pool.mdp.task.initial_plans, None)
+    found = evaluate_plans(hover, pool)
+    assert np.isinf(found.gaps).any() and score_of(found, pool) == 0.0
+    optimal = evaluate_plans(LINES["stored_reference"].planner(pool.mdp, np.random.default_rng(0)), pool)
+    assert score_of(optimal, pool) == pytest.approx(1.0)
+
+
+def test_methods_are_tuned_where_they_train(tmp_path, capsys):
+    for algos, name, message in (
+        ("ppo", SYSTEM, "'ppo' cannot play control-di-tight"),
+        ("trc", "sudoku-4x4-minimal", "'trc' cannot play sudoku-4x4-minimal"),
+        ("trc", f"{SYSTEM}-ood", "methods train on control-di-tight for control-di-tight-ood: tune them there"),
+    ):
+        assert cli.main(["tune", "--algos", algos, "--suite", name, "--out", str(tmp_path)]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_the_page_says_states_of_systems(tmp_path):
+    rows = [dataclasses.replace(trial(0, "trc", solved=512, score=0.9996), suite=SYSTEM, success_sampled=None)]
+    records.write_atomically(tmp_path / "tuning.csv", records.to_csv(rows, TuningRow))
+    section = results.pages(tmp_path, words=tmp_path).texts["tuning.md"]
+    assert "## control-di-tight, 1 trials of 50 environment steps, 512 validation states" in section
+    assert "| trc | 0 | 100.0 % | 0.9996 |  | yes | 1.0 s | as before tuning |" in section

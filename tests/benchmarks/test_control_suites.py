@@ -23,6 +23,7 @@ from benchmarks.running import models, training
 from benchmarks.running.runner import Runner, plan
 from trm_agents import TRC, zoo
 from trm_agents.zoo.cards import ControlCard, read_card
+from trm_envs.continuous.spaces import ControlEditRules
 
 SYSTEM = "control-di-tight"
 CLOCKS = ("wall_s", "command", "ms_1", "ms_256")
@@ -58,6 +59,16 @@ def test_only_methods_and_lines_of_systems_play_systems():
         plan(baselines, ["control-di", "sudoku-4x4-easy"], ["trc"], [0], None)
     with pytest.raises(ValueError, match="ppo can play none of control-di"):
         plan(baselines, ["control-di"], ["ppo"], [0], None)
+
+
+def test_hidden_dynamics_are_those_of_the_suite_that_shows_them():
+    shown, hidden = (of_suite(name, "test") for name in ("control-vdp-mu", "control-vdp-mu-hidden"))
+    assert (shown.instances == hidden.instances).all() and (shown.optima == hidden.optima).all()
+    seen = []
+    for pool in (shown, hidden):
+        states = pool.mdp.initial(pool.instances)
+        seen.append(ControlEditRules(pool.mdp).observe(states, pool.mdp.check(states))["instance"][:, 2])
+    assert len(np.unique(seen[0])) > 100 and (seen[1] == 0.0).all()
 
 
 SHORTENED = {"PPO": {"n_steps": 8, "batch_size": 32}, "SAC": {"learning_starts": 16}, "TRC": {"batch_size": 8}}
@@ -163,7 +174,7 @@ def test_a_row_that_refuses_edits_in_training_refuses_them_in_planning():
         planner = method.planner(method.make(row.env_id, row.env_kwargs, 0), pool.mdp)
         assert planner.mdp.accept == planner.model.mdp.accept == accept and planner.mdp.max_edits == 20
         assert ("gradient" in planner.rules.observation_space.spaces) == (name == "trc-gradient")
-        assert planner.mdp.task is pool.mdp.task and pool.mdp.accept == "always"
+        assert planner.mdp.task.system is pool.mdp.task.system and pool.mdp.accept == "always"
 
 
 def test_a_step_planner_applies_what_the_step_wise_environment_would():

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trm_envs.continuous.edits import WINDOW, window_columns
 from trm_envs.continuous.mdp import ControlEditMDP, ControlStates, Edited
 from trm_envs.continuous.task import Numbers
 from trm_envs.control import kernels
@@ -62,7 +63,7 @@ def adjoint_credit(mdp: ControlEditMDP, states: ControlStates, actions: Numbers)
 
 
 def _descent_credit(mdp: ControlEditMDP, task: DescentTask, states: ControlStates, actions: Numbers) -> Credit:
-    """Credit of a `plan` edit of powered descent, through its restoration.
+    """Credit of a `plan` or `window` edit of powered descent, through its restoration.
 
     An edit that does not land has no such gradient. What it lacks is flight time, or there is too much of it: its loss
     at two other flight times says which.
@@ -73,6 +74,9 @@ def _descent_credit(mdp: ControlEditMDP, task: DescentTask, states: ControlState
     gradients = slope[:, None] * task.restored_gradient(states.instances, plans).projected
     gradients[:, :-1] *= CHANGE * VEHICLE.thrust_high
     gradients[:, -1] *= LOG_TIME * plans[:, -1]
+    if task.kind == "window":
+        windows = _in_window(gradients[:, :-1], actions[:, :-1], task)
+        gradients = np.concatenate([windows, gradients[:, -1:]], axis=1)
     lost = np.flatnonzero(~checks.feasible)
     gradients[lost] = 0.0
     if len(lost):
@@ -84,8 +88,21 @@ def _descent_credit(mdp: ControlEditMDP, task: DescentTask, states: ControlState
 
 
 def _plan_gradient(task: QuadraticTask, states: ControlStates, actions: Numbers, plans: Numbers) -> Numbers:
-    """dJ/da of a `plan` edit: u_max dJ/du, 0 where a bound blocks the way down."""
-    return task.system.u_max * task.gradient(states.instances, plans).projected
+    """dJ/da of a `plan` or `window` edit: u_max dJ/du, 0 where a bound blocks the way down."""
+    of_changes = task.system.u_max * task.gradient(states.instances, plans).projected
+    return _in_window(of_changes, actions, task) if task.kind == "window" else of_changes
+
+
+def _in_window(of_changes: Numbers, actions: Numbers, task: QuadraticTask | DescentTask) -> Numbers:
+    """Derivatives by what a window changes, and 0 for its place, which has none, shape (B, 10 n_controls + 1).
+
+    Args:
+        of_changes: derivatives by changes of all controls, shape (B, N n_controls).
+        actions: the windows, shape (B, 10 n_controls + 1).
+        task: the system.
+    """
+    columns = window_columns(actions[:, -1], task.horizon, task.n_controls, WINDOW)
+    return np.pad(np.take_along_axis(of_changes, columns, axis=1), ((0, 0), (0, 1)))
 
 
 def _feedback_gradient(task: QuadraticTask, states: ControlStates, actions: Numbers, plans: Numbers) -> Numbers:

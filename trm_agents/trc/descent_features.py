@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
-from trm_agents.trc.features import Features, Reader
+from trm_agents.trc.features import Features, Reader, Write, windowed
 from trm_agents.trc.memory import length_of, trust_of
 from trm_envs.control.descent import DescentTask
 from trm_envs.control.lander import VEHICLE
@@ -34,7 +34,7 @@ class Slopes(NamedTuple):
 
 
 class DescentReader(Reader):
-    """Reads observations of powered descent in a frame of the vehicle's own, and writes edits of kind `plan` in it.
+    """Reads powered descent in a frame of the vehicle's own, and writes edits of kind `plan` or `window` in it.
 
     The system looks the same when it is turned about the vertical or mirrored. So everything is turned to start at y =
     0 with x >= 0, and mirrored to start with v_y >= 0, and what is written is turned back. Lengths are scaled by the
@@ -49,7 +49,7 @@ class DescentReader(Reader):
     """
 
     def __init__(self, task: DescentTask, space: spaces.Dict) -> None:
-        self.horizon = task.horizon
+        self.task, self.horizon = task, task.horizon
         self.gradient = "gradient" in space.spaces
         self.low = torch.as_tensor(task.instance_low, dtype=torch.float32)
         self.high = torch.as_tensor(task.instance_high, dtype=torch.float32)
@@ -71,7 +71,10 @@ class DescentReader(Reader):
         size = first[:, :3].norm(dim=1, keepdim=True) / self.position
         steps = self._steps(observation, turn, size, slopes)
         summary = self._summary(observation, first, turn, size, slopes)
-        return Features(steps, summary, partial(action_of, turn=turn, slopes=slopes))
+        write: Write = partial(action_of, turn=turn, slopes=slopes)
+        if self.task.kind == "window":
+            write = partial(windowed, write=write, n_controls=self.task.n_controls)
+        return Features(steps, summary, write)
 
     def _slopes(self, observation: dict[str, Tensor], turn: Tensor) -> Slopes:
         landed = (observation["violation"] <= 0.0).float()

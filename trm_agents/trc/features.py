@@ -13,14 +13,18 @@ from torch import Tensor
 
 from trm_agents.trc.following import Plan
 from trm_agents.trc.memory import length_of, trust_of
+from trm_envs.continuous.edits import WINDOW
 from trm_envs.continuous.spaces import LIMIT
 from trm_envs.control.quadratic import QuadraticTask
 
 SMALLEST = 0.02
 """Problems whose first state is smaller than this share of the largest one are not scaled up further."""
 
-OUTPUTS = {"plan": (1,), "feedback": (1, 2, 1)}
+OUTPUTS = {"plan": (1,), "feedback": (1, 2, 1), "window": (1,)}
 """Kind of edit -> how many numbers each part of an action has for a time step; parts follow each other."""
+
+
+Write = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Features(NamedTuple):
@@ -30,7 +34,7 @@ class Features(NamedTuple):
     """Of each time step, shape (B, N, f)."""
     summary: Tensor
     """Of the whole, shape (B, g)."""
-    write: Callable[[Tensor, Tensor, Tensor], Tensor]
+    write: Write
     """The actions within [-1, 1], shape (B, action_size), that a network's outputs stand for: those of each time step,
     shape (B, N, outputs), those of the whole, shape (B, whole), and what is remembered of refused edits, (B, 3)."""
 
@@ -99,7 +103,9 @@ class QuadraticReader(Reader):
             scale = gradient.square().mean(dim=1, keepdim=True).sqrt() + 1e-6
             steps.append((gradient / scale)[:, :, None])
             summary.append(scale.log() / 3.0)
-        write = partial(action_of, size=size, parts=self.parts)
+        write: Write = partial(action_of, size=size, parts=self.parts)
+        if self.task.kind == "window":
+            write = partial(windowed, write=write, n_controls=self.task.n_controls)
         if self.follows:
             write = partial(followed, size=size, parts=self.parts, plan=Plan.of(self.task, observation))
         return Features(torch.cat(steps, dim=2), torch.cat(summary, dim=1), write)
@@ -120,6 +126,29 @@ def action_of(outputs: Tensor, whole: Tensor, memory: Tensor, size: Tensor, part
     """
     changes, *rest = (part.flatten(1) for part in torch.split(torch.tanh(outputs), list(parts), dim=2))
     return torch.cat([changes * size, *rest, whole], dim=1) * length_of(memory)
+
+
+def windowed(outputs: Tensor, whole: Tensor, memory: Tensor, write: Write, n_controls: int) -> Tensor:
+    """A `window` action within [-1, 1]: of the changes that `write` gives, the ten steps where they are largest.
+
+    Largest is their sum of squares. A place has no derivative, so it is not learned. Changes are learned where they are
+    played, and become small where the network cannot make the plan better: other steps then have their turn.
+
+    Args:
+        outputs: as in `write`, as the next two.
+        whole: see `outputs`.
+        memory: see `outputs`.
+        write: gives the changes of all steps, shape (B, N * n_controls), and what else an action has.
+        n_controls: controls of a step.
+    """
+    action = write(outputs, whole, memory)
+    size = outputs.shape[1] * n_controls
+    changes, rest = action[:, :size], action[:, size:]
+    sums = changes.square().unfold(1, WINDOW * n_controls, n_controls).sum(dim=2)
+    first = sums.argmax(dim=1, keepdim=True)
+    columns = first * n_controls + torch.arange(WINDOW * n_controls, device=first.device)
+    place = 2.0 * first / max(sums.shape[1] - 1, 1) - 1.0
+    return torch.cat([changes.gather(1, columns), place.to(changes.dtype), rest], dim=1)
 
 
 def followed(

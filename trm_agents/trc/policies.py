@@ -227,7 +227,7 @@ def checked_task(mdp: Any) -> System:
             f"TRCPolicy edits control plans, and the environment's task is {what}: make one of "
             "ControlPlanEdit-DoubleIntegrator-v0, -DoubleIntegratorTight-v0, -VanDerPol-v0, -PoweredDescent-v0"
         )
-    known = ["plan"] if isinstance(mdp.task, DescentTask) else list(OUTPUTS)
+    known = ["plan", "window"] if isinstance(mdp.task, DescentTask) else list(OUTPUTS)
     if mdp.task.kind not in known:
         raise ValueError(f"TRCPolicy writes edits of kind {' or '.join(known)} here, got {mdp.task.kind!r}: use edit=")
     return mdp.task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trm_envs.continuous.task import Numbers
 
@@ -30,8 +31,21 @@ def window_changes(actions: Numbers, horizon: int, n_controls: int, width: int) 
         n_controls: controls of a step.
         width: steps of the window.
     """
-    first = np.rint((actions[:, -1] + 1.0) / 2.0 * (horizon - width)).astype(np.int64)
-    columns = first[:, None] * n_controls + np.arange(width * n_controls)
     changes = np.zeros((len(actions), horizon * n_controls))
+    columns = window_columns(actions[:, -1], horizon, n_controls, width)
     np.put_along_axis(changes, columns, actions[:, :-1], axis=1)
     return changes
+
+
+def window_columns(places: Numbers, horizon: int, n_controls: int, width: int) -> NDArray[np.int64]:
+    """Which controls of a flat plan a window covers, shape (B, width * n_controls).
+
+    Args:
+        places: of the windows, as an action has them, shape (B,).
+        horizon: as in `window_changes`, as the next two.
+        n_controls: see `horizon`.
+        width: see `horizon`.
+    """
+    first = np.rint((places + 1.0) / 2.0 * (horizon - width)).astype(np.int64)
+    columns: NDArray[np.int64] = first[:, None] * n_controls + np.arange(width * n_controls)
+    return columns
