@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,7 +101,7 @@ def _index(evidence: Evidence, said: dict[str, str]) -> dict[str, Any]:
         "systems": overview.systems(evidence.results, page=""),
         "claims": said.get("claims", ""),
         "speed": tables.markdown_columns(tables.SPEED_COLUMNS, evidence.speed) if evidence.speed else "",
-        "suites": evidence.suites,
+        "families": [list(names) for _, names in groupby(evidence.suites, lambda name: name.partition("-")[0])],
     }
 
 

@@ -61,7 +61,7 @@ def _draw_all(graphs: Grids, colours: int, least: int, most: int, seeds: NDArray
 
 def check_numbers(size: int, colours: int, kind: str) -> None:
     """Raise ValueError where no graphs of this kind are generated."""
-    whole("vertices of generated graphs", size, 4)
+    whole("size, the vertices of generated graphs,", size, 4)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     if not 3 <= whole("colours", colours, 3) <= 9:
