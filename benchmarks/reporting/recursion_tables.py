@@ -37,11 +37,10 @@ CLAIM_HEADS = (
     "task",
     "network",
     "claimed",
-    "weights claimed",
     "measured",
-    "runs on a shortest walk",
+    "on a shortest walk",
+    "weights claimed",
     "weights here",
-    "the task",
 )
 OPEN = "open-walk-5x5"
 ON_THE_OPEN: Mapping[str, str] = {
@@ -171,8 +170,9 @@ def beside(folder: Path) -> str:
         if claim.line:
             line = measured[claim.line]
             here = [tables.rate(line.success), shortest_walks(claim.line, folder), f"{line.parameters:,}"]
-        told = [claim.description, claim.task, claim.network, claim.claimed, claim.weights]
-        rows.append([*told, *here, claim.task_is])
+        task = f"{claim.task}: {claim.task_is}" if claim.task_is else claim.task
+        told = [claim.description, task, claim.network, claim.claimed]
+        rows.append([*told, *here[:2], claim.weights, here[2]])
     return tables.markdown(CLAIM_HEADS, rows)
 
 

@@ -29,7 +29,8 @@ def test_claims_about_recursion_stand_in_their_file_and_beside_rows():
     rows = [line for line in blocks["recursion:claimed"].splitlines() if line.startswith("| ")][2:]
     for claim, row in zip(recursion_tables.claimed(), rows, strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[:5] == list(claim[:5]) and cells[-1] == claim.task_is
+        task = f"{claim.task}: {claim.task_is}" if claim.task_is else claim.task
+        assert cells[:4] == [claim.description, task, claim.network, claim.claimed] and cells[6] == claim.weights
         # A claim has a measurement beside it, or the reason why there is none.
-        assert bool(claim.line) == bool(cells[5]) != bool(claim.task_is)
+        assert bool(claim.line) == bool(cells[4]) == bool(cells[7]) != bool(claim.task_is)
     assert f"images/{recursion_tables.FIGURE.name}" in page and recursion_tables.FIGURE.is_file()
