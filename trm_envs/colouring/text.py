@@ -19,6 +19,7 @@ _SHIFT = 63
 _DESCRIPTORS = ("c", "n", "d", "v", "x")
 """Lines of DIMACS: comments; and of nodes, dimensions, coordinates and parameters, which say nothing of edges."""
 _FORMATS = (["edge"], ["edges"], ["col"])
+"""First words of the line that says how many vertices and edges there are."""
 _MOST = 62
 """Vertices up to which graph6 writes their number as one character."""
 
