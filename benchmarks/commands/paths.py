@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sides",
         type=arguments.seeds,
-        default=[9, 15],
+        default=[9, 11, 15],
         metavar="SIDES",
         help="of the mazes that are scored, like 9,15",
     )

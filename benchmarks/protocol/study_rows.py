@@ -19,7 +19,7 @@ class PathsRow(Origin):
     """Side of the training mazes."""
     weights: int
     depth: int
-    """Layers that let cells exchange what they hold, one after the other, in training."""
+    """Layers that let cells exchange what they hold, one after the other: the most that training takes."""
     side: int
     """Of the mazes that are scored."""
     split: str

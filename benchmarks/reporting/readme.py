@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.reporting import cited, overview, recursion_tables, study_tables, tables
+from benchmarks.reporting import cited, overview, path_tables, recursion_tables, study_tables, tables
 from benchmarks.reporting.sentences import OF_README, WORDS, Numbers, sentences
 from benchmarks.reporting.summary import summarise
 
@@ -60,6 +60,8 @@ def table(name: str, folder: Path = PUBLISHED) -> str:
         content = overview.table(published(ResultRow, folder), "results/", COMPARED, COMPARED_HEADS)
     elif name in recursion_tables.TABLES:
         content = recursion_tables.TABLES[name](folder)
+    elif name in path_tables.TABLES:
+        content = path_tables.TABLES[name](folder)
     elif name in study_tables.TABLES:
         content = study_tables.TABLES[name](folder)
     elif name.startswith("theory:"):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -29,7 +29,9 @@ from trm_agents.supervised import (
 SHALLOW = 4
 """Layers of the stacks that are wide instead of deep."""
 WARM = 15
-"""Most cycles that `recursive-warm` takes before those that it learns from."""
+"""Most cycles that a recursive network takes before those that it learns from."""
+CYCLES = (5, 10, 20, 40, 80)
+"""Cycles that every recursive network is scored with, beside those of its training."""
 HALTING = "halting"
 
 
@@ -38,35 +40,56 @@ class Contestant(NamedTuple):
 
     build: Callable[[int], PathNetwork]
     """From the side of its mazes."""
-    how: Callable[[Fit], Fit] = lambda how: how
-    """What differs from the settings of all."""
+    warm_cycles: int = 0
+    """See `Fit`."""
+    deep_supervision: bool = True
+    """See `Fit`."""
+
+    def trained(self, side: int, how: Fit, seed: int) -> PathNetwork:
+        """The network, trained on mazes of a side; `how` says what is the same for all."""
+        torch.manual_seed(seed)
+        mine = replace(how, warm_cycles=self.warm_cycles, deep_supervision=self.deep_supervision)
+        return fit(self.build(side), paths(side, "train"), mine, seed)
+
+    def depth(self, side: int) -> int:
+        """Most layers that a state goes through in training."""
+        network = self.build(side)
+        if not isinstance(network, RecursivePaths):
+            return network.depth
+        return network.depth * (self.warm_cycles + network.k_cycles) // network.k_cycles
+
+
+def recursive(**changes: Any) -> Contestant:
+    """Five cycles that are learned from, after up to fifteen others, and what is changed of that."""
+    of_training = {key: changes.pop(key) for key in ("warm_cycles", "deep_supervision") if key in changes}
+    return Contestant(partial(RecursivePaths, **changes), **{"warm_cycles": WARM, **of_training})
 
 
 def stack(side: int, mixer: Mixer, deep: bool) -> StackedPaths:
     """Layers of their own, with as many weights as `recursive`, and as deep where that is asked for."""
-    model = RecursivePaths(side)
-    depth, step = (model.depth if deep else SHALLOW), (4 if mixer == "attention" else 1)
+    depth, step = (recursive().depth(side) if deep else SHALLOW), (4 if mixer == "attention" else 1)
 
     def built(width: int) -> StackedPaths:
         return StackedPaths(side, depth=depth, width=width, mixer=mixer)
 
-    return built(fitted_width(built, weights(model), step))
+    return built(fitted_width(built, weights(RecursivePaths(side)), step))
 
 
 NETWORKS: Mapping[str, Contestant] = {
-    "recursive": Contestant(RecursivePaths),
-    "recursive-warm": Contestant(RecursivePaths, lambda how: replace(how, warm_cycles=WARM)),
-    "recursive-carry": Contestant(partial(RecursivePaths, carry=True)),
-    "recursive-once": Contestant(partial(RecursivePaths, inject="once")),
-    "recursive-last": Contestant(RecursivePaths, lambda how: replace(how, deep_supervision=False)),
-    "recursive-neighbours": Contestant(partial(RecursivePaths, mixer="neighbours")),
-    "recursive-attention": Contestant(partial(RecursivePaths, mixer="attention")),
+    "recursive": recursive(),
+    "recursive-carry": recursive(carry=True),
+    "recursive-once": recursive(inject="once"),
+    "recursive-last": recursive(deep_supervision=False),
+    "recursive-neighbours": recursive(mixer="neighbours"),
+    "recursive-attention": recursive(mixer="attention"),
+    **{f"cold-{k}": recursive(warm_cycles=0, k_cycles=k) for k in (1, 2, 3, 5, 10, 20)},
     "cnn": Contestant(partial(stack, mixer="conv", deep=False)),
     "cnn-deep": Contestant(partial(stack, mixer="conv", deep=True)),
     "transformer": Contestant(partial(stack, mixer="attention", deep=False)),
     "transformer-deep": Contestant(partial(stack, mixer="attention", deep=True)),
 }
-"""`recursive` has one change in each of the rows named after it; stacks have as many weights as it."""
+"""Each row that begins with `recursive-` has one change; `cold-K` learns from its first K cycles alone; stacks have as
+many weights as `recursive`."""
 
 
 class Measured(NamedTuple):
@@ -94,15 +117,14 @@ def measured(name: str, seed: int, how: Fit, side: int, sides: list[int], split:
     """
     contestant = NETWORKS[name]
     begun = time.process_time()
-    torch.manual_seed(seed)
-    network = fit(contestant.build(side), paths(side, "train"), contestant.how(how), seed)
+    network = contestant.trained(side, how, seed)
     spent = time.process_time() - begun
     for other in sides:
         data: Paths = paths(other, split)  # type: ignore[arg-type]
         there = network.of_side(other)
         for cycles, found in _scores(there, data):
             hashed = pool_hash(data.mazes)
-            yield Measured(weights(network), network.depth, other, cycles, found, spent, hashed)
+            yield Measured(weights(network), contestant.depth(side), other, cycles, found, spent, hashed)
 
 
 def _scores(network: PathNetwork, data: Paths) -> Iterator[tuple[str, Score]]:
@@ -110,7 +132,6 @@ def _scores(network: PathNetwork, data: Paths) -> Iterator[tuple[str, Score]]:
     if not isinstance(network, RecursivePaths):
         yield "1", score(network, data)
         return
-    own = network.k_cycles
-    for cycles in (own, 2 * own, 4 * own):
+    for cycles in sorted({network.k_cycles, *CYCLES}):
         yield str(cycles), score(network, data, cycles)
-    yield HALTING, score(network, data, 4 * own, halting=True)
+    yield HALTING, score(network, data, CYCLES[-1], halting=True)

@@ -79,7 +79,7 @@ class RecursivePaths(PathNetwork):
             h_dim, l_dim, Grid((side, side)), n_h_layers=n_h_layers, n_l_layers=n_l_layers, carry=carry, inject=inject,
             mixer=mixer,
         )  # fmt: skip
-        self.mark, self.halt = nn.Linear(h_dim, 1), nn.Linear(2 * h_dim, 1)
+        self.mark, self.halt = nn.Linear(h_dim, 1), nn.Linear(h_dim, 1)
 
     def forward(self, mazes: Tensor, cycles: int | None = None, warm: int = 0) -> Marks:
         """See `PathNetwork`."""
@@ -91,9 +91,9 @@ class RecursivePaths(PathNetwork):
             injection = self.core.later(injection)
         latents = self.core.unroll(injection, latent, cycles, None, cycles).latents
         h = self.core.tokens(latents)
-        # What halting learns is not to change what is marked.
-        seen = torch.cat([h.mean(2), h.amin(2)], dim=2).detach()
-        return Marks(self.mark(h).squeeze(3), self.halt(seen).squeeze(2))
+        # All cells are right if the one that is least so is. What halting learns is not to change what is marked.
+        sure = self.halt(h.detach()).squeeze(3)
+        return Marks(self.mark(h).squeeze(3), sure.amin(2))
 
     def of_side(self, side: int) -> RecursivePaths:
         """See `PathNetwork`."""
