@@ -87,11 +87,20 @@ WALK_PPO: Keywords = {
     "gae_lambda": 0.9,
     "ent_coef": 0.01,
 }
-TRM_WALK_PPO: Keywords = {**WALK_PPO, "n_steps": 16, "learning_rate": [4e-3, 3e-4], "vf_coef": 0.5}
+# Every rollout has a depth of its own: large ones keep what one of them teaches from being lost by the next.
+TRM_WALK_PPO: Keywords = {
+    **WALK_PPO,
+    "batch_size": 1024,
+    "ent_coef": 0.003,
+    "learning_rate": [4e-3, 1e-5],
+    "vf_coef": 0.5,
+}
 WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": WALK_PPO, "OpenMazeWalk": WALK_PPO}
 TRM_WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": TRM_WALK_PPO, "OpenMazeWalk": TRM_WALK_PPO}
 WALKING: Keywords = {"mixer": "exact_cover", "h_dim": 16, "n_h_layers": 1, "k_cycles": 20}
 """The recursive policy of `trm_*` where edits are moves: keywords of `trm_agents.recursive_policies.Options`."""
+WALKING_AT_DEPTHS: Keywords = {**WALKING, "k_cycles": 48, "gradient_cycles": 12}
+"""The same where the number of cycles is drawn anew for each rollout, from 8 to twice `k_cycles`."""
 
 REINFORCE: Keywords = {"learning_rate": 2e-3}
 TRM_REINFORCE: Keywords = {"learning_rate": 2e-3}

@@ -22,7 +22,9 @@ _PPO, _A2C, _DQN = (f"stable_baselines3:{name}" for name in ("PPO", "A2C", "DQN"
 _REINFORCE = "trm_agents:REINFORCE"
 _ACTOR_CRITIC = "baselines.backbone:RecursiveActorCriticPolicy"
 _POLICIES = "trm_agents.recursive_policies"
-_PPO_WALKING = Walking(f"{_POLICIES}:RecursivePolicy", tuned.WALKING, 64, f"{_POLICIES}:WholeRollouts")
+_PPO_WALKING = Walking(
+    f"{_POLICIES}:RecursivePolicy", tuned.WALKING_AT_DEPTHS, 64, f"{_POLICIES}:WholeRollouts", depths=(8, 96)
+)
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 _Q = "baselines.backbone:RecursiveDQNPolicy"
 _WALKERS = {_ACTOR_CRITIC: "RecursivePolicy", _MASKABLE: "RecursiveMaskablePolicy", _Q: "RecursiveDQNPolicy"}
