@@ -42,8 +42,9 @@ _LIGHT_UP: Data = {
     "train_ratio": 4.0,
     "min_buffer_size": 200,
     "solved_cell_weight": 1.0,
-    "unroll": 16,
-    "train_unroll": [6, 20, 10],
+    "unroll": 32,
+    "train_unroll": [8, 36, 12],
+    "carry_unroll": 16,
     "checker_steps": 10_000,
     "search": {"instances": 8, "calls": 100, "solutions": 4},
 }
