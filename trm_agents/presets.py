@@ -34,7 +34,7 @@ _MAZE: Data = {
     "search": {"instances": 8, "calls": 100, "solutions": 4},
     "ema_decay": 0.998,
 }
-# As in mazes, bulbs and cells without one weigh the same, and light has to travel, though not as far. Few episodes
+# As in mazes, bulbs and cells without one weigh the same, and what bulbs rule out has to travel. Few episodes
 # succeed at first; the search, which succeeds by the rules alone on such puzzles, labels the others.
 _LIGHT_UP: Data = {
     "learning_rate": [8e-3, 1e-4],
@@ -42,8 +42,9 @@ _LIGHT_UP: Data = {
     "train_ratio": 4.0,
     "min_buffer_size": 200,
     "solved_cell_weight": 1.0,
-    "unroll": 16,
-    "train_unroll": [6, 20, 10],
+    "unroll": 32,
+    "train_unroll": [8, 36, 12],
+    "carry_unroll": 16,
     "checker_steps": 10_000,
     "search": {"instances": 8, "calls": 100, "solutions": 4},
 }

@@ -16,7 +16,8 @@ from trm_agents.recursion.encoders import token_table
 from trm_envs.colouring.env import GraphColouringPlanEditEnv, GraphColouringPlanEditVectorEnv
 from trm_envs.colouring.generator import generate
 from trm_envs.colouring.task import GraphColouringTask
-from trm_envs.plan_edit.mdp import PlanEditMDP
+from trm_envs.light_up.task import LightUpTask
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import observe
 
 TASK = GraphColouringTask(9, 3)
@@ -82,9 +83,18 @@ def test_a_graph_of_the_instance_gives_what_the_same_graph_of_a_task_gives(core)
         assert torch.allclose(logits(fixed, alone)[:, 0], found[:, row], atol=1e-5)
 
 
+def light(size=4):
+    """States of a task that has groups of its own beside the graphs of its instances."""
+    rng, mdp = np.random.default_rng(0), PlanEditMDP(LightUpTask(size))
+    instances = rng.choice([0, 0, 0, 1, 3], (5, size * size)).astype(np.int8)
+    plans = (rng.random(instances.shape) < 0.3) & (instances == 0)
+    return mdp, PlanStates(instances, plans.astype(np.int8), np.full(5, 3))
+
+
 @CORES
-def test_compiled_loops_on_graphs_are_those_of_pytorch_in_double_precision(core):
-    net, observation = decoder(core=core), seen(states())
+@pytest.mark.parametrize(("mdp", "of"), [(MDP, states()), light()], ids=["graphs", "graphs and groups"])
+def test_compiled_loops_on_graphs_are_those_of_pytorch_in_double_precision(core, mdp, of):
+    net, observation = decoder(mdp, core=core), seen(of)
     compiled = logits(net, observation)
     weight = torch.randn_like(compiled)
     (compiled * weight).sum().backward()
@@ -103,6 +113,22 @@ def test_edges_matter_and_only_those_of_the_own_instance():
     other = of._replace(instances=of.instances[[1, 1, 2, 3]])
     moved = logits(net, seen(other))
     assert not torch.allclose(moved[:, 0], found[:, 0]) and torch.equal(moved[:, 1:], found[:, 1:])
+
+
+def test_groups_beside_a_graph_are_heard_as_well():
+    """In a plan of one bulb, a cell in sight and a cell beside a wall's number hear it, and none else in two steps."""
+    mdp, _ = light(5)
+    instance = np.zeros(25, np.int8)
+    instance[[5, 6, 7, 8, 9]] = 1
+    before = mdp.initial(instance[None])
+    after = before._replace(plans=np.eye(25, dtype=np.int8)[[12]])
+    net = decoder(mdp, unroll=2)
+    for parameter in net.parameters():
+        # Small latents stay within the ball: projecting all tokens would change all of them.
+        parameter.data *= 0.2
+    changed = (logits(net, seen(before)) != logits(net, seen(after)))[-1, 0, :, 0].numpy()
+    in_sight = [10, 11, 13, 14, 17, 22]
+    assert sorted(np.flatnonzero(changed)) == sorted([12, 7, *in_sight])
 
 
 def test_the_network_goes_along_with_renumbered_vertices_and_renamed_colours():

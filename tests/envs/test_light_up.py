@@ -70,6 +70,17 @@ def follows_the_rules(instance: np.ndarray, plan: np.ndarray) -> bool:
 
 
 @settings(max_examples=25, deadline=None)
+@given(SEEDS, st.integers(2, 6))
+def test_neighbours_are_the_open_cells_in_sight(seed, size):
+    instance = random_instance(np.random.default_rng(seed), size)
+    grid = instance.reshape(size, size)
+    (found,) = LightUpTask(size).neighbours(instance[None])
+    for cell, row in enumerate(found):
+        seen = [] if instance[cell] else [r * size + c for r, c in sight(grid, *divmod(cell, size))]
+        assert sorted(row[row >= 0].tolist()) == sorted(seen)
+
+
+@settings(max_examples=25, deadline=None)
 @given(SEEDS)
 def test_solved_counts_and_deductions_are_those_of_brute_force(seed):
     instance = random_instance(np.random.default_rng(seed))

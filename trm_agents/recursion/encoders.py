@@ -21,8 +21,13 @@ def token_table(task: PlanTask) -> Tensor:
 
 
 def _values(task: PlanTask) -> tuple[int, int]:
-    """How many values of an instance and of a plan a cell's category depends on; one of an instance that is a graph."""
-    return 1 if task.has_graphs else task.instance_high + 1, task.plan_high + 1
+    """How many values of an instance and of a plan a cell's category depends on; one where instances have no cells."""
+    return task.instance_high + 1 if _on_cells(task) else 1, task.plan_high + 1
+
+
+def _on_cells(task: PlanTask) -> bool:
+    """Whether each cell of the plan has an instance value of its own."""
+    return task.instance_shape == task.shape
 
 
 def check_reads_cells(task: PlanTask) -> None:
@@ -57,6 +62,7 @@ class CategoryEncoder(nn.Module):
         super().__init__()
         self.max_edits, self.width = mdp.max_edits, width
         self._graphs = mdp.task.neighbours if mdp.task.has_graphs else None
+        self._on_cells = _on_cells(mdp.task)
         table = token_table(mdp.task) if alike else cell_table(mdp.task)
         n_types = mdp.task.n_token_types if alike else table.numel()
         self.register_buffer("table", table.to(torch.int16), persistent=False)
@@ -67,10 +73,8 @@ class CategoryEncoder(nn.Module):
     def forward(self, observation: dict[str, Tensor]) -> TokenInjection:
         """`instance` (B, n_instance_cells), `plan` (B, n_cells), `remaining_edits` (B, 1)."""
         instances, plans, neighbours = observation["instance"], observation["plan"].long(), None
-        if self._graphs is None:
-            types = self.table[instances.long(), plans].flatten(1)
-        else:
-            types = self.table[0, plans].flatten(1)
+        types = self.table[instances.long() if self._on_cells else 0, plans].flatten(1)
+        if self._graphs is not None:
             found = self._graphs(instances.cpu().numpy().astype(np.int8))
             neighbours = torch.from_numpy(found).to(plans.device)
         clock = observation["remaining_edits"].to(self.category.dtype) / self.max_edits

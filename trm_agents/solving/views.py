@@ -112,8 +112,7 @@ def keeps_groups(task: PlanTask, turn: Symmetries) -> bool:
     """Whether a symmetry turns the groups of each kind into each other, as a graph's always do."""
     # The content of cell `cells[j]` goes to cell j; padding stays padding.
     goes = np.append(np.argsort(turn.cells[0]), -1)
-    kinds = () if task.has_graphs else task.groups.values()
-    return all(_as_sets(goes[groups]) == _as_sets(groups) for groups in kinds)
+    return all(_as_sets(goes[groups]) == _as_sets(groups) for groups in task.groups.values())
 
 
 def _as_sets(groups: NDArray[np.int64]) -> set[frozenset[int]]:

@@ -13,7 +13,7 @@ from trm_envs.colouring.solver import first_flaw
 from trm_envs.colouring.text import notation
 from trm_envs.instances.numbers import whole
 from trm_envs.plan_edit.grids import Cells, SymbolTask
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
+from trm_envs.plan_edit.task import GRAPH, Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
 from trm_envs.reading import Notation
 
@@ -74,7 +74,7 @@ class GraphColouringTask(SymbolTask):
     @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
         """`edge`: the edges are those of each instance."""
-        return {"edge": np.empty((0, 2), np.int64)}
+        return {"edge": GRAPH}
 
     def neighbours(self, instances: Grids) -> NDArray[np.int64]:
         """The neighbours of each vertex, shape (B, n, largest degree), -1 pads."""

@@ -28,6 +28,22 @@ def onward(instance: Grid, cell: int, direction: int, size: int) -> int:
 
 
 @kernel()
+def seen(instances: Grids, size: int) -> NDArray[np.int64]:
+    """The open cells that each open cell sees, direction by direction, shape (B, n_cells, 2 (N - 1)), -1 pads."""
+    found = np.full((*instances.shape, 2 * (size - 1)), -1)
+    for b in range(len(instances)):
+        for cell in range(instances.shape[1]):
+            count = 0
+            for direction in range(4 if instances[b, cell] == OPEN else 0):
+                other = onward(instances[b], cell, direction, size)
+                while other >= 0:
+                    found[b, cell, count] = other
+                    count += 1
+                    other = onward(instances[b], other, direction, size)
+    return found
+
+
+@kernel()
 def around(marks: Cells, cell: int, size: int) -> int:
     """How many of the four cells beside `cell` are marked."""
     count = 0

@@ -16,7 +16,7 @@ from trm_envs.plan_edit.drawing import MARK
 from trm_envs.plan_edit.grids import MarkTask
 from trm_envs.plan_edit.rules import neighbours
 from trm_envs.plan_edit.square import turns
-from trm_envs.plan_edit.task import Checks, Grids, LegalActions, Symmetries, check_weights
+from trm_envs.plan_edit.task import GRAPH, Checks, Grids, LegalActions, Symmetries, check_weights
 from trm_envs.plan_edit.view import CellKind, PlanView
 from trm_envs.reading import Notation
 
@@ -55,6 +55,8 @@ class LightUpTask(MarkTask):
         ValueError: a value is outside its range.
     """
 
+    has_graphs = True
+
     def __init__(self, size: int = 7, *, violation_weight: float = 2.0, dead_end_weight: float = 5.0) -> None:
         size = whole("Light Up size", size, 2)
         check_weights(violation_weight, dead_end_weight)
@@ -66,13 +68,16 @@ class LightUpTask(MarkTask):
 
     @cached_property
     def groups(self) -> Mapping[str, NDArray[np.int64]]:
-        """`across`: pairs of cells beside each other; `down`: pairs of cells above each other.
+        """`beside`: pairs of cells that share an edge; `sees`: pairs of open cells that see each other.
 
-        Runs of cells between walls differ from instance to instance, so they are no groups. Light passes from cell to
-        cell instead, along rows and along columns, and a wall is a token type that can stop it.
+        What a cell sees depends on the walls, so every instance has a graph of its own.
         """
-        across, down = np.split(neighbours(self.shape), 2)
-        return {"across": across, "down": down}
+        return {"beside": neighbours(self.shape), "sees": GRAPH}
+
+    def neighbours(self, instances: Grids) -> NDArray[np.int64]:
+        """The open cells that each open cell sees, shape (B, n_cells, 2 (N - 1)), -1 pads."""
+        found: NDArray[np.int64] = kernels.seen(instances, self.size)
+        return found
 
     @cached_property
     def _turns(self) -> NDArray[np.int64]:

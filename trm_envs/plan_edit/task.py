@@ -119,6 +119,10 @@ class Symmetries(NamedTuple):
         return Symmetries(self.cells[rows], self.symbols[rows], places)
 
 
+GRAPH: NDArray[np.int64] = np.empty((0, 2), np.int64)
+"""The kind of `PlanTask.groups` whose pairs of cells each instance has of its own."""
+
+
 class PlanTask(ABC):
     """A puzzle as a plan-editing task: batched pure functions of (instance x, plan y, action a).
 
@@ -149,7 +153,7 @@ class PlanTask(ABC):
     has_graphs: bool = False
     """Whether an instance says which cells bear on each other: `neighbours` reads its graph.
 
-    `groups` name that one kind then, without groups: `{"edge": np.empty((0, 2), np.int64)}`.
+    `groups` name that kind as the last one, without groups: `{"edge": GRAPH}`.
     """
 
     # ---- Rules

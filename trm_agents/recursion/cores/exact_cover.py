@@ -13,7 +13,7 @@ from trm_agents.recursion.cores import autograd
 from trm_agents.recursion.cores.base import Unrolled, unrolled
 from trm_agents.recursion.cores.layout import Layout, layout
 from trm_agents.recursion.cores.tokens import Groups, PlanCore, TokenInjection, of_types
-from trm_envs.plan_edit.task import PlanTask
+from trm_envs.plan_edit.task import GRAPH, PlanTask
 
 
 class StepMaps(NamedTuple):
@@ -35,7 +35,7 @@ class ExactCoverCore(PlanCore):
 
     z' = Pi_R(z + W_2 relu(A z + I) + J + b) with A z = W_0 z + sum_k W_k (sums over groups of kind k) + W_s (sum over
     the symbols of the cell, if it has several), where a kind of pairs is a graph, and its sums are those over the
-    neighbours of a cell. Where every state has a graph of its own, that graph is the only kind, and it comes with the
+    neighbours of a cell. Where every state has a graph of its own, that graph is the last kind, and it comes with the
     injection.
 
     A group of cells with a symbol is a constraint, and so is a cell. Weights are shared by all tokens, groups of a
@@ -60,6 +60,8 @@ class ExactCoverCore(PlanCore):
         super().__init__(n_cells, n_symbols)
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
+        # Groups that were not declared name no graph, though states may have one.
+        self._graphs = next(reversed(groups.values())).shape == GRAPH.shape
         hidden = 2 * width
         self.own = nn.Parameter(torch.randn(hidden, width) / sqrt(width))
         self.maps = nn.Parameter(torch.randn(len(self.ends), hidden, width) * (0.35 / sqrt(width)))
@@ -95,7 +97,8 @@ class ExactCoverCore(PlanCore):
             shift = (injection.shift + self.bias) / gain
             weights = injection.table, shift, own * gain, maps * gain, out / gain, back / gain
             cells = Layout(*(getattr(self, name).numpy() for name in Layout._fields))
-            edges = None if injection.neighbours is None else injection.neighbours.numpy()
+            graphs = self._edges(injection)
+            edges = None if graphs is None else graphs.numpy()
             return autograd.unroll(injection.types.numpy(), latent, cells, edges, keep, radius, steps, kept, weights)
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
@@ -104,10 +107,14 @@ class ExactCoverCore(PlanCore):
         keep, own, maps, out, back = self.step_maps()
         if z is None:
             z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
-        edges = injection.neighbours
+        edges = self._edges(injection)
         hidden = torch.relu(of_types(injection.table, injection.types) + gain * self._mix(own, maps, z, edges))
         shift = of_types(injection.shift + self.bias, injection.types)
         return keep * z + (self._mix(out, back, hidden, edges) + shift) / gain
+
+    def _edges(self, injection: TokenInjection) -> Tensor | None:
+        """The graphs of the states, where the core hears them."""
+        return injection.neighbours if self._graphs else None
 
     def _mix(self, own: Tensor, maps: Tensor, x: Tensor, neighbours: Tensor | None = None) -> Tensor:
         """Map each token and the sums over its groups and over the symbols of its cell: (B, T, K) -> (B, T, J)."""
@@ -117,10 +124,12 @@ class ExactCoverCore(PlanCore):
         cells = self.tokens(x)
         if self.n_symbols > 1:
             mixed = mixed + (cells.sum(2) @ maps[-1].T).repeat_interleave(self.n_symbols, dim=1)
+        kinds = list(zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)))  # noqa: B905
         if neighbours is not None:
-            return mixed + (_over(neighbours, cells) @ maps[0].T).flatten(1, 2)
-        # With several symbols the last map is that of the cell sums.
-        for weight, summed, heard in zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)):  # noqa: B905
+            graph = kinds.pop()[0]
+            mixed = mixed + (_over(neighbours, cells) @ graph.T).flatten(1, 2)
+        # With several symbols the last map is that of the cell sums, and has no kind.
+        for weight, summed, heard in kinds:
             sent = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
             mixed = mixed + torch.einsum("gc,bgsj->bcsj", heard, sent).flatten(1, 2)
         return mixed

@@ -26,13 +26,30 @@ ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
 @kernel()
 def placed(cells: Layout, neighbours: Indices, b: int) -> Layout:
-    """The layout of one state: that of all, or, where states have graphs, with sums over the neighbours of its own.
+    """The layout of one state: that of all, or, where states have graphs, one that ends in sums over its neighbours.
 
     neighbours (B, n_cells, most), or (0, 0, 0). Neighbours are mutual, so a cell is a part of the sums of its own.
     """
     if len(neighbours) == 0:
         return cells
-    return Layout(neighbours[b], cells.groups_of, cells.ends, cells.hearers, neighbours[b])
+    n_cells, most = neighbours.shape[1:]
+    first = len(cells.members) - n_cells
+    if first == 0:
+        return Layout(neighbours[b], cells.groups_of, cells.ends, cells.hearers, neighbours[b])
+    members = np.full((len(cells.members), max(most, cells.members.shape[1])), -1)
+    members[:first, : cells.members.shape[1]] = cells.members[:first]
+    members[first:, :most] = neighbours[b]
+    parts_of = np.full((n_cells, cells.parts_of.shape[1] + most), -1)
+    for c in range(n_cells):
+        count = 0
+        while count < cells.parts_of.shape[1] and cells.parts_of[c, count] >= 0:
+            parts_of[c, count] = cells.parts_of[c, count]
+            count += 1
+        for i in range(most):
+            if neighbours[b, c, i] >= 0:
+                parts_of[c, count] = first + neighbours[b, c, i]
+                count += 1
+    return Layout(members, cells.groups_of, cells.ends, cells.hearers, parts_of)
 
 
 @kernel()
