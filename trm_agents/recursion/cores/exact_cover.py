@@ -61,7 +61,7 @@ class ExactCoverCore(PlanCore):
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         # Groups that were not declared name no graph, though states may have one.
-        self._graphs = next(reversed(groups.values())).shape == GRAPH.shape
+        self._graphs = list(groups.values())[-1].shape == GRAPH.shape
         hidden = 2 * width
         self.own = nn.Parameter(torch.randn(hidden, width) / sqrt(width))
         self.maps = nn.Parameter(torch.randn(len(self.ends), hidden, width) * (0.35 / sqrt(width)))
