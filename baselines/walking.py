@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 DEPTHS = "depths"
 """The setting of that name, which is no keyword of a policy."""
+K_CYCLES, GRADIENT_CYCLES = "k_cycles", "gradient_cycles"
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,17 @@ class Walking:
         return {setting: value for setting, value in settings.items() if setting in (*NAMES, DEPTHS)}
 
     def with_settings(self, settings: Mapping[str, Any]) -> Walking:
-        """The same with other settings, those of `settings_among`."""
-        words = {**self.words, **settings}
-        depths = words.pop(DEPTHS, self.depths)
+        """The same with other settings, those of `settings_among`.
+
+        Another number of cycles is that of training as well: drawn depths, and gradients through some cycles, are
+        those of the row's own number, unless they are named.
+        """
+        words, depths = dict(self.words), self.depths
+        if K_CYCLES in settings:
+            words.pop(GRADIENT_CYCLES, None)
+            depths = None
+        words |= settings
+        depths = words.pop(DEPTHS, depths)
         return replace(self, words=words, depths=tuple(depths) if isinstance(depths, list) else depths)
 
     def keywords(self) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from benchmarks.protocol.published import published
-from benchmarks.protocol.stats import Interval, success_interval
+from benchmarks.protocol.stats import success_interval
 from benchmarks.protocol.study_rows import PathsRow
 from benchmarks.reporting import tables
 
 SPLIT = "test"
 RECURSIVE = "recursive"
+SHOWN = "recursive-last"
+"""The network whose cycles have a table."""
 HALTING = "halting"
 SCORED: Mapping[int, str] = {9: "20", 11: "40", 15: "80"}
 """Side of mazes -> cycles that a recursive network takes there: the most of its training, twice and four times it."""
@@ -32,64 +34,78 @@ NETWORKS: Mapping[str, str] = {
 COLD: Mapping[int, str] = {k: f"cold-{k}" for k in (1, 2, 3, 5, 10, 20)}
 """Cycles in training, none before them -> its row."""
 
-Scores = dict[tuple[str, int, str], Interval]
-"""Network, side, cycles -> exact match over seeds."""
 
+class Scores:
+    """Exact match on test mazes, of all published rows.
 
-def scores(folder: Path) -> Scores:
-    """Exact match on test mazes, of all published rows."""
-    found: dict[tuple[str, int, str], list[PathsRow]] = {}
-    for row in published(PathsRow, folder):
-        if row.split == SPLIT:
+    Args:
+        folder: of published rows.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        rows = [row for row in published(PathsRow, folder) if row.split == SPLIT]
+        found: dict[tuple[str, int, str], list[PathsRow]] = {}
+        for row in rows:
             found.setdefault((row.network, row.side, row.cycles), []).append(row)
-    return {key: success_interval([row.exact for row in rows], rows[0].n) for key, rows in found.items()}
+        self._exact = {key: success_interval([row.exact for row in of], of[0].n) for key, of in found.items()}
+        self._rows = {name: [row for row in rows if row.network == name] for name in {row.network for row in rows}}
 
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Those networks that have rows."""
+        return [name for name in names if name in self._rows]
 
-def one(folder: Path, network: str) -> PathsRow:
-    """A row of a network: its weights, its depth."""
-    return next(row for row in published(PathsRow, folder) if row.network == network and row.split == SPLIT)
+    def counts(self, network: str) -> list[str]:
+        """Numbers of cycles that it was scored with, and `halting`."""
+        counts = {row.cycles for row in self._rows[network]}
+        return [*sorted(counts - {HALTING}, key=int), *(counts & {HALTING})]
 
+    def rate(self, network: str, side: int, cycles: str) -> str:
+        """Exact match over seeds with so many cycles, or in the one pass of a stack."""
+        found = self._exact.get((network, side, cycles)) or self._exact[network, side, "1"]
+        return tables.rate(found)
 
-def seeds(folder: Path, network: str) -> int:
-    """How many times it was trained."""
-    return len({row.seed for row in published(PathsRow, folder) if row.network == network and row.split == SPLIT})
+    def shape(self, network: str) -> list[str]:
+        """Weights and layers."""
+        row = self._rows[network][0]
+        return [f"{row.weights:,}", str(row.depth)]
 
-
-def exact(found: Scores, network: str, side: int) -> Interval:
-    """Exact match with the cycles of that size, or in the one pass of a stack."""
-    return found.get((network, side, SCORED[side])) or found[network, side, "1"]
+    def seeds(self, network: str) -> str:
+        """How many times it was trained."""
+        return str(len({row.seed for row in self._rows[network]}))
 
 
 def networks(folder: Path) -> str:
     """What each network marks right."""
-    found, rows = scores(folder), []
-    for network, what in NETWORKS.items():
-        row = one(folder, network)
-        marked = [tables.rate(exact(found, network, side)) for side in SCORED]
-        shape = [f"{row.weights:,}", str(row.depth), *marked, str(seeds(folder, network))]
-        rows.append([what, *shape, f"`{network}`"])
+    scores = Scores(folder)
+    rows = [
+        [
+            NETWORKS[name],
+            *scores.shape(name),
+            *(scores.rate(name, side, cycles) for side, cycles in SCORED.items()),
+            scores.seeds(name),
+            f"`{name}`",
+        ]
+        for name in scores.among(NETWORKS)
+    ]
     sides = [f"{side}x{side}" for side in SCORED]
     return tables.markdown(["network", "weights", "layers", *sides, "seeds", "row"], rows)
 
 
 def cycles(folder: Path) -> str:
-    """What the recursive network marks right with more cycles, and with as many as it asks for."""
-    found = scores(folder)
-    counts = sorted(
-        {count for network, _, count in found if network == RECURSIVE}, key=lambda c: (c == HALTING, c.zfill(3))
-    )
-    rows = [[count, *(tables.rate(found[RECURSIVE, side, count]) for side in SCORED)] for count in counts]
+    """What a network without deep supervision marks right with more cycles, and with as many as it asks for."""
+    scores = Scores(folder)
+    rows = [[count, *(scores.rate(SHOWN, side, count) for side in SCORED)] for count in scores.counts(SHOWN)]
     return tables.markdown(["cycles", *(f"{side}x{side}" for side in SCORED)], rows)
 
 
 def of_training(folder: Path) -> str:
-    """What networks mark right that were trained with K cycles and no others, by cycles at test time."""
-    found, rows = scores(folder), []
-    for k, network in COLD.items():
-        tried = [str(k), "20", "40"]
-        marked = [tables.rate(found[network, 9, count]) for count in tried]
-        rows.append([str(k), *marked, str(seeds(folder, network))])
-    return tables.markdown(["K in training", "K at test time", "20 cycles", "40 cycles", "seeds"], rows)
+    """What networks mark right on 9x9 that were trained with K cycles and no others, by cycles at test time."""
+    scores, names = Scores(folder), {name: str(k) for k, name in COLD.items()}
+    rows = [
+        [names[name], *(scores.rate(name, 9, count) for count in (names[name], "20", "40")), scores.seeds(name)]
+        for name in scores.among(names)
+    ]
+    return tables.markdown(["K in training", "K cycles at test time", "20 cycles", "40 cycles", "seeds"], rows)
 
 
 TABLES: Mapping[str, Callable[[Path], str]] = {

@@ -19,16 +19,18 @@ from benchmarks.reporting.summary import Summary, summarise
 FIGURE = ROOT / "docs" / "images" / "recursion-cycles.png"
 CLAIMED = Path(__file__).with_name("claimed.json")
 WALK = "walk-7x7"
+_ONE_DEPTH = "trm_ppo@depths=null@gradient_cycles=null"
 WALKERS: Mapping[str, tuple[str, str, str]] = {
-    "trm_ppo": ("exact-cover core", "20 cycles of one layer", "yes"),
-    "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("sums over neighbours", "20 layers", "yes"),
-    "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
+    "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
+    f"{_ONE_DEPTH}@k_cycles=20": ("the same at one depth", "20 cycles of one layer", "yes"),
+    f"{_ONE_DEPTH}@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("neighbour sums", "20 layers", "yes"),
+    f"{_ONE_DEPTH}@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
     "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
 }
 """Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
 DEPTHS: Mapping[str, str] = {
-    "trm_ppo": "trained at 20 cycles",
-    "trm_ppo@k_cycles=32@depths=[8,64]@gradient_cycles=12": "at 8 to 64, gradients through 12",
+    f"{_ONE_DEPTH}@k_cycles=20": "trained at 20 cycles",
+    "trm_ppo": "at 8 to 96, gradients through 12",
 }
 """Line of `walk-7x7` -> the cycles that it was trained at."""
 HEADS = ("network", "depth", "symmetric", "weights", "solved", "95 % interval", "solved, sampled", "seeds", "line")

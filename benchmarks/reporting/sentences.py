@@ -16,7 +16,7 @@ from benchmarks.reporting.summary import ControlSummary, Summary, difference, su
 
 WORDS = Path(__file__).parent / "words"
 """Hand-written sentences: of a suite (`SUITE.md`), of pages about all (`GENERAL`), of the README (`OF_README`)."""
-OF_README = ("headline", "survival", "control")
+OF_README = ("headline", "survival", "control", "recursion")
 GENERAL = ("claims", "targets", "told", *OF_README)
 
 

@@ -105,3 +105,14 @@ def test_words_of_a_recursive_policy_are_for_walking_and_a_network_for_everythin
     assert METHODS["trm_reinforce@k_cycles=5"].make(walk, {}, seed=0).policy.options.k_cycles == 5
     deep = METHODS["trm_ppo@depths=[2,5]"].walking
     assert deep is not None and [(each.least, each.most) for each in deep.callbacks()] == [(2, 5)]
+
+
+def test_another_number_of_cycles_is_one_depth_unless_depths_are_named() -> None:
+    def trained(name: str) -> tuple[object, object]:
+        walking = METHODS[name].walking
+        assert walking is not None
+        return walking.depths, walking.words.get("gradient_cycles")
+
+    assert trained("trm_ppo") == trained("trm_ppo@mixer=conv") == ((8, 96), 12)
+    assert trained("trm_ppo@k_cycles=5") == trained("trm_ppo@depths=null@gradient_cycles=null") == (None, None)
+    assert trained("trm_ppo@k_cycles=9@depths=[4,16]@gradient_cycles=6") == ((4, 16), 6)
