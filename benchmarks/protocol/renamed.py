@@ -1,8 +1,10 @@
-"""What the methods of the first edition are called today: the one table behind `published_as`.
+"""What the methods of older rows are called today: the one table behind `published_as`.
 
 Rows of the first edition were run when one class was both algorithms, and when the restarts of a policy stood among its
 settings. A new name is what such a row would be asked for with today. Where a setting has no name today, the old one is
 kept in it. What a row was run with, restarts with or without guesses for one thing, is in the settings at its commit.
+
+Policies that walk had small rollouts at first. A name of then is today that of the row with these settings.
 """
 
 from __future__ import annotations
@@ -146,6 +148,27 @@ _CERTIFIED = {
     for n in (2, 4, 8)
 }
 
+_SMALL_ROLLOUTS = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
+_DRAWN = "trm_ppo@k_cycles=32@depths=[8,64]@gradient_cycles=12"
+_WALKS = {
+    Old(f"{old}{cycles and f'+cycles={cycles}'}", "walk-7x7", steps): (
+        f"{new}{_SMALL_ROLLOUTS}{cycles and f'+cycles={cycles}'}"
+    )
+    for old, new, steps, counts in (
+        ("trm_ppo", "trm_ppo@k_cycles=20", 120_000, ("", 5, 10, 15, 30, 40)),
+        (_DRAWN, _DRAWN, 200_000, ("", 8, 16, 24, 48, 64, 96, 128)),
+        *(
+            (f"trm_ppo@{network}", f"trm_ppo@{network}", 120_000, ("",))
+            for network in (
+                "mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1",
+                "mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1",
+            )
+        ),
+    )
+    for cycles in counts
+}
+"""Rows of PPO on walks before rollouts were large, and depths drawn."""
+
 NAMES: dict[Old, str] = {
     **_ATTEMPTS,
     Old(_UPI): _HINDSIGHT,
@@ -155,6 +178,7 @@ NAMES: dict[Old, str] = {
     **_VARIANTS,
     **_K_STEP,
     **_CERTIFIED,
+    **_WALKS,
 }
 """The name today; names that are not here are the same."""
 
@@ -169,7 +193,7 @@ SETTINGS = {
 
 
 def name_today(published_as: str, suite: str = "", steps: int = 0) -> str:
-    """What the method of a row of the first edition is called today.
+    """What the method of an older row is called today.
 
     Args:
         published_as: its name then.

@@ -12,7 +12,7 @@ from benchmarks.reporting import tables
 from benchmarks.reporting.control_tables import CONTROL_COLUMNS
 from benchmarks.reporting.summary import ControlSummary, Summary, summarise
 
-HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9")
+HEADLINES = ("sudoku-4x4-hard", "sudoku-4x4-minimal", "sudoku-9x9", "sudoku-9x9-hard", "maze-9x9", "light-up-7x7")
 """Suites of the README."""
 HEADS = ("success", "network calls", "inner steps", "checks", "seeds", "n")
 """Heads of the columns that describe a line, see `tables.COLUMNS`."""

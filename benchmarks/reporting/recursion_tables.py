@@ -19,21 +19,37 @@ from benchmarks.reporting.summary import Summary, summarise
 FIGURE = ROOT / "docs" / "images" / "recursion-cycles.png"
 CLAIMED = Path(__file__).with_name("claimed.json")
 WALK = "walk-7x7"
-_ONE_DEPTH = "trm_ppo@depths=null@gradient_cycles=null"
+_SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
+"""Rollouts of the first rows."""
+_CNN = "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1"
+_SUMS = "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1"
+_MLP = "ppo@policy_kwargs.net_arch=[4,4]"
 WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
-    f"{_ONE_DEPTH}@k_cycles=20": ("the same at one depth", "20 cycles of one layer", "yes"),
-    f"{_ONE_DEPTH}@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("neighbour sums", "20 layers", "yes"),
-    f"{_ONE_DEPTH}@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
-    "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
+    "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
+    f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
+    **{name: ("sums over neighbours", "20 layers", "yes") for name in (_SUMS, _SUMS + _SMALL)},
+    **{name: ("residual CNN", "4 layers", "no") for name in (_CNN, _CNN + _SMALL)},
+    _MLP: ("MLP", "2 layers", "no"),
 }
 """Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
 DEPTHS: Mapping[str, str] = {
-    f"{_ONE_DEPTH}@k_cycles=20": "trained at 20 cycles",
+    "trm_ppo@k_cycles=20": "trained at 20 cycles",
     "trm_ppo": "at 8 to 96, gradients through 12",
 }
 """Line of `walk-7x7` -> the cycles that it was trained at."""
-HEADS = ("network", "depth", "symmetric", "weights", "solved", "95 % interval", "solved, sampled", "seeds", "line")
+HEADS = (
+    "env steps",
+    "network",
+    "depth",
+    "symmetric",
+    "weights",
+    "solved",
+    "95 % interval",
+    "solved, sampled",
+    "seeds",
+    "line",
+)
 CLAIM_HEADS = (
     "description",
     "task",
@@ -83,14 +99,16 @@ def lines(folder: Path) -> list[Summary]:
 
 
 def networks(folder: Path) -> str:
-    """What each network solves."""
-    return tables.markdown(HEADS, [_cells(line) for line in lines(folder) if line.algo in WALKERS])
+    """What each network solves, the longest runs first."""
+    found = sorted((line for line in lines(folder) if line.algo in WALKERS), key=lambda line: -line.steps)
+    return tables.markdown(HEADS, [_cells(line) for line in found])
 
 
 def _cells(line: Summary) -> list[str]:
     sampled = "" if line.sampled is None else tables.percent(line.sampled.mean)
     solved = [tables.percent(line.success.mean), tables.span(line.success), sampled]
-    return [*WALKERS[line.algo], f"{line.parameters:,}", *solved, str(line.seeds), f"`{line.algo}`"]
+    told = [tables.count(line.steps), *WALKERS[line.algo], f"{line.parameters:,}"]
+    return [*told, *solved, str(line.seeds), f"`{line.algo}`"]
 
 
 def by_cycles(folder: Path, algo: str) -> dict[int, Summary]:

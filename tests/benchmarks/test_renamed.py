@@ -1,4 +1,4 @@
-"""The rows of the first edition under today's names: nothing is lost, and one table says what is called how."""
+"""Older rows under today's names: nothing is lost, and one table says what is called how."""
 
 import csv
 import hashlib
@@ -24,10 +24,14 @@ def results() -> list[tuple[str, ResultRow]]:
     return [(name, row) for name, row in found if row.published_as]
 
 
+def of_first_edition() -> list[tuple[str, ResultRow]]:
+    return [(name, row) for name, row in results() if not row.suite.startswith("walk")]
+
+
 def test_every_result_of_the_first_edition_is_there_with_the_same_puzzles_solved():
     facts = [
         [name, row.published_as, row.suite, str(row.seed), str(row.steps), row.solved_bits, row.commit]
-        for name, row in results()
+        for name, row in of_first_edition()
     ]
     assert hashlib.sha256(json.dumps(sorted(facts)).encode()).hexdigest() == FIRST_EDITION
 
@@ -62,7 +66,7 @@ def test_settings_of_published_trials_have_the_values_that_they_had():
 
 
 def test_the_compute_of_a_result_is_filled_in_only_where_it_is_an_identity():
-    for _, row in results():
+    for _, row in of_first_edition():
         if row.kind == "line":
             assert row.network_calls == row.inner_steps == 0.0
             assert (row.checks is None) == (row.algo == "checker_greedy")
