@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 ObservationKind = Literal["dict", "one_hot"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
-GRAPHS = ("GraphColouringPlanEdit",)
-"""Prefixes of the environment ids whose groups come from the instance."""
+GRAPHS = ("GraphColouringPlanEdit", "LightUpPlanEdit")
+"""Prefixes of the environment ids with groups that come from the instance."""
 UNWEIGHTED = (*WALKS, "SudokuPlace")
 """Prefixes of the environment ids whose checker has no weights to choose."""
 ROW_NAME = "row_name"
