@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.protocol.published import published
@@ -11,14 +11,13 @@ from benchmarks.protocol.study_rows import PathsRow
 from benchmarks.reporting import tables
 
 SPLIT = "test"
-RECURSIVE = "recursive"
 SHOWN = "recursive-last"
 """The network whose cycles have a table."""
 HALTING = "halting"
 SCORED: Mapping[int, str] = {9: "20", 11: "40", 15: "80"}
 """Side of mazes -> cycles that a recursive network takes there: the most of its training, twice and four times it."""
 NETWORKS: Mapping[str, str] = {
-    RECURSIVE: "recursion",
+    "recursive": "recursion",
     "cold-5": "without cycles before those that it learns from",
     "recursive-last": "loss of the last cycle alone, no deep supervision",
     "recursive-carry": "l goes on from cycle to cycle",
@@ -31,8 +30,6 @@ NETWORKS: Mapping[str, str] = {
     "transformer": "transformer, wide",
 }
 """Row -> what it is, or what differs from the first one."""
-COLD: Mapping[int, str] = {k: f"cold-{k}" for k in (1, 2, 3, 5, 10, 20)}
-"""Cycles in training, none before them -> its row."""
 
 
 class Scores:
@@ -50,9 +47,9 @@ class Scores:
         self._exact = {key: success_interval([row.exact for row in of], of[0].n) for key, of in found.items()}
         self._rows = {name: [row for row in rows if row.network == name] for name in {row.network for row in rows}}
 
-    def among(self, names: Iterable[str]) -> list[str]:
-        """Those networks that have rows."""
-        return [name for name in names if name in self._rows]
+    def named(self) -> list[str]:
+        """Those of `NETWORKS` that have rows."""
+        return [name for name in NETWORKS if name in self._rows]
 
     def counts(self, network: str) -> list[str]:
         """Numbers of cycles that it was scored with, and `halting`."""
@@ -85,7 +82,7 @@ def networks(folder: Path) -> str:
             scores.seeds(name),
             f"`{name}`",
         ]
-        for name in scores.among(NETWORKS)
+        for name in scores.named()
     ]
     sides = [f"{side}x{side}" for side in SCORED]
     return tables.markdown(["network", "weights", "layers", *sides, "seeds", "row"], rows)
@@ -98,19 +95,8 @@ def cycles(folder: Path) -> str:
     return tables.markdown(["cycles", *(f"{side}x{side}" for side in SCORED)], rows)
 
 
-def of_training(folder: Path) -> str:
-    """What networks mark right on 9x9 that were trained with K cycles and no others, by cycles at test time."""
-    scores, names = Scores(folder), {name: str(k) for k, name in COLD.items()}
-    rows = [
-        [names[name], *(scores.rate(name, 9, count) for count in (names[name], "20", "40")), scores.seeds(name)]
-        for name in scores.among(names)
-    ]
-    return tables.markdown(["K in training", "K cycles at test time", "20 cycles", "40 cycles", "seeds"], rows)
-
-
 TABLES: Mapping[str, Callable[[Path], str]] = {
     "paths:networks": networks,
     "paths:cycles": cycles,
-    "paths:training": of_training,
 }
 """Name of a marked table -> what makes it from a folder of published rows."""

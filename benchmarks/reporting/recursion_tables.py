@@ -28,7 +28,7 @@ WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
     f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
-    **{name: ("sums over neighbours", "20 layers", "yes") for name in (_SUMS, _SUMS + _SMALL)},
+    _SUMS + _SMALL: ("sums over neighbours", "20 layers", "yes"),
     **{name: ("residual CNN", "4 layers", "no") for name in (_CNN, _CNN + _SMALL)},
     _MLP: ("MLP", "2 layers", "no"),
 }
