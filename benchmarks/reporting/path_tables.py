@@ -84,7 +84,7 @@ def networks(folder: Path) -> str:
         ]
         for name in scores.named()
     ]
-    sides = [f"{side}x{side}" for side in SCORED]
+    sides = [f"{side}x{side}, {cycles} cycles" for side, cycles in SCORED.items()]
     return tables.markdown(["network", "weights", "layers", *sides, "seeds", "row"], rows)
 
 
