@@ -105,10 +105,11 @@ def content(name: str, evidence: Evidence, figures: dict[str, Draw]) -> dict[str
     points = [point for point in curves if (point.steps, point.algo) not in elsewhere]
     lines, masks = summarise(mine), parts(name, evidence.pools[name])
     # A run that was measured at its end only has no curve.
-    runs = {(point.algo, point.steps, point.seed) for point in points}
-    drawn = f"{FIGURES}/{name}.png" if len(points) > len(runs) else ""
+    own = without_variants(points)
+    runs = {(point.algo, point.steps, point.seed) for point in own}
+    drawn = f"{FIGURES}/{name}.png" if len(own) > len(runs) else ""
     if drawn:
-        figures[drawn] = partial(_learning_curves, name, without_variants(points), lines)
+        figures[drawn] = partial(_learning_curves, name, own, lines)
     controls = any(isinstance(line, ControlSummary) for line in lines)
     gaps = f"{FIGURES}/{name}-gaps.png" if by_edits(lines) else ""
     if gaps:
