@@ -21,7 +21,7 @@ Hints = dict[str, Any]
 
 _PASSED = {
     *("self", "policy", "env", "seed", "device", "tensorboard_log", "_init_setup_model"),
-    *("observation_space", "action_space", "lr_schedule", "mdp", "unroll", "carry_unroll", "beta"),
+    *("observation_space", "action_space", "lr_schedule", "mdp", "unroll", "carry_unroll", "starts", "beta"),
     *("advantage_head", "mixture_capacity", "value_scale", "params"),
 }
 """Keywords that whoever makes a model, a policy or an optimiser passes itself, or that name places to write to."""
@@ -75,7 +75,7 @@ def _keywords(row: Method, group: str) -> Hints:
     """Keywords inside a group of settings, `policy_kwargs.core` for one; none where it is no group."""
     algorithm: Any = resolve_name(row.algorithm)
     if group == "":
-        known = _without_passed(_hints(algorithm.__init__), "unroll", "carry_unroll", "beta")
+        known = _without_passed(_hints(algorithm.__init__), "unroll", "carry_unroll", "starts", "beta")
         if row.network is None and row.walking is None:
             return known
         # The recursive network takes the place of what a policy is given.

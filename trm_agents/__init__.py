@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from trm_agents.solving import Guesses as Guesses
     from trm_agents.solving import Refinements as Refinements
     from trm_agents.solving import Restarts as Restarts
+    from trm_agents.solving import Starts as Starts
     from trm_agents.solving import Views as Views
     from trm_agents.trc import TRC as TRC
     from trm_agents.trc import TRCPolicy as TRCPolicy
@@ -69,7 +70,7 @@ _ROOMS = {
         "RecursiveRecurrentPolicy",
     ),
     "reinforce": ("REINFORCE",),
-    "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts", "Views"),
+    "solving": ("Attempts", "BestFirst", "Guesses", "Refinements", "Restarts", "Starts", "Views"),
     "trc": ("TRC", "TRCPolicy"),
     "upi_trm": (
         "UPITRM",

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trm_agents.solving import Starts
 
 Data = dict[str, Any]
 """Settings as JSON. A list of two learning rates stands for a linear fall from one to the other."""
@@ -223,6 +226,13 @@ ATTEMPTS: dict[str, Data] = {
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
 
+STARTS: dict[str, Data] = {
+    # As deep as attempts: latents settle late.
+    "SudokuPlanEdit-9x9": {"unroll": 120},
+    "MazePlanEdit": {"unroll": 144},
+}
+"""Keywords of `Starts` beside their number, where the environment id starts with the key."""
+
 
 def overridden(base: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]], env_id: str) -> Data:
     """Settings on one environment: those of every key that its id starts with replace the ones before."""
@@ -256,6 +266,13 @@ def settings(name: str, env_id: str) -> dict[str, Any]:
 def attempts(env_id: str) -> dict[str, Any]:
     """Keywords of `Attempts`, beside the number of attempts, on an environment."""
     return solver_keywords(overridden({}, ATTEMPTS, env_id))
+
+
+def starts(env_id: str, most: int) -> Starts:
+    """So many starts of a policy, as deep as on an environment they are best."""
+    from trm_agents.solving import Starts
+
+    return Starts(most, **overridden({}, STARTS, env_id))
 
 
 def solver_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -293,7 +310,7 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
         Discovered,
         ExactCover,
     )
-    from trm_agents.solving import Guesses, Refinements, Restarts
+    from trm_agents.solving import Guesses, Refinements, Restarts, Starts
     from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
     from trm_agents.upi_trm import CostToGo, Distilled, Exact, KStep, Outcome, SafeStep
@@ -320,11 +337,12 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
             "dense": Dense,
             "certified_dense": CertifiedDense,
         },
+        "starts": {"": Starts},
         "by": {"restarts": Restarts, "refinements": Refinements, "guesses": Guesses},
     }
 
 
-OBJECTS = ("search", "target", "mixture", "core")
+OBJECTS = ("search", "target", "mixture", "core", "starts")
 """Settings that are objects; as JSON `{"kind": ..., its keywords}`, where there are several kinds."""
 
 

@@ -1,19 +1,23 @@
 """Names of lines: `ROW`, `ROW@SETTING=VALUE`, and either with what is spent at test time.
 
 `+attempts=127` and `+search=100` are solvers. `+views=8` chooses each edit by the mean over 8 symmetric copies of the
-state. `+cycles=32` scores the policy at 32 inner steps, whatever number it was trained at.
+state. `+cycles=32` scores the policy at 32 inner steps, whatever number it was trained at; `+starts=32` lets it take 32
+passes before its first edit at most.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast, get_args
 
 from baselines import SolverKind
 
-TestTime = SolverKind | Literal["cycles"]
-"""What a model is scored by at test time: a solver, or its policy at another depth."""
-SUFFIX = re.compile(r"\+(attempts|search|views|cycles)=([1-9]\d*)$")
+PolicyKind = Literal["cycles", "starts"]
+"""What the policy alone may spend at test time: inner steps of a pass, or passes before the first edit."""
+TestTime = SolverKind | PolicyKind
+"""What a model is scored by at test time."""
+OF_POLICIES: tuple[TestTime, ...] = get_args(PolicyKind)
+SUFFIX = re.compile(rf"\+({'|'.join((*get_args(SolverKind), *OF_POLICIES))})=([1-9]\d*)$")
 
 
 class Name(NamedTuple):
@@ -24,7 +28,7 @@ class Name(NamedTuple):
     solver: TestTime | None = None
     """What solves with the model; None for the policy alone, as it was trained."""
     budget: int = 0
-    """Attempts, network calls of a search, views, or inner steps of a pass; 0 for the policy alone."""
+    """Attempts, network calls of a search, views, inner steps of a pass, or starts; 0 for the policy as it is."""
 
     @property
     def row(self) -> str:

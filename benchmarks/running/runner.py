@@ -26,7 +26,7 @@ from baselines.line import SYSTEMS
 from benchmarks.protocol import records
 from benchmarks.protocol.evaluation import Contestants
 from benchmarks.protocol.folder import Cell, Folder
-from benchmarks.protocol.names import Name, named
+from benchmarks.protocol.names import OF_POLICIES, Name, named
 from benchmarks.protocol.rows import CellKey, FailureRow, ResultRow
 from benchmarks.protocol.suites import Suite, suite
 from benchmarks.running.cell import describe, drawn_from
@@ -111,14 +111,16 @@ def _check(contestants: Contestants, algos: Iterable[str], suites: Sequence[Suit
         playing = [row for row in suites if contestants.METHODS[name.method].supports(row.env_id)]
         if not playing:
             raise ValueError(f"{algo} can play none of {', '.join(row.name for row in suites)}: leave it out")
-        if not contestants.METHODS[name.method].has_solvers and name.solver not in (None, "cycles"):
+        if not contestants.METHODS[name.method].has_solvers and name.solver not in (None, *OF_POLICIES):
             raise ValueError(f"{algo}: models of {name.method!r} have no solvers, ask for the policy alone")
-        for row in playing if name.settings or name.solver in ("cycles", "views") else ():
+        for row in playing if name.settings or name.solver in ("views", *OF_POLICIES) else ():
             model = _make(contestants.METHODS[name.method], row)
             if name.solver == "views":
                 _check_views(contestants.METHODS[name.method], model, name, row.env_id)
             if name.solver == "cycles" and not recursive_networks(model):
                 raise ValueError(f"{algo}: {name.method!r} has no recursive network: leave out +cycles")
+            if name.solver == "starts" and not hasattr(model.policy, "starts"):
+                raise ValueError(f"{algo}: only HindsightTRM's policies have starts: leave out +starts")
 
 
 def _check_views(method: Method, model: Any, name: Name, env_id: str) -> None:

@@ -11,11 +11,14 @@ from benchmarks.protocol.control import ControlPool, ControlResult, evaluate_pla
 from benchmarks.protocol.evaluation import Result, evaluate, solve
 from benchmarks.protocol.names import Name
 from benchmarks.protocol.suites import Pool
+from trm_agents import presets
 from trm_envs.maze.paths import first_paths
 from trm_envs.maze.task import MazeTask
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+
+    from trm_agents.solving import Starts
 
 
 class Speed(NamedTuple):
@@ -47,22 +50,38 @@ def score_line(line: Line, test: Pool | ControlPool, seed: int) -> Scored:
 def score_model(
     method: Method, model: BaseAlgorithm, test: Pool | ControlPool, name: Name, env_id: str, seed: int
 ) -> Scored:
-    """A model on a pool: by its policy, greedy and sampled, at any depth, by its solver, or by its plans."""
+    """A model on a pool: by its policy, greedy and sampled, of any depth or starts, by its solver, or by its plans."""
     if isinstance(test, ControlPool):
         assert isinstance(method, ControlMethod)
         return _planned(method.planner(model, test.mdp), test)
-    if name.solver is not None and name.solver != "cycles":
-        return Scored(solve(method.solver(model, test.mdp, env_id, name.solver, name.budget), *test))
-    return played(method, model, test, seed, name.budget or None)
+    if name.solver == "starts":
+        return played(method, model, test, seed, starts=presets.starts(env_id, name.budget))
+    if name.solver is None or name.solver == "cycles":
+        return played(method, model, test, seed, name.budget or None)
+    return Scored(solve(method.solver(model, test.mdp, env_id, name.solver, name.budget), *test))
 
 
 def played(
-    method: Method, model: BaseAlgorithm, part: Pool | ControlPool, seed: int, depth: int | None = None
+    method: Method,
+    model: BaseAlgorithm,
+    part: Pool | ControlPool,
+    seed: int,
+    depth: int | None = None,
+    starts: Starts | None = None,
 ) -> Scored:
-    """A model on a pool by its policy, greedy and sampled, at its own depth or another; plans are not timed."""
+    """A model on a pool by its policy, greedy and sampled, as it is or otherwise; plans are not timed.
+
+    Args:
+        method: the row.
+        model: of the row.
+        part: of a pool.
+        seed: what sampled actions are drawn with.
+        depth: inner steps of a pass, in place of its own.
+        starts: passes before the first edit, in place of its own.
+    """
     if isinstance(part, ControlPool):
         return Scored(measure(method, model, part, seed))
-    agent = method.agent(model, part.mdp, np.random.default_rng(seed), depth)
+    agent = method.agent(model, part.mdp, np.random.default_rng(seed), depth, starts=starts)
     return Scored(evaluate(agent, *part), evaluate(agent, *part, deterministic=False))
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from agent_helpers import hindsight_trm, tensors, upi_trm
+from agent_helpers import scrambled, tensors, upi_trm
 from search_helpers import sudokus
 
 import baselines
@@ -28,16 +28,6 @@ from trm_envs.sudoku.task import SudokuTask
 
 INSTANCES = sudokus(4, 6, (3, 6))
 TASKS = (SudokuTask(4), SudokuTask(9), MazeTask(9), LightUpTask(7), GraphColouringTask(6, 3))
-
-
-def scrambled(core, **kwargs):
-    """An untrained agent of a core; its readout is zero until something is written there."""
-    model = hindsight_trm(policy_kwargs={"width": 8, "core": core}, **kwargs)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.policy.averaged.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
-    return model
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: f"{type(task).__name__}-{task.n_cells}")

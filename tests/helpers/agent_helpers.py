@@ -105,6 +105,16 @@ def token_policy(mdp, seed=0, steep=True, **kwargs) -> TokenPolicy:
     return made
 
 
+def scrambled(core, **kwargs) -> HindsightTRM:
+    """An untrained agent of a core; its readout is zero until something is written there."""
+    model = hindsight_trm(policy_kwargs={"width": 8, "core": core}, **kwargs)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.policy.averaged.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.3)
+    return model
+
+
 def tensors(states):
     return {key: torch.as_tensor(value) for key, value in observe(states).items()}
 

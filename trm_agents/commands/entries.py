@@ -13,7 +13,7 @@ from typing import Any
 from trm_agents.common.sealing import opened, sealed
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-LINE = re.compile(r"policy|(?:attempts|search|views|solver)=[1-9][0-9]*")
+LINE = re.compile(r"policy|(?:starts|attempts|search|views|solver)=[1-9][0-9]*")
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 MODEL = re.compile(rf"zoo:{NAME.pattern}|[^/\\:\0]+\.zip|{_DOTTED}:{_DOTTED}")
 """An agent of the zoo, a file beside the entry, or `MODULE:NAME`."""
@@ -25,7 +25,7 @@ class Line:
     """What one way of spending test-time compute solves of the pool, every puzzle once."""
 
     line: str
-    """`policy`, `attempts=N`, `search=N`, `views=N`, or `solver=N` of a class: at most N network calls a puzzle."""
+    """`policy`, `starts=N`, `attempts=N`, `search=N`, `views=N`, or of a class `solver=N`: at most N network calls."""
     n: int
     solved: int
     edits: float
@@ -106,7 +106,7 @@ def _problem(entry: Entry, stem: str) -> str | None:
 
 def _problem_of_line(line: Line) -> str | None:
     if not isinstance(line.line, str) or not LINE.fullmatch(line.line):
-        return f"{line.line!r} is no line: give policy, attempts=N, search=N, views=N or solver=N"
+        return f"{line.line!r} is no line: give policy, starts=N, attempts=N, search=N, views=N or solver=N"
     if type(line.n) is not int or type(line.solved) is not int or not 0 <= line.solved <= line.n or line.n < 1:
         return f"{line.line}: {line.solved!r} of {line.n!r} are solved"
     for name in ("edits", "network_calls", "inner_steps", "checks"):

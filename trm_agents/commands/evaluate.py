@@ -19,7 +19,7 @@ EPILOG = (
     "A file of any size is read and scored piece by piece. Where a column of it is headed 'rating' or 'difficulty', "
     "success is shown by rating too."
 )
-DEPENDS_ON = ("env", "env_kwargs", "attempts", "search", "views", "skip_invalid")
+DEPENDS_ON = ("env", "env_kwargs", "starts", "attempts", "search", "views", "skip_invalid")
 """Options that the result depends on, beside the model and the puzzles."""
 
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Evaluate and print."""
     # Loads numba: no help should wait for it.
+    from trm_agents.commands import spending
     from trm_agents.streaming import facts, showing, stream
     from trm_envs.reading import batches
 
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         found = stream(pieces, scorer, options, asked, told, options.stream, options.workers)
     showing.tell_skipped(found.skipped, found.n)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}
-    spent = {name: getattr(options, name) or 0 for name in ("attempts", "search", "views")}
+    spent = {name: getattr(options, name) or 0 for name in spending.BUDGETS}
     spent["max_edits"] = world.mdp.max_edits
     spent |= {"skipped": found.skipped} if options.skip_invalid else {}
     known = {**named, **spent, **facts(found)}
@@ -80,7 +81,7 @@ def scorer(options: argparse.Namespace) -> Score:
             puzzles, valid = read_valid(batch, options.skip_invalid, read)
         if puzzles is None:
             return Scored.nothing(), valid
-        found = spending.spend(model, agent, puzzles, options.attempts, options.search, options.views)
+        found = spending.spend(model, agent, puzzles, **spending.budgets(options))
         return Scored(found.solved, found.edits, found.calls, found.inner_steps, found.checks), valid
 
     return score
@@ -107,7 +108,7 @@ def _text(known: dict[str, Any]) -> str:
     low, high = known["interval"]
     return (
         f"{known['model']} solved {known['solved']} of {known['n']} puzzles of {known['env']} ({known['puzzles']}) by "
-        f"{spending.solver_name(known['attempts'], known['search'], known['views'])}: {known['success']:.1%} "
+        f"{spending.solver_name(**{name: known[name] for name in spending.BUDGETS})}: {known['success']:.1%} "
         f"(95 % Wilson interval {low:.1%} to {high:.1%})\n"
         f"a puzzle cost {spending.cost_text(known)} on average; an unsolved one counts with all of its "
         f"{known['max_edits']} edits"

@@ -158,13 +158,13 @@ def _loaded(model: str, agent: agents.About | None, world: Puzzles, trust: bool)
 def _line(line: str, loaded: Any, agent: agents.About | None, world: Puzzles) -> Line:
     kind, _, budget = line.partition("=")
     if (kind == "solver") != (agent is None):
-        raise ValueError(f"{line}: solver=N is for modules, and policy, attempts=N, search=N and views=N for models")
+        raise ValueError(
+            f"{line}: solver=N is for modules; policy, {', '.join(f'{name}=N' for name in spending.BUDGETS)} for models"
+        )
     if agent is None:
         found = loaded.solve(world.instances, budget=int(budget))
     else:
-        count = {kind: int(budget)} if budget else {}
-        budgets = [count.get(name) for name in ("attempts", "search", "views")]
-        found = spending.spend(loaded, agent, world, *budgets)
+        found = spending.spend(loaded, agent, world, **({kind: int(budget)} if budget else {}))
     solved = solved_by(found, world.mdp, world.instances)
     costs = {cost: float(np.mean(getattr(found, field))) for cost, field in COSTS.items()}
     return Line(line, len(solved), int(solved.sum()), **costs)

@@ -48,10 +48,11 @@ def run(options: argparse.Namespace) -> int:
     puzzles = reading.read(agent.env_id, source, agent.keywords, options.env_kwargs)
     tell_skipped(skipped, len(puzzles.instances))
     model = agents.load(agent, puzzles.env, options.trust)
-    if options.attempts is None and options.search is None and options.views is None:
+    budgets = spending.budgets(options)
+    if all(budget is None for budget in budgets.values()):
         found = spending.spend_as_needed(model, agent, puzzles)
     else:
-        found = spending.spend(model, agent, puzzles, options.attempts, options.search, options.views)
+        found = spending.spend(model, agent, puzzles, **budgets)
     console, task = Console(highlight=False), puzzles.mdp.task
     for row, instance in enumerate(puzzles.instances):
         facts = spending.solution(puzzles.mdp, instance, found, row)

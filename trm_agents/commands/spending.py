@@ -25,6 +25,8 @@ WORDS = {
     "inner_steps": ("inner step", "inner steps"),
     "checks": ("check", "checks"),
 }
+BUDGETS = ("starts", "attempts", "search", "views")
+"""Options of what is spent on a puzzle beyond the policy's edits; at most one of them is given."""
 BATCH = 512
 """Puzzles that the policy edits at once; bounds memory."""
 
@@ -33,9 +35,10 @@ def spend(
     model: PuzzleAgent,
     agent: About,
     puzzles: Puzzles,
-    attempts: int | None,
+    attempts: int | None = None,
     search: int | None = None,
     views: int | None = None,
+    starts: int | None = None,
 ) -> Solutions:
     """Solve puzzles by the policy alone, by attempts, by search or by views.
 
@@ -46,11 +49,14 @@ def spend(
         attempts: further attempts a puzzle at most; None or 0: none.
         search: network calls of a search a puzzle at most; None: no search.
         views: symmetric copies of each state that the network sees; None: the state itself alone.
+        starts: passes that the policy takes before its first edit at most; None: as the model has it.
 
     Raises:
         ValueError: one of them is asked of an agent that decodes no plans, or views of one for which all are equal.
     """
+    from trm_agents import presets
     from trm_agents.solving import BestFirst, Views
+    from trm_agents.solving.starts import started
 
     if views:
         return Views(model, views, mdp=puzzles.mdp).solve(puzzles.instances)
@@ -58,7 +64,13 @@ def spend(
         return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
     if attempts:
         return attempts_of(model, agent, puzzles.mdp, attempts).solve(puzzles.instances)
-    return policy_alone(model, puzzles.mdp, puzzles.instances)
+    with started(model, presets.starts(agent.env_id, starts) if starts else None):
+        return policy_alone(model, puzzles.mdp, puzzles.instances)
+
+
+def budgets(options: Any) -> dict[str, int | None]:
+    """What options say of `BUDGETS`, as keywords of `spend`."""
+    return {name: getattr(options, name) for name in BUDGETS}
 
 
 def attempts_of(model: PuzzleAgent, agent: About, mdp: PlanEditMDP, attempts: int) -> Attempts:
@@ -95,8 +107,10 @@ def spend_as_needed(model: PuzzleAgent, agent: About, puzzles: Puzzles) -> Solut
     return found
 
 
-def solver_name(attempts: int | None, search: int | None, views: int | None) -> str:
+def solver_name(starts: int | None, attempts: int | None, search: int | None, views: int | None) -> str:
     """What `spend` does, in words."""
+    if starts:
+        return f"the policy with at most {starts} starts"
     if views:
         return f"the policy with {views} views of each state"
     if search:
@@ -105,7 +119,7 @@ def solver_name(attempts: int | None, search: int | None, views: int | None) -> 
 
 
 def policy_alone(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutions:
-    """One greedy episode an instance, one pass of the network an edit.
+    """One greedy episode an instance, one pass of the network an edit, or as many as the policy's `starts` take.
 
     `checks` are 0: the policy asks for none before it edits. `edits` are those made, the whole budget where they end
     unsolved.
@@ -128,7 +142,7 @@ def _episodes(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutio
 
     states, alive = mdp.initial(instances), np.arange(len(instances))
     plans, solved = states.plans.copy(), mdp.check(states).solved.copy()
-    edits, steps = np.zeros((2, len(instances)), np.int64)
+    edits, calls, steps = np.zeros((3, len(instances)), np.int64)
     policy: Any = model.policy
     unroll, carry_unroll = policy.unroll, getattr(policy, "carry_unroll", None)
     latents: Any = None
@@ -138,13 +152,16 @@ def _episodes(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutio
         masks: Any = masks_for(policy, mdp, states)
         actions, latents = model.predict(observe(states), latents, starts, deterministic=True, **masks)
         edits[alive] += 1
-        steps[alive] += unroll if first or carry_unroll is None else carry_unroll
+        spent = getattr(policy, "spent", None)
+        calls[alive] += 1 if spent is None else spent.calls
+        usual = unroll if first or carry_unroll is None else carry_unroll
+        steps[alive] += usual if spent is None else spent.inner_steps
         transition = mdp.transition(states, actions)
         plans[alive], solved[alive] = transition.successors.plans, transition.checks.solved
         going = np.flatnonzero(~transition.terminated)
         alive, states = alive[going], transition.successors.at(going)
         latents = () if latents is None else tuple(latent[going] for latent in latents)
-    return Solutions(plans, solved, edits, edits.copy(), steps, np.zeros_like(edits))
+    return Solutions(plans, solved, edits, calls, steps, np.zeros_like(edits))
 
 
 def solution(mdp: PlanEditMDP, instance: NDArray[np.int8], found: Solutions, row: int) -> dict[str, Any]:

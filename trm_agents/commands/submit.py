@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments."""
     parser.add_argument("model", metavar="MODEL", help=f"{agents.HELP}, or MODULE:NAME")
     parser.add_argument("name", type=entry_name, metavar="NAME", help="of the entry")
-    text = "what to score: policy, attempts=N, search=N, views=N; of a module solver=N"
+    text = "what to score: policy, starts=N, attempts=N, search=N, views=N; of a module solver=N"
     parser.add_argument("--lines", type=lines, required=True, metavar="LINE[,LINE2]", help=text)
     arguments.add_environment(parser, required=False)
     text = "the scoreboard (default: benchmarks/scoreboard)"
@@ -41,7 +41,7 @@ def lines(text: str) -> list[str]:
     for line in found:
         if not entries.LINE.fullmatch(line) or found.count(line) > 1:
             raise argparse.ArgumentTypeError(
-                f"lines are policy, attempts=N, search=N, views=N or solver=N, each once, got {line!r}"
+                f"lines are policy, starts=N, attempts=N, search=N, views=N or solver=N, each once, got {line!r}"
             )
     return found
 

@@ -126,7 +126,7 @@ class DecoderPolicy(RecursivePolicy):
     def set_unroll(self, unroll: Unroll, tolerance: float = TOLERANCE) -> None:
         """See `RecursivePolicy`; from a carried latent, states take `carry_unroll` inner steps as before."""
         if unroll == "auto" and self.carries:
-            raise ValueError("unroll='auto' starts every state from z_0 = 0: train with carry_unroll=None")
+            raise ValueError("unroll='auto' starts every state from z_0 = 0: use carry_unroll=None, and no starts")
         super().set_unroll(unroll, tolerance)
 
     def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:

@@ -20,7 +20,7 @@ from trm_agents.common.rollout import Update
 from trm_agents.hindsight.fitting import FitSettings, fit
 from trm_agents.hindsight.memory import HindsightMemory, Search
 from trm_agents.hindsight.token_policy import TokenPolicy
-from trm_agents.solving import policy_proposer
+from trm_agents.solving import Starts, policy_proposer
 
 SelfHindsightTRM = TypeVar("SelfHindsightTRM", bound="HindsightTRM")
 
@@ -49,6 +49,8 @@ class HindsightTRM(ResumableAlgorithm):
             n, n and n.
         carry_unroll: inner steps of a state that starts from the latent of the state before; None starts every state
             from z_0 = 0. Only the deployed policy carries its latent, never the one that collects.
+        starts: `Starts(most, unroll, sure)`: how the deployed policy settles on a plan before its first edit; None: by
+            one pass. Training does not depend on it, so `policy.starts` can be set afterwards.
         beta: inverse temperature of the policy, in units of one edit.
         train_ratio: states that are trained on for each environment step.
         buffer_size: states of solved instances that are kept.
@@ -93,6 +95,7 @@ class HindsightTRM(ResumableAlgorithm):
         unroll: int = 4,
         train_unroll: Sequence[int] | None = None,
         carry_unroll: int | None = None,
+        starts: Starts | None = None,
         beta: float = 10.0,
         train_ratio: float = 0.75,
         buffer_size: int = 120_000,
@@ -128,6 +131,7 @@ class HindsightTRM(ResumableAlgorithm):
         self.gamma = gamma
         self.train_unroll = list(train_unroll) if isinstance(train_unroll, tuple) else train_unroll
         self.carry_unroll = carry_unroll
+        self.starts = starts
         self.beta = beta
         self.train_ratio = train_ratio
         self.buffer_size = buffer_size
@@ -160,6 +164,7 @@ class HindsightTRM(ResumableAlgorithm):
         yield from negative(self, "checker_steps")
         yield from not_a_decay(self)
         yield from not_one_of(self, "search", Search)
+        yield from not_one_of(self, "starts", Starts)
         if self.carry_unroll is not None:
             yield from (f"{problem}, or None to carry no latent" for problem in not_whole(self, "carry_unroll"))
         yield from train_unroll_problems(self.train_unroll)
@@ -169,7 +174,7 @@ class HindsightTRM(ResumableAlgorithm):
             )
 
     def _policy_keywords(self) -> dict[str, Any]:
-        return {"carry_unroll": self.carry_unroll, "beta": self.beta}
+        return {"carry_unroll": self.carry_unroll, "starts": self.starts, "beta": self.beta}
 
     def _drop_episodes(self) -> None:
         super()._drop_episodes()

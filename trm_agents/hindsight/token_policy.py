@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from math import inf, log, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor
 
 from trm_agents.common.checker_values import enumerated
 from trm_agents.common.decoder_policy import DecoderPolicy
-from trm_agents.solving import decoding
+from trm_agents.solving import Starts, decoding
+from trm_agents.solving.solver import Tally
+from trm_agents.solving.starts import carried
 
 
 class Behaviour(NamedTuple):
@@ -34,8 +37,38 @@ class TokenPolicy(DecoderPolicy):
 
     What is deployed is an average of the weights over the training steps. It collects experience too, so that the
     mistakes that are learned from are its own, but from z_0 = 0 in every state: a carried latent, which gets out of
-    cycles of edits, is for the deployed policy alone.
+    cycles of edits, is for the deployed policy alone. So are its `starts`.
+
+    Args:
+        args, kwargs: as `DecoderPolicy`.
+        starts: how it settles on a plan before its first edit; None: by one pass from z_0 = 0.
     """
+
+    def __init__(self, *args: Any, starts: Starts | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.starts = starts
+        self._spent: Tally | None = None
+
+    @property
+    def spent(self) -> Tally | None:
+        """Passes and inner steps that each of the last states took; None without `starts`: all states take the same."""
+        return None if self.starts is None else self._spent
+
+    @property
+    def carries(self) -> bool:
+        """See `DecoderPolicy`."""
+        return super().carries or self.starts is not None
+
+    def carried(self, observation: PyTorchObs, latent: Tensor | None, first: Tensor | None = None) -> Tensor:
+        """See `DecoderPolicy`; with `starts`, a latent that is sure of its plan goes on as it is."""
+        if self.starts is None:
+            return super().carried(observation, latent, first)
+        states = self._states(observation)
+        starting = np.full(len(states.plans), latent is None)
+        if first is not None:
+            starting |= first.cpu().numpy()
+        latents, self._spent = carried(self, states, self.starts, latent, starting)
+        return latents
 
     def behaviour(self, observation: PyTorchObs, checker_weight: float) -> Behaviour:
         """The policy that collects experience: the deployed one from z_0 = 0, leaning on the checker.
@@ -73,3 +106,6 @@ class TokenPolicy(DecoderPolicy):
         task = self.mdp.task
         slope = (sqrt(2.0) if task.n_symbols > 1 else 1.0) / 4.0
         return abs(log(self.mdp.gamma)) * slope * sqrt(task.n_cells) * self.averaged.logit_lipschitz()
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {**super()._get_constructor_parameters(), "starts": self.starts}

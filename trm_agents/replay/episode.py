@@ -113,13 +113,16 @@ class PolicyAlone:
     def recall(self, states: PlanStates, checks: Checks) -> Thought:
         """See `Watched`."""
         policy, latent = self.policy, self._latent
-        unroll = policy.unroll if latent is None else policy.carry_unroll or policy.unroll
         observation, _ = policy.obs_to_tensor(observe(states))
+        probabilities, self._latent = policy.carried_probabilities(observation, latent)
+        action, chances = int(policy.greedy(probabilities)[0]), probabilities[0].cpu().numpy()
+        if getattr(policy, "spent", None) is not None:
+            # Several passes, or none: no depth is the state's own.
+            return Thought(chances, np.zeros(0, np.float32), 0, action)
+        unroll = policy.unroll if latent is None else policy.carry_unroll or policy.unroll
         potential = torch.tensor([float(checks.score[0]) if self.mdp.shaping else 0.0], device=policy.device)
         values = policy.values_by_depth(observation, potential, 2 * policy.unroll, latent)[:, 0].cpu().numpy()
-        probabilities, self._latent = policy.carried_probabilities(observation, latent)
-        action = int(policy.greedy(probabilities)[0])
-        return Thought(probabilities[0].cpu().numpy(), values.astype(np.float32), unroll, action)
+        return Thought(chances, values.astype(np.float32), unroll, action)
 
 
 class RecursiveActor:

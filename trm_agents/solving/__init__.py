@@ -6,6 +6,7 @@ from trm_agents.solving.expansion import Guesser, Proposal, Proposer
 from trm_agents.solving.proposers import decoded_guesser, policy_guesser, policy_proposer, uniform_proposer
 from trm_agents.solving.searcher import BestFirst
 from trm_agents.solving.solver import DecodingPolicy, Solutions, Solver, policy_of
+from trm_agents.solving.starts import Starts
 from trm_agents.solving.variations import Guesses, Refinements, Restarts, Variation
 from trm_agents.solving.views import Views
 
@@ -22,6 +23,7 @@ __all__ = [
     "SearchResult",
     "Solutions",
     "Solver",
+    "Starts",
     "Variation",
     "Views",
     "decoded_guesser",

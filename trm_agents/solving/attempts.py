@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trm_agents.solving import decoding
 from trm_agents.solving.solver import Solutions, Tally, policy_of, read, tensors_of
-from trm_agents.solving.variations import Before, Restarts, Variation, initial_latent
+from trm_agents.solving.variations import Before, Restarts, Variation, initial_latents
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
 from trm_envs.plan_edit.task import Grids
@@ -133,7 +133,7 @@ class Attempts:
         count = len(states.plans)
         starting = np.zeros(count, np.bool_) if episode_start is None else np.asarray(episode_start, np.bool_)
         rows, tally = np.flatnonzero(starting | (state is None)), Tally.of(count)
-        latents = self._initial(0, count) if state is None else torch.as_tensor(state[0]).clone()
+        latents = initial_latents(self.policy, 0, count) if state is None else torch.as_tensor(state[0]).clone()
         if len(rows):
             latents[rows] = self._attempt(states.at(rows), Tally.of(len(rows)), inf).latents
         policy, latents = self._continue(states, latents, tally, np.arange(count))
@@ -144,7 +144,7 @@ class Attempts:
     def _attempt(self, states: PlanStates, tally: Tally, most: float) -> _Decoded:
         """All attempts at first states, the best of each; `most` bounds network calls."""
         count, early = len(states.plans), None
-        best = _Decoded(self._initial(0, count), states.plans.copy(), np.full(count, inf, np.float32))
+        best = _Decoded(initial_latents(self.policy, 0, count), states.plans.copy(), np.full(count, inf, np.float32))
         decoded = states.plans.copy()
         for number in range(self.attempts + 1):
             promising = (best.uncertainty < MAX_UNCERTAINTY) | (number == 0)
@@ -171,7 +171,9 @@ class Attempts:
     def _one(self, states: PlanStates, number: int) -> _Decoded:
         """One attempt from the initial latent of this number."""
         observation = tensors_of(states, self.policy.device)
-        latents = self.policy.decoder.last(observation, self._initial(number, len(states.plans)), self.unroll)
+        latents = self.policy.decoder.last(
+            observation, initial_latents(self.policy, number, len(states.plans)), self.unroll
+        )
         probabilities = read(self.policy, latents, observation)
         plans, solved = self._decode(probabilities, states)
         uncertain = decoding.uncertainty(self.mdp, probabilities, states).cpu().numpy()
@@ -215,9 +217,3 @@ class Attempts:
         """The likeliest plans, (B, n_cells), and whether the checker accepts them, (B,)."""
         plans = decoding.likeliest_plans(self.mdp, probabilities, states)
         return plans, self.mdp.check(states._replace(plans=plans)).solved
-
-    def _initial(self, number: int, count: int) -> Tensor:
-        """The initial latent of this number for each of some states, (count, ...)."""
-        decoder = self.policy.decoder
-        latent = initial_latent(number, decoder.latent_shape, decoder.radius).to(self.policy.device)
-        return latent.expand(count, *latent.shape).clone()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trm_agents.solving import decoding
+from trm_agents.solving.solver import DecodingPolicy
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.task import Grids
 
@@ -137,6 +138,13 @@ def initial_latent(number: int, shape: tuple[int, ...], radius: float | None) ->
         return torch.zeros(shape)
     point = torch.randn(shape, generator=torch.Generator().manual_seed(number))
     return point if radius is None else point * (radius / point.norm())
+
+
+def initial_latents(policy: DecodingPolicy, number: int, count: int) -> Tensor:
+    """The initial latent of this number for each of some states, (count, ...), of the policy's network."""
+    decoder = policy.decoder
+    latent = initial_latent(number, decoder.latent_shape, decoder.radius).to(policy.device)
+    return latent.expand(count, *latent.shape).clone()
 
 
 def half_written(plans: Grids, decoded: Grids, attempt: int) -> Grids:

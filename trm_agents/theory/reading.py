@@ -35,6 +35,8 @@ class Reader:
     def __init__(self, policy: RecursivePolicy, mdp: PlanEditMDP) -> None:
         if policy.mdp is None:
             raise ValueError("certificates need a policy over a plan-edit task, TRMPolicy or TokenPolicy")
+        if getattr(policy, "starts", None) is not None:
+            raise ValueError("certificates are for one pass a state: set policy.starts = None")
         if policy.carry_unroll not in (None, policy.unroll):
             raise ValueError(
                 f"certificates are for one depth, but carry_unroll={policy.carry_unroll} and unroll={policy.unroll}: "
