@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
     from trm_agents.recursion import Recursion
-    from trm_agents.solving import Starts
 
 
 Unroll = int | Literal["auto"]
@@ -151,7 +150,6 @@ class ModelAgent(Agent):
         rng: what sampled actions are drawn with; global generators stay as they are.
         unroll: inner steps n of the model's recursive network, or `auto`; None leaves its own.
         tolerance: of `auto`.
-        starts: how it settles on a plan before the first edit, in place of its own way; None leaves that.
         one_hot: whether the model is asked with one-hot observations.
         masks: whether it is given action masks.
     """
@@ -164,7 +162,6 @@ class ModelAgent(Agent):
         unroll: Unroll | None = None,
         tolerance: float = TOLERANCE,
         *,
-        starts: Starts | None = None,
         one_hot: bool = False,
         masks: bool = False,
     ) -> None:
@@ -172,14 +169,11 @@ class ModelAgent(Agent):
         self.mdp = mdp
         self.rng = rng
         self.unroll, self.tolerance = unroll, tolerance
-        self.starts = starts
         self.one_hot, self.masks = one_hot, masks
         self._state: tuple[NDArray[Any], ...] | None = None
 
     def act(self, states: PlanStates, deterministic: bool = True) -> NDArray[np.int64]:
         """One action a state, shape (B,), int64."""
-        from trm_agents.solving.starts import started
-
         observation: Any = observe(states)
         if self.one_hot:
             from trm_envs.wrappers import one_hot
@@ -190,7 +184,6 @@ class ModelAgent(Agent):
         with (
             own_randomness(self.model, self.rng),
             unrolled(self.model, self.unroll, self.tolerance),
-            started(self.model, self.starts),
             facing(self.model, self.mdp),
         ):
             actions, self._state = self.model.predict(observation, self._state, deterministic=deterministic, **masks)

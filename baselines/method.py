@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecEnv
 
-    from trm_agents.solving import Starts
-
 ObservationKind = Literal["dict", "one_hot"]
 WALKS = ("MazeWalk", "OpenMazeWalk")
 """Prefixes of the environment ids whose edits are moves."""
@@ -259,7 +257,6 @@ class Method:
         rng: np.random.Generator,
         unroll: Unroll | None = None,
         tolerance: float = TOLERANCE,
-        starts: Starts | None = None,
     ) -> Agent:
         """The agent of a model of the row: its policy alone, one pass an edit, or as many as its starts take.
 
@@ -269,7 +266,6 @@ class Method:
             rng: what sampled actions are drawn with.
             unroll: inner steps n of a recursive network, in place of its own; `auto` takes as many as each state needs.
             tolerance: of `auto`: how much a value may still change.
-            starts: of a policy that has them, in place of its own.
 
         Raises:
             ValueError: `unroll` is below 1, or there is no recursive network to unroll.
@@ -278,8 +274,7 @@ class Method:
             raise ValueError(f"unroll must be at least 1, got {unroll}")
         if unroll is not None and not recursive_networks(model):
             raise ValueError(f"unroll={unroll} needs a recursive network, which {self.name!r} lacks; leave it out")
-        one_hot, masks = self.observation == "one_hot", self.masks
-        return ModelAgent(model, mdp, rng, unroll, tolerance, starts=starts, one_hot=one_hot, masks=masks)
+        return ModelAgent(model, mdp, rng, unroll, tolerance, one_hot=self.observation == "one_hot", masks=self.masks)
 
     def supports(self, env_id: str) -> bool:
         """Whether the method can play this environment."""

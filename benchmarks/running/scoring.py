@@ -18,8 +18,6 @@ from trm_envs.maze.task import MazeTask
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
 
-    from trm_agents.solving import Starts
-
 
 class Speed(NamedTuple):
     """Processor time of planning for one state, in ms."""
@@ -55,33 +53,23 @@ def score_model(
         assert isinstance(method, ControlMethod)
         return _planned(method.planner(model, test.mdp), test)
     if name.solver == "starts":
-        return played(method, model, test, seed, starts=presets.starts(env_id, name.budget))
+        # Loads torch.
+        from trm_agents.solving.starts import started
+
+        with started(model, presets.starts(env_id, name.budget)):
+            return played(method, model, test, seed)
     if name.solver is None or name.solver == "cycles":
         return played(method, model, test, seed, name.budget or None)
     return Scored(solve(method.solver(model, test.mdp, env_id, name.solver, name.budget), *test))
 
 
 def played(
-    method: Method,
-    model: BaseAlgorithm,
-    part: Pool | ControlPool,
-    seed: int,
-    depth: int | None = None,
-    starts: Starts | None = None,
+    method: Method, model: BaseAlgorithm, part: Pool | ControlPool, seed: int, depth: int | None = None
 ) -> Scored:
-    """A model on a pool by its policy, greedy and sampled, as it is or otherwise; plans are not timed.
-
-    Args:
-        method: the row.
-        model: of the row.
-        part: of a pool.
-        seed: what sampled actions are drawn with.
-        depth: inner steps of a pass, in place of its own.
-        starts: passes before the first edit, in place of its own.
-    """
+    """A model on a pool by its policy, greedy and sampled, at its own depth or another; plans are not timed."""
     if isinstance(part, ControlPool):
         return Scored(measure(method, model, part, seed))
-    agent = method.agent(model, part.mdp, np.random.default_rng(seed), depth, starts=starts)
+    agent = method.agent(model, part.mdp, np.random.default_rng(seed), depth)
     return Scored(evaluate(agent, *part), evaluate(agent, *part, deterministic=False))
 
 
