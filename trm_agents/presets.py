@@ -150,13 +150,7 @@ UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
         "unroll": 32,
         "train_unroll": [8, 32, 10],
         "ema_decay": 0.99,
-        "target": {
-            "kind": "survival",
-            "rounds": 3,
-            "room": 0.05,
-            "successors": 2,
-            "exploration": 0.0,
-        },
+        "target": {"kind": "survival", "rounds": 3, "room": 0.05, "successors": 2, "exploration": 0.0},
     },
 }
 
@@ -226,13 +220,6 @@ ATTEMPTS: dict[str, Data] = {
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
 
-STARTS: dict[str, Data] = {
-    # As deep as attempts: latents settle late.
-    "SudokuPlanEdit-9x9": {"unroll": 120},
-    "MazePlanEdit": {"unroll": 144},
-}
-"""Keywords of `Starts` beside their number, where the environment id starts with the key."""
-
 
 def overridden(base: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]], env_id: str) -> Data:
     """Settings on one environment: those of every key that its id starts with replace the ones before."""
@@ -269,10 +256,10 @@ def attempts(env_id: str) -> dict[str, Any]:
 
 
 def starts(env_id: str, most: int) -> Starts:
-    """So many starts of a policy, as deep as on an environment they are best."""
+    """So many starts of a policy, as deep as attempts are on an environment."""
     from trm_agents.solving import Starts
 
-    return Starts(most, **overridden({}, STARTS, env_id))
+    return Starts(most, overridden({}, ATTEMPTS, env_id).get("unroll"))
 
 
 def solver_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
