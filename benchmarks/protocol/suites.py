@@ -126,7 +126,7 @@ SUITES: dict[str, Suite] = {
         _graded("sudoku-place-9x9", "SudokuPlace-9x9", 200_000, *_TO_56),
         _row("open-walk-5x5", "OpenMazeWalk-5x5", 10_000, dense_rewards=True),
         _walk("walk-7x7", "MazeWalk-7x7", 1_200_000),
-        _walk("walk-9x9", "MazeWalk-9x9", 300_000),
+        _walk("walk-9x9", "MazeWalk-9x9", 1_200_000),
         _walk("walk-11x11", "MazeWalk-11x11", 300_000),
         _walk("walk-15x15-from-9x9", "MazeWalk-15x15", 300_000)._replace(trained_on="walk-9x9"),
         *_system("di", "DoubleIntegrator", 144_000),
