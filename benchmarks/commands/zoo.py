@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     adding = actions.add_parser("add", help="make a trained model an agent: slim it, measure it, write its card")
     adding.add_argument(
-        "model", type=Path, metavar="RUN_MODEL.zip", help="a saved model, best in the folder of its run"
+        "model",
+        type=arguments.model_file,
+        metavar="RUN_MODEL.zip",
+        help="a saved model, best in the folder of its run, or zoo:NAME, to change its settings",
     )
     adding.add_argument("name", type=agent_name, metavar="NAME", help="what the agent is loaded by")
     adding.add_argument("--suite", help="suite whose test pool measures it (default: that of its run)")

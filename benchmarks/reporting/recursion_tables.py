@@ -14,6 +14,7 @@ from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.records import write_atomically
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.reporting import tables
+from benchmarks.reporting.path_tables import Scores
 from benchmarks.reporting.summary import Summary, summarise
 
 FIGURE = ROOT / "docs" / "images" / "recursion-cycles.png"
@@ -38,6 +39,14 @@ DEPTHS: Mapping[str, str] = {
     "trm_ppo": "at 8 to 96, gradients through 12",
 }
 """Line of `walk-7x7` -> the cycles that it was trained at."""
+SIZES: Mapping[str, tuple[str, int]] = {
+    WALK: ("trm_ppo@k_cycles=20", 40),
+    "walk-9x9": ("trm_ppo@k_cycles=32", 64),
+}
+"""Suite of walks -> the line of one depth that has rows there, and twice its cycles."""
+TRAINED_AT = (1, 2, 3, 5, 10, 20)
+PATH_SIDE = 9
+"""Of the mazes that path networks are trained and scored on, by cycles in training."""
 HEADS = (
     "env steps",
     "network",
@@ -93,9 +102,9 @@ def shortest_walks(algo: str, folder: Path) -> str:
     return f"{sum(row.edits == SHORTEST for row in mine)} of {len(mine)}"
 
 
-def lines(folder: Path) -> list[Summary]:
-    """Trained policies of walk-7x7, from best to worst."""
-    return summarise(row for row in published(ResultRow, folder) if row.suite == WALK and row.kind != "line")
+def lines(folder: Path, suite: str = WALK) -> list[Summary]:
+    """Trained policies of a suite of walks, from best to worst."""
+    return summarise(row for row in published(ResultRow, folder) if row.suite == suite and row.kind != "line")
 
 
 def networks(folder: Path) -> str:
@@ -132,6 +141,29 @@ def cycles(folder: Path) -> str:
         for count in sorted(set().union(*found))
     ]
     return tables.markdown(["cycles", *DEPTHS.values()], rows)
+
+
+def sizes(folder: Path) -> str:
+    """What policies of one depth solve in mazes of each size, with their own cycles and with twice as many."""
+    rows = []
+    for suite, (algo, twice) in SIZES.items():
+        here = {line.algo: line for line in lines(folder, suite)}
+        line = here[algo]
+        told = [f"{line.parameters:,}", tables.count(line.steps), str(line.seeds)]
+        both = [tables.rate(one.success) for one in (line, here[f"{algo}+cycles={twice}"])]
+        rows.append([suite, str(k_cycles(algo)), *told, *both, f"`{algo}`"])
+    return tables.markdown(["suite", "cycles", "weights", "env steps", "seeds", "solved", "at twice", "line"], rows)
+
+
+def training(folder: Path) -> str:
+    """What policies and path networks solve by how many cycles they were trained at."""
+    walks, paths, rows = {line.algo: line for line in lines(folder)}, Scores(folder), []
+    for count in TRAINED_AT:
+        walk, network = walks[f"trm_ppo@k_cycles={count}"], f"cold-{count}"
+        marked = [paths.rate(network, PATH_SIDE, cycles) for cycles in (str(count), "20")]
+        rows.append([str(count), tables.rate(walk.success), str(walk.seeds), *marked, paths.seeds(network)])
+    heads = ["K in training", f"{WALK}, K cycles", "seeds", "paths, K cycles", "paths, 20 cycles", "seeds"]
+    return tables.markdown(heads, rows)
 
 
 def figure(folder: Path) -> bytes:
@@ -199,6 +231,8 @@ def beside(folder: Path) -> str:
 TABLES: Mapping[str, Callable[[Path], str]] = {
     "recursion:networks": networks,
     "recursion:cycles": cycles,
+    "recursion:sizes": sizes,
+    "recursion:training": training,
     "recursion:open": open_maze,
     "recursion:claimed": beside,
 }

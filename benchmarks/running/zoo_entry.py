@@ -23,6 +23,8 @@ from trm_agents.zoo import Card, ControlCard, Score
 from trm_agents.zoo.algorithms import loaded
 
 LICENCE = "MIT"
+COUNTED = ("trained_with", "seed", "env_steps", "model_queries", "gradient_steps", "parameters")
+"""Fields of a card that training fills."""
 
 
 class Source(NamedTuple):
@@ -36,15 +38,23 @@ class Source(NamedTuple):
     """Code that trained it; a trailing `+` says that there were uncommitted changes."""
     settings: str
     """Row of `METHODS`, or variant of one, whose settings the agent gets."""
+    card: Card | None = None
+    """Of the shipped agent that it is already; None of a model of a run."""
 
 
 def source_of(model: Path, suite_name: str | None = None, commit: str | None = None) -> Source:
     """A model, with what the folder of its run (`RUN/cells/SUITE/CELL/model.zip`) says where nothing is given.
 
+    Of a shipped agent, its card says as much.
+
     Raises:
         ValueError: the file is no model, there is no such suite, or the file does not lie in a run that would tell.
     """
     label, run = models.label_of(model), _run_of(model)
+    if model.resolve().parent == zoo.AGENTS.resolve():
+        card = zoo.card(model.stem)
+        known = label or Label(card.algo, card.env_id, card.env_kwargs)
+        return Source(model, known, suite(suite_name or card.suite), commit or card.trained_commit, card.algo, card)
     if run is None and (suite_name is None or commit is None):
         raise ValueError(
             f"{model} does not lie in the folder of a run: say with --suite what it is measured on and with --commit "
@@ -158,23 +168,33 @@ def score(line: str, result: Result) -> Score:
     )
 
 
-def describe(
-    source: Source, name: str, origin: Provenance, test: Pool | ControlPool, results: list[Result], sha256: str
-) -> Card:
-    """The card of a measured agent; what training has cost is read from the full model's own counters."""
+def _counted(source: Source) -> dict[str, Any]:
+    """What training has cost, `COUNTED` of a card."""
     trained: Any = loaded(source.model, device="cpu")
-    facts: dict[str, Any] = {
-        "name": name,
-        "algo": source.label.algo,
-        "suite": source.suite.name,
-        "env_id": source.suite.env_id,
-        "env_kwargs": source.suite.env_kwargs,
+    cost = {
         "trained_with": {**source.label.env_kwargs, **METHODS[source.label.algo].training_for(source.suite.env_id)},
         "seed": trained.seed,
         "env_steps": trained.num_timesteps,
         "model_queries": model_queries(trained),
         "gradient_steps": gradient_steps(trained),
         "parameters": sum(p.numel() for p in trained.policy.parameters() if p.requires_grad),
+    }
+    assert tuple(cost) == COUNTED
+    return cost
+
+
+def describe(
+    source: Source, name: str, origin: Provenance, test: Pool | ControlPool, results: list[Result], sha256: str
+) -> Card:
+    """The card of a measured agent; what training has cost is read from the full model's own counters, or its card."""
+    counted = _counted(source) if source.card is None else {name: getattr(source.card, name) for name in COUNTED}
+    facts: dict[str, Any] = {
+        "name": name,
+        "algo": source.label.algo,
+        "suite": source.suite.name,
+        "env_id": source.suite.env_id,
+        "env_kwargs": source.suite.env_kwargs,
+        **counted,
         "trained_commit": source.commit,
         "measured_commit": origin.commit + ("+" if origin.dirty else ""),
         "versions": origin.versions,

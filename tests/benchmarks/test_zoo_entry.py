@@ -20,7 +20,8 @@ from benchmarks.protocol.suites import pool, suite
 from benchmarks.running import models
 from benchmarks.running import zoo_entry as entries
 from benchmarks.running.models import Label
-from trm_agents import UPITRM, Attempts, BestFirst, Distilled, Exact, HindsightTRM, Survival, zoo
+from trm_agents import UPITRM, Attempts, BestFirst, Distilled, Exact, HindsightTRM, Starts, Survival, zoo
+from trm_agents.zoo.algorithms import loaded
 from trm_agents.zoo.cards import read_card
 
 NAME = "upi-trm-sudoku-4x4"
@@ -197,3 +198,26 @@ def test_fake_contestants_take_located_files(tmp_path):
     assert models.located(str(path)) == path
     assert models.trained(path, bench_fakes)[0].name == "mine" and models.trained(path, bench_fakes)[1] == BLANKS
     assert models.trained(path, bench_fakes, "mine")[0].name == "mine"
+
+
+def test_an_agent_is_added_again_with_other_settings(tmp_path, clean, capsys):
+    """Its card says what the slim file no longer does, and its weights stay."""
+    words = ["zoo", "add", f"zoo:{NAME}", NAME, "--to", str(tmp_path), "--json"]
+    assert cli.main([*words, "--settings", "hindsight_trm@starts.most=3@starts.unroll=8"]) == 0
+    found, before = json.loads(capsys.readouterr().out), zoo.card(NAME)
+    for name in (
+        "algo",
+        "suite",
+        "seed",
+        "env_steps",
+        "model_queries",
+        "gradient_steps",
+        "trained_commit",
+        "trained_with",
+    ):
+        assert found[name] == json.loads(json.dumps(getattr(before, name))), name
+    assert found["sha256"] != before.sha256 and found["measured_commit"] == "c0ffee"
+    mine, shipped = loaded(tmp_path / f"{NAME}.zip", gym.make(ENV, **before.env_kwargs)), zoo.load(NAME)
+    assert (mine.policy.starts, shipped.policy.starts) == (Starts(3, 8), None)
+    for name, value in shipped.policy.state_dict().items():
+        assert torch.equal(mine.policy.state_dict()[name], value)
