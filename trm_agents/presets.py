@@ -219,6 +219,8 @@ ATTEMPTS: dict[str, Data] = {
     "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}, "carry_unroll": 72},
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
+STARTS: dict[str, Data] = {"MazePlanEdit": {"sure": 0.02}}
+"""The same of `Starts`, which are as deep as attempts."""
 
 
 def overridden(base: Mapping[str, Any], overrides: Mapping[str, Mapping[str, Any]], env_id: str) -> Data:
@@ -256,10 +258,10 @@ def attempts(env_id: str) -> dict[str, Any]:
 
 
 def starts(env_id: str, most: int) -> Starts:
-    """So many starts of a policy, as deep as attempts are on an environment."""
+    """So many starts of a policy, with their settings on an environment."""
     from trm_agents.solving import Starts
 
-    return Starts(most, overridden({}, ATTEMPTS, env_id).get("unroll"))
+    return Starts(most, overridden({}, ATTEMPTS, env_id).get("unroll"), **overridden({}, STARTS, env_id))
 
 
 def solver_keywords(given: Mapping[str, Any]) -> dict[str, Any]:

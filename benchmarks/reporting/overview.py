@@ -1,11 +1,11 @@
-"""Suites at a glance: our policy alone, our policy inside a solver, and the best of the other methods."""
+"""Suites at a glance: our policy alone and with starts, our policy inside a solver, and the best other method."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from benchmarks.protocol.names import named
+from benchmarks.protocol.names import OF_POLICIES, named
 from benchmarks.protocol.rows import ResultRow
 from benchmarks.protocol.suites import SUITES
 from benchmarks.reporting import tables
@@ -31,6 +31,8 @@ class Glance(NamedTuple):
     steps: int
     policy: Summary | None
     """The best of our methods, its policy alone."""
+    started: Summary | None
+    """The same with starts, the best number of them."""
     solver: Summary | None
     """The best solver with the same method's model."""
     others: list[Summary]
@@ -103,7 +105,8 @@ def glance(suite: str, lines: list[Summary]) -> Glance | None:
         suite,
         steps,
         policy=next((line for line in trained if not named(line.algo).solver), None),
-        solver=next((line for line in trained if named(line.algo).solver), None),
+        started=next((line for line in trained if named(line.algo).solver == "starts"), None),
+        solver=next((line for line in trained if named(line.algo).solver not in (None, *OF_POLICIES)), None),
         others=others,
     )
 
@@ -115,9 +118,10 @@ def _heads(heads: Sequence[str]) -> list[str]:
 def _lines(one: Glance, page: str, heads: Sequence[str]) -> list[list[str]]:
     """One row a line; what is true of the whole suite stands in the first only."""
     shared = [f"[{one.suite}]({page}{one.suite}.md)", tables.count(one.steps)]
-    rows = [_cells(line, heads) for line in (one.policy, one.solver) if line is not None]
-    if one.policy is None and one.solver is not None:
-        rows.insert(0, [named(one.solver.algo).method, "not measured", *[""] * (len(heads) - 1)])
+    rows = [_cells(line, heads) for line in (one.policy, one.started, one.solver) if line is not None]
+    known = one.started or one.solver
+    if one.policy is None and known is not None:
+        rows.insert(0, [named(known.algo).method, "not measured", *[""] * (len(heads) - 1)])
     ends = [_best_other(one), *[""] * (len(rows) - 1)]
     return [[*(["", ""] if i else shared), *cells, end] for i, (cells, end) in enumerate(zip(rows, ends, strict=True))]
 

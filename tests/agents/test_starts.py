@@ -168,6 +168,7 @@ def test_starts_are_a_line_of_the_benchmark():
     row = suite("sudoku-4x4-minimal")
     assert made.make(row.env_id, row.env_kwargs, None).policy.starts == Starts(8, 5)
     assert presets.starts("SudokuPlanEdit-9x9-v0", 16) == Starts(16, 120)
+    assert presets.starts("MazePlanEdit-9x9-v0", 16) == Starts(16, 144, sure=0.02)
 
 
 def test_starts_on_the_command_line(tmp_path, capsys):

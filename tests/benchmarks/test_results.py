@@ -183,6 +183,9 @@ def test_the_overview_has_a_line_for_the_policy_and_one_for_the_solver_of_the_sa
         [link, "200", "upi_trm", "75.0 % [75.0, 75.0]", "none run"],
         ["", "", "upi_trm+attempts=8", whole, ""],
     ]
+    rows += [row(0, [1, 1, 1, 1], "upi_trm+starts=4"), row(0, [1, 1, 1, 0], "upi_trm+starts=2")]
+    assert [line[2] for line in glance()] == ["upi_trm", "upi_trm+starts=4", "upi_trm+attempts=8"]
+    del rows[-2:]
     rows += [row(0, [0, 0, 0, 0], algo, steps=900) for algo in ("a2c", "ppo", "dqn")]
     assert glance() == [[link, "900", "upi_trm", whole, "none of 3: 0.0 %"]]
     rows += [row(0, [1, 0, 0, 0], "trm_dqn", steps=900)]
