@@ -72,6 +72,10 @@ CLAIM_HEADS = (
 OPEN = "open-walk-5x5"
 ON_THE_OPEN: Mapping[str, str] = {
     "reinforce": "MLP",
+    "trm_reinforce@deep_supervision=true@learning_rate=1e-3": "recursive, K = 3, deep supervision, smaller steps",
+    "trm_reinforce@deep_supervision=true@learning_rate=1e-3@k_cycles=5": (
+        "recursive, K = 5, deep supervision, smaller steps"
+    ),
     "trm_reinforce@deep_supervision=true": "recursive, K = 3, deep supervision",
     "trm_reinforce@deep_supervision=true@k_cycles=5": "recursive, K = 5, deep supervision",
     "trm_reinforce@n_h_layers=1": "recursive, K = 3, one H layer",

@@ -16,7 +16,7 @@ from benchmarks.protocol.evaluation import evaluate
 from benchmarks.protocol.names import named
 from benchmarks.protocol.suites import suite
 from benchmarks.running.runner import plan
-from trm_agents import ExactCover, HindsightTRM, Starts, presets, zoo
+from trm_agents import Attempts, ExactCover, HindsightTRM, Starts, presets, zoo
 from trm_agents.commands import spending
 from trm_agents.commands.main import main
 from trm_agents.replay.episode import play, watched
@@ -123,6 +123,24 @@ def test_costs_are_counted_alike_wherever_a_policy_plays():
     model.policy.starts = None
     usual = spending.policy_alone(model, mdp, INSTANCES)
     assert (usual.calls == usual.edits).all() and (usual.inner_steps == model.unroll * usual.edits).all()
+
+
+def test_attempts_begin_with_the_starts_of_the_policy():
+    """The first plan that the checker sees is the policy's own, and no later attempt begins where a start did."""
+    model = scrambled(ExactCover())
+    mdp, policy = model.policy.mdp, model.policy
+    states = mdp.initial(INSTANCES)
+    latents, unsure = tried(model, states, 3, 7)
+    said = policy.decoder.probabilities(latents[unsure.argmin(0), np.arange(len(INSTANCES))][None], tensors(states))[0]
+    plans = decoding.likeliest_plans(mdp, said, states)
+    policy.starts = Starts(3, unroll=7, sure=1e-9)
+    found = Attempts(model, 0, unroll=7).solve(INSTANCES, budget=3)
+    assert (found.solved == mdp.check(states._replace(plans=plans)).solved).all() and (found.checks == 1).all()
+    assert (found.calls == 3).all() and (found.inner_steps == 21).all()
+    assert (Attempts(model, 0, unroll=7).solve(INSTANCES, budget=2).calls == 2).all()
+    assert [Attempts(model, 2)._latent_number(number) for number in range(3)] == [0, 3, 4]
+    policy.starts = None
+    assert [Attempts(model, 2)._latent_number(number) for number in range(3)] == [0, 1, 2]
 
 
 def test_training_does_not_depend_on_starts(tmp_path):

@@ -67,7 +67,7 @@ class TokenPolicy(DecoderPolicy):
         starting = np.full(len(states.plans), latent is None)
         if first is not None:
             starting |= first.cpu().numpy()
-        latents, self._spent = carried(self, states, self.starts, latent, starting)
+        latents, self._spent = carried(self, self.mdp, states, self.starts, latent, starting)
         return latents
 
     def behaviour(self, observation: PyTorchObs, checker_weight: float) -> Behaviour:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from trm_agents.solving import decoding
 from trm_agents.solving.solver import Solutions, Tally, policy_of, read, tensors_of
+from trm_agents.solving.starts import Starts, carried
 from trm_agents.solving.variations import Before, Restarts, Variation, initial_latents
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 from trm_envs.plan_edit.spaces import states_of
@@ -47,12 +48,12 @@ class _Decoded:
 class Attempts:
     """Decode a whole plan before the first edit, show it to the checker, and try again where it is refused.
 
-    Attempt 0 starts from z_0 = 0; up to `attempts` further ones start from fixed random latents, or see another plan
-    (`by`). The first plan that the checker accepts is written. Where it accepts none, the policy edits the plan cell by
-    cell: in every state the plan that the last latent decodes is checked, and where it is refused the network is called
-    again, from that latent where latents are carried. The first is that of the least uncertain attempt. No environment
-    step is made and no solution label is used. `solve` counts network calls, inner steps and checks; `predict` acts in
-    an environment.
+    Attempt 0 is the policy's own: it starts from z_0 = 0, or settles as the policy's `starts` say. Up to `attempts`
+    further ones start from fixed random latents, or see another plan (`by`). The first plan that the checker accepts is
+    written. Where it accepts none, the policy edits the plan cell by cell: in every state the plan that the last latent
+    decodes is checked, and where it is refused the network is called again, from that latent where latents are carried.
+    The first is that of the least uncertain attempt. No environment step is made and no solution label is used. `solve`
+    counts network calls, inner steps and checks; `predict` acts in an environment.
 
     Args:
         model: a `HindsightTRM`, or another model whose policy decodes plans.
@@ -87,6 +88,7 @@ class Attempts:
         self.attempts, self.unroll, self.by = attempts, unroll or self.policy.unroll, by
         self.carry_unroll = self.policy.carry_unroll if carry_unroll is None else carry_unroll
         self.mdp = self.policy.mdp if mdp is None else mdp
+        self.starts: Starts | None = getattr(self.policy, "starts", None)
 
     @torch.no_grad()
     def solve(self, instances: Grids, budget: int | None = None) -> Solutions:
@@ -158,8 +160,11 @@ class Attempts:
             if number:
                 before = Before(seen, decoded[rows], None if early is None else early[torch.as_tensor(rows)])
                 seen = seen._replace(plans=self.by.plans(self.mdp, number, before))
-            tried = self._one(seen, self.by.latent_number(number) if number else 0)
-            tally.call(rows, self.unroll)
+            if number == 0 and self.starts is not None:
+                tried = self._settled(seen, self.starts, tally, rows, most)
+            else:
+                tried = self._one(seen, self._latent_number(number))
+                tally.call(rows, self.unroll)
             tally.checks[rows] += 1
             decoded[rows] = tried.plans
             better = tried.uncertainty < best.uncertainty[rows]
@@ -168,12 +173,30 @@ class Attempts:
             best.uncertainty[rows[better]] = tried.uncertainty[better]
         return best
 
+    def _latent_number(self, attempt: int) -> int:
+        """Which initial latent an attempt starts from: beside 0, none of those that the policy's starts were from."""
+        number = self.by.latent_number(attempt) if attempt else 0
+        return number if number == 0 or self.starts is None else number + self.starts.most - 1
+
     def _one(self, states: PlanStates, number: int) -> _Decoded:
         """One attempt from the initial latent of this number."""
-        observation = tensors_of(states, self.policy.device)
-        latents = self.policy.decoder.last(
-            observation, initial_latents(self.policy, number, len(states.plans)), self.unroll
+        observation, first = (
+            tensors_of(states, self.policy.device),
+            initial_latents(self.policy, number, len(states.plans)),
         )
+        return self._judged(self.policy.decoder.last(observation, first, self.unroll), states)
+
+    def _settled(self, states: PlanStates, starts: Starts, tally: Tally, rows: Rows, most: float) -> _Decoded:
+        """The attempt that the policy's own starts make, within the network calls that there may be."""
+        within = replace(starts, most=int(min(starts.most, most)))
+        latents, spent = carried(self.policy, self.mdp, states, within, None, np.ones(len(rows), np.bool_))
+        tally.calls[rows] += spent.calls
+        tally.inner_steps[rows] += spent.inner_steps
+        return self._judged(latents, states)
+
+    def _judged(self, latents: Tensor, states: PlanStates) -> _Decoded:
+        """What latents of these states decode, and whether the checker accepts it."""
+        observation = tensors_of(states, self.policy.device)
         probabilities = read(self.policy, latents, observation)
         plans, solved = self._decode(probabilities, states)
         uncertain = decoding.uncertainty(self.mdp, probabilities, states).cpu().numpy()

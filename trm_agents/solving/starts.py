@@ -15,7 +15,7 @@ from torch import Tensor
 from trm_agents.solving import decoding
 from trm_agents.solving.solver import DecodingPolicy, Tally, read, tensors_of
 from trm_agents.solving.variations import initial_latents
-from trm_envs.plan_edit.mdp import PlanStates
+from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,18 @@ class Carried(NamedTuple):
 
 
 def carried(
-    policy: DecodingPolicy, states: PlanStates, starts: Starts, latents: Tensor | None, first: NDArray[np.bool_]
+    policy: DecodingPolicy,
+    mdp: PlanEditMDP,
+    states: PlanStates,
+    starts: Starts,
+    latents: Tensor | None,
+    first: NDArray[np.bool_],
 ) -> Carried:
     """The latents that a policy acts by: those it settles on in first states, and those that it carries on in others.
 
     Args:
         policy: whose network takes the passes.
+        mdp: what the states belong to.
         states: B states.
         starts: how it settles.
         latents: of the states before, (B, ...); None where all states are first ones.
@@ -73,10 +79,10 @@ def carried(
     after = initial_latents(policy, 0, count) if latents is None else latents.clone()
     spent = Tally.of(count)
     if first.any():
-        after[torch.as_tensor(first)] = _settle(policy, states, starts, spent, np.flatnonzero(first))
+        after[torch.as_tensor(first)] = _settle(policy, mdp, states, starts, spent, np.flatnonzero(first))
     going = np.flatnonzero(~first)
     if len(going):
-        going = going[~_sure(policy, states.at(going), starts, after[torch.as_tensor(going)])]
+        going = going[~_sure(policy, mdp, states.at(going), starts, after[torch.as_tensor(going)])]
     if len(going):
         chosen, unroll = torch.as_tensor(going), policy.carry_unroll or policy.unroll
         start = None if policy.carry_unroll is None else after[chosen]
@@ -86,7 +92,12 @@ def carried(
 
 
 def _settle(
-    policy: DecodingPolicy, states: PlanStates, starts: Starts, spent: Tally, rows: NDArray[np.int64]
+    policy: DecodingPolicy,
+    mdp: PlanEditMDP,
+    states: PlanStates,
+    starts: Starts,
+    spent: Tally,
+    rows: NDArray[np.int64],
 ) -> Tensor:
     """The surest latents of some of the states, (b, ...); `spent` takes the passes."""
     best = initial_latents(policy, 0, len(rows))
@@ -99,18 +110,20 @@ def _settle(
         observation = tensors_of(seen, policy.device)
         latents = policy.decoder.last(observation, initial_latents(policy, number, len(left)), unroll)
         spent.call(rows[left], unroll)
-        unsure = decoding.uncertainty(policy.mdp, read(policy, latents, observation), seen).cpu().numpy()
+        unsure = decoding.uncertainty(mdp, read(policy, latents, observation), seen).cpu().numpy()
         better = torch.as_tensor(unsure < least[left])
         best[chosen[better]] = latents[better]
         least[left] = np.minimum(least[left], unsure)
     return best
 
 
-def _sure(policy: DecodingPolicy, states: PlanStates, starts: Starts, latents: Tensor) -> NDArray[np.bool_]:
+def _sure(
+    policy: DecodingPolicy, mdp: PlanEditMDP, states: PlanStates, starts: Starts, latents: Tensor
+) -> NDArray[np.bool_]:
     """Whether latents are sure of a plan of which something is left to write, (B,)."""
     probabilities = read(policy, latents, tensors_of(states, policy.device))
-    unsure = decoding.uncertainty(policy.mdp, probabilities, states).cpu().numpy()
-    left = decoding.likeliest_plans(policy.mdp, probabilities, states) != states.plans
+    unsure = decoding.uncertainty(mdp, probabilities, states).cpu().numpy()
+    left = decoding.likeliest_plans(mdp, probabilities, states) != states.plans
     found: NDArray[np.bool_] = (unsure < starts.sure) & left.any(1)
     return found
 
