@@ -27,6 +27,8 @@ REPEATS = 3
 def carried(method: Method, model: Any, home: str, row: Suite) -> Any:
     """The model on the puzzles of a suite: its weights, its inner steps, and nothing learned there.
 
+    It has no starts, at home neither: at other sizes a network is sure of wrong plans.
+
     Args:
         method: the model's row.
         model: from `load`.
@@ -37,6 +39,8 @@ def carried(method: Method, model: Any, home: str, row: Suite) -> Any:
         ValueError: its weights have the size of the environment that it was trained in.
     """
     if row.env_id == home:
+        if hasattr(model.policy, "starts"):
+            model.policy.starts = None
         return model
     own = {"unroll": model.policy.unroll, "carry_unroll": model.policy.carry_unroll}
     return method.with_settings(own).carry_over(model, row.env_id, row.env_kwargs)
