@@ -25,7 +25,8 @@ class Starts:
     A latent may settle on something wrong, and others settle elsewhere. The network itself tells: where it is wrong, it
     stays unsure of some cells. Pass 0 starts from z_0 = 0, others from fixed random latents, and the first one that is
     sure of the plan that it decodes is the last. The surest latent is kept. While it is sure of a plan that is not yet
-    written, its edits are made without a further pass. The checker is asked nothing.
+    written, its edits are made without a further pass. The checker is asked nothing. PTRM (arXiv:2605.19943) chooses
+    among several runs too, by a value that it learns for this; here the probabilities of the edits tell.
 
     Args:
         most: passes at most.
