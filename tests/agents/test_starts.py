@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -30,41 +31,55 @@ INSTANCES = sudokus(4, 6, (3, 6))
 
 
 def alone(model, states, number, unroll):
-    """The latents of one start of each state, and how unsure they are of their plans."""
+    """The latents of one start of each state, how unsure they are of their plans, and these."""
     policy = model.policy
     first = initial_latent(number, policy.decoder.latent_shape, policy.decoder.radius)
     with torch.no_grad():
         latents = policy.decoder.last(tensors(states), first.expand(len(states.plans), *first.shape), unroll)
         said = policy.decoder.probabilities(latents[None], tensors(states))[0]
-    return latents, decoding.uncertainty(policy.mdp, said, states).numpy()
+    unsure = decoding.uncertainty(policy.mdp, said, states).numpy()
+    return latents, unsure, decoding.likeliest_plans(policy.mdp, said, states)
 
 
 def tried(model, states, count, unroll):
-    """Latents, (count, B, ...), and how unsure they are, (count, B), of so many starts."""
-    latents, unsure = zip(*(alone(model, states, number, unroll) for number in range(count)), strict=True)
-    return torch.stack(latents), np.array(unsure)
+    """Latents, (count, B, ...), how unsure they are, (count, B), and plans of so many starts."""
+    latents, unsure, plans = zip(*(alone(model, states, number, unroll) for number in range(count)), strict=True)
+    return torch.stack(latents), np.array(unsure), np.array(plans)
 
 
-def test_the_first_start_that_is_sure_is_the_last_and_else_the_surest_counts():
+def settled(latents, unsure, plans, starts):
+    """By the definition, for one state: the start that is kept, and how many were made."""
+    made = []
+    for number in range(starts.most):
+        agreed = sum((plans[i] == plans[number]).all() and unsure[i] < starts.sure for i in range(number + 1))
+        made.append((-(agreed if unsure[number] < starts.sure else 0), unsure[number], number))
+        if -made[-1][0] >= starts.agree:
+            break
+    return min(made)[2], len(made)
+
+
+def test_a_plan_counts_that_enough_starts_are_sure_of_and_else_the_surest():
+    # Few blanks: some starts decode the same plan.
+    instances = sudokus(4, 12, (1, 2))
     model = scrambled(ExactCover())
-    states = model.policy.mdp.initial(INSTANCES)
-    latents, unsure = tried(model, states, 4, 7)
-    sure = 0.6
-    model.policy.starts = Starts(4, unroll=7, sure=sure)
-    found = model.policy.carried(tensors(states), None)
-    enough, rows = unsure < sure, np.arange(len(INSTANCES))
-    assert 0 < enough.any(0).sum() < len(rows), "some are sure of a plan and some are not"
-    kept = np.where(enough.any(0), enough.argmax(0), unsure.argmin(0))
-    taken = np.where(enough.any(0), enough.argmax(0) + 1, 4)
-    torch.testing.assert_close(found, latents[kept, rows])
-    assert len(set(kept.tolist())) > 2
-    spent = model.policy.spent
-    assert (spent.calls == taken).all() and (spent.inner_steps == 7 * taken).all() and (spent.checks == 0).all()
+    states, rows = model.policy.mdp.initial(instances), np.arange(len(instances))
+    latents, unsure, plans = tried(model, states, 6, 7)
+    agreed = outvoted = 0
+    for agree, sure in product((1, 2, 3), (1e-9, 0.5, 0.6, 0.999)):
+        starts = model.policy.starts = Starts(6, unroll=7, sure=sure, agree=agree)
+        found = model.policy.carried(tensors(states), None)
+        kept, taken = np.array([settled(latents[:, i], unsure[:, i], plans[:, i], starts) for i in rows]).T
+        torch.testing.assert_close(found, latents[kept, rows])
+        spent = model.policy.spent
+        assert (spent.calls == taken).all() and (spent.inner_steps == 7 * taken).all() and (spent.checks == 0).all()
+        agreed += int(((taken > agree) & (taken < 6)).sum())
+        outvoted += int(((taken == 6) & (unsure[kept, rows] > unsure.min(0))).sum())
+    assert agreed and outvoted, "some agree, though not at once, and some are sure of a plan without the surest start"
 
 
 @pytest.mark.parametrize("carry_unroll", [None, 3])
 def test_a_latent_goes_on_as_it_is_while_it_is_sure_of_something_left_to_write(carry_unroll):
-    model = scrambled(ExactCover(), carry_unroll=carry_unroll, starts=Starts(2, sure=0.999))
+    model = scrambled(ExactCover(), carry_unroll=carry_unroll, starts=Starts(2, sure=0.999, agree=1))
     policy = model.policy
     states = policy.mdp.initial(INSTANCES)
     first, state = model.predict(observe(states), deterministic=True)
@@ -85,7 +100,7 @@ def test_a_latent_goes_on_as_it_is_while_it_is_sure_of_something_left_to_write(c
 
 
 def test_a_latent_whose_plan_is_written_and_wrong_is_not_trusted():
-    model = scrambled(ExactCover(), starts=Starts(1, sure=0.999))
+    model = scrambled(ExactCover(), starts=Starts(1, sure=0.999, agree=1))
     policy = model.policy
     states = policy.mdp.initial(INSTANCES)
     _, state = model.predict(observe(states), deterministic=True)
@@ -130,7 +145,7 @@ def test_attempts_begin_with_the_starts_of_the_policy():
     model = scrambled(ExactCover())
     mdp, policy = model.policy.mdp, model.policy
     states = mdp.initial(INSTANCES)
-    latents, unsure = tried(model, states, 3, 7)
+    latents, unsure, _ = tried(model, states, 3, 7)
     said = policy.decoder.probabilities(latents[unsure.argmin(0), np.arange(len(INSTANCES))][None], tensors(states))[0]
     plans = decoding.likeliest_plans(mdp, said, states)
     policy.starts = Starts(3, unroll=7, sure=1e-9)
@@ -158,7 +173,7 @@ def test_training_does_not_depend_on_starts(tmp_path):
 
 
 def test_what_no_policy_can_do_is_refused():
-    for wrong in ({"most": 0}, {"unroll": 0}, {"most": 2.5}, {"sure": 0.0}, {"sure": 1.0}):
+    for wrong in ({"most": 0}, {"unroll": 0}, {"agree": 0}, {"most": 2.5}, {"sure": 0.0}, {"sure": 1.0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} of Starts"):
             Starts(**wrong)
     with pytest.raises(ValueError, match="starts must be"):

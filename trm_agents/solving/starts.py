@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,15 +24,20 @@ class Starts:
     """How a policy settles on a plan before the first edit of an episode, by its own certainty.
 
     A latent may settle on something wrong, and others settle elsewhere. The network itself tells: where it is wrong, it
-    stays unsure of some cells. Pass 0 starts from z_0 = 0, others from fixed random latents, and the first one that is
-    sure of the plan that it decodes is the last. The surest latent is kept. While it is sure of a plan that is not yet
-    written, its edits are made without a further pass. The checker is asked nothing. PTRM (arXiv:2605.19943) chooses
-    among several runs too, by a value that it learns for this; here the probabilities of the edits tell.
+    mostly stays unsure of some cells. Pass 0 starts from z_0 = 0, others from fixed random latents. No network was
+    trained from these, and some are sure of wrong plans there; but wrong plans differ. So a plan counts, and no further
+    pass is made, once several passes are sure of it. Otherwise the plan counts that most passes are sure of, and among
+    equals the surest. While the latent that is kept is sure of a plan that is not yet written, its edits are made
+    without a further pass. The checker is asked nothing.
+
+    PTRM (arXiv:2605.19943) chooses among several runs too, by a value that it learns for this; agreement is the
+    self-consistency of Wang et al. (2023, arXiv:2203.11171).
 
     Args:
         most: passes at most.
         unroll: inner steps of each; None: as many as the policy takes.
         sure: a pass is sure of its plan where it expects less than this share of the editable cells to be wrong.
+        agree: passes that have to be sure of the same plan.
 
     Raises:
         ValueError: a number is outside its range.
@@ -40,9 +46,10 @@ class Starts:
     most: int = 64
     unroll: int | None = None
     sure: float = 0.005
+    agree: int = 2
 
     def __post_init__(self) -> None:
-        for name, count in (("most", self.most), ("unroll", self.unroll)):
+        for name, count in (("most", self.most), ("unroll", self.unroll), ("agree", self.agree)):
             if count is not None and (type(count) is not int or count < 1):
                 raise ValueError(f"{name} of Starts must be an integer of at least 1, got {count!r}")
         if not 0.0 < self.sure < 1.0:
@@ -100,21 +107,27 @@ def _settle(
     spent: Tally,
     rows: NDArray[np.int64],
 ) -> Tensor:
-    """The surest latents of some of the states, (b, ...); `spent` takes the passes."""
-    best = initial_latents(policy, 0, len(rows))
-    least, unroll = np.full(len(rows), np.inf), starts.unroll or policy.unroll
+    """The latents that some of the states settle on, (b, ...); `spent` takes the passes."""
+    best, unroll = initial_latents(policy, 0, len(rows)), starts.unroll or policy.unroll
+    votes, least = np.full(len(rows), -1), np.full(len(rows), np.inf)
+    sure_of: list[Counter[bytes]] = [Counter() for _ in rows]
     for number in range(starts.most):
-        left = np.flatnonzero(least >= starts.sure)
+        left = np.flatnonzero(votes < starts.agree)
         if not len(left):
             break
         seen, chosen = states.at(rows[left]), torch.as_tensor(left)
         observation = tensors_of(seen, policy.device)
         latents = policy.decoder.last(observation, initial_latents(policy, number, len(left)), unroll)
         spent.call(rows[left], unroll)
-        unsure = decoding.uncertainty(mdp, read(policy, latents, observation), seen).cpu().numpy()
-        better = torch.as_tensor(unsure < least[left])
-        best[chosen[better]] = latents[better]
-        least[left] = np.minimum(least[left], unsure)
+        probabilities = read(policy, latents, observation)
+        unsure = decoding.uncertainty(mdp, probabilities, seen).cpu().numpy()
+        plans = [plan.tobytes() for plan in decoding.likeliest_plans(mdp, probabilities, seen)]
+        for row, plan, doubt in zip(left, plans, unsure, strict=True):
+            sure_of[row][plan] += int(doubt < starts.sure)
+        now = np.array([sure_of[row][plan] for row, plan in zip(left, plans, strict=True)])
+        better = (now > votes[left]) | ((now == votes[left]) & (unsure < least[left]))
+        best[chosen[torch.as_tensor(better)]] = latents[torch.as_tensor(better)]
+        votes[left[better]], least[left[better]] = now[better], unsure[better]
     return best
 
 

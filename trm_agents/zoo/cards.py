@@ -67,7 +67,7 @@ class Card:
     n: int
     """Test puzzles."""
     policy: Score
-    """The policy alone: one pass of the network an edit, greedy."""
+    """The policy alone, greedy: one pass of the network an edit, or as its `starts` settle."""
     pool_sha256: str
     """Hash of the test pool."""
     sha256: str
