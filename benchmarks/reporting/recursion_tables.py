@@ -72,8 +72,8 @@ CLAIM_HEADS = (
 OPEN = "open-walk-5x5"
 ON_THE_OPEN: Mapping[str, str] = {
     "reinforce": "MLP",
-    "trm_reinforce@deep_supervision=true@learning_rate=1e-3": "recursive, K = 3, deep supervision, smaller steps",
-    "trm_reinforce@deep_supervision=true@learning_rate=1e-3@k_cycles=5": (
+    "trm_reinforce@deep_supervision=true@learning_rate=5e-4": "recursive, K = 3, deep supervision, smaller steps",
+    "trm_reinforce@deep_supervision=true@learning_rate=5e-4@k_cycles=5": (
         "recursive, K = 5, deep supervision, smaller steps"
     ),
     "trm_reinforce@deep_supervision=true": "recursive, K = 3, deep supervision",
