@@ -7,4 +7,5 @@ python -m benchmarks paths --split test --seeds 0-2 --out $OUT --networks $SAME,
 python -m benchmarks paths --split test --seeds 3-4 --out $OUT --networks recursive-carry,recursive-last
 python -m benchmarks paths --split test --seeds 3 --out $OUT --networks recursive
 python -m benchmarks paths --split test --seeds 0 --out $OUT --networks transformer-deep
+python -m benchmarks paths --split test --seeds 0 --out $OUT --networks cold-1,cold-2,cold-3,cold-10,cold-20
 python -m benchmarks results --seal
