@@ -119,7 +119,7 @@ def test_what_is_no_certified_contraction_is_refused(kind, kwargs):
 def test_a_policy_that_carries_its_latent_has_a_depth_of_its_own():
     policy, seen, phi = setting(TokenPolicy, carry_unroll=2, **CERTIFIED)
     expected = policy.values(seen, phi)
-    with pytest.raises(ValueError, match=r"starts every state from z_0 = 0: train with carry_unroll=None"):
+    with pytest.raises(ValueError, match=r"starts every state from z_0 = 0: use carry_unroll=None"):
         policy.set_unroll("auto")
     assert torch.equal(policy.values(seen, phi), expected), "a refused choice changes nothing"
 

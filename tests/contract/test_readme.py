@@ -41,7 +41,11 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
 
 def test_links_of_the_readme_lead_somewhere():
     links = [part.split(")")[0] for part in README.read_text(encoding="utf-8").split("](")[1:]]
-    assert all((ROOT / link).exists() for link in links if not link.startswith("https://"))
+    for link in (link for link in links if not link.startswith("https://")):
+        file, _, heading = link.partition("#")
+        assert (ROOT / file).exists(), link
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines() if heading else []
+        assert not heading or heading in [line.strip("# ").lower().replace(" ", "-") for line in lines], link
 
 
 def test_published_rows_are_whole():
