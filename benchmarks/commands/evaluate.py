@@ -92,6 +92,8 @@ def run(options: argparse.Namespace) -> int:
         found = stream(pieces, scorer, options, _hash(options), told, options.stream, options.workers)
     showing.tell_skipped(found.skipped, found.n)
     known = facts(found) | {kind: getattr(options, kind) for kind in KINDS}
+    if not (options.search or options.views) and (own := getattr(_model(options, method).policy, "starts", None)):
+        known["starts"] = own.most
     if options.search:
         # What `checks` of a search were called before solvers counted them all.
         known["model_queries"] = known["checks"]
@@ -114,9 +116,7 @@ def scorer(options: argparse.Namespace) -> Score:
         ValueError: the model is none that can be scored so.
     """
     method, level, keywords = _asked(options)
-    trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[1]
-    # What changes the spaces changes them for the model too.
-    model = method.load(str(options.model), options.env, {**trained_with, **options.env_kwargs}, trust=options.trust)
+    model = _model(options, method)
 
     def read(source: Any) -> Pool:
         return pool(options.env, {"puzzles": source, "legal_actions": level, **keywords})
@@ -129,6 +129,12 @@ def scorer(options: argparse.Namespace) -> Score:
         return Scored(found.solved, found.edits, found.network_calls, found.inner_steps, found.checks), valid
 
     return score
+
+
+def _model(options: argparse.Namespace, method: Method) -> BaseAlgorithm:
+    trained_with = models.trained(options.model, arguments.contestants(options.contestants), options.algo)[1]
+    # What changes the spaces changes them for the model too.
+    return method.load(str(options.model), options.env, {**trained_with, **options.env_kwargs}, trust=options.trust)
 
 
 def _asked(options: argparse.Namespace) -> tuple[Method, str, dict[str, Any]]:
@@ -163,7 +169,7 @@ def _result(options: argparse.Namespace, method: Method, model: BaseAlgorithm, p
 
 def _text(known: dict[str, Any]) -> str:
     lo, hi = known["interval"]
-    solver = next((f" with {name}={known[name]}" for name in KINDS if known[name]), "")
+    solver = "".join(f" with {name}={known[name]}" for name in ("starts", *KINDS) if known.get(name))
     depth = f", {known['mean_depth']:.1f} inner steps a pass" if known["unroll"] == "auto" else ""
     return (
         f"{known['algo']}{solver} solved {known['solved']} of {known['n']} puzzles: {known['success']:.1%} "

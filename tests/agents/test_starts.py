@@ -1,4 +1,4 @@
-"""`Starts`: passes before the first edit until the network is sure of a plan, against the definition."""
+"""`Starts`: passes before the first edit until some are sure of the same plan, against the definition."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from benchmarks.running.runner import plan
 from trm_agents import Attempts, ExactCover, HindsightTRM, Starts, presets, zoo
 from trm_agents.commands import spending
 from trm_agents.commands.main import main
+from trm_agents.commands.spending import solver_name
 from trm_agents.replay.episode import play, watched
 from trm_agents.solving import decoding
 from trm_agents.solving.starts import started
@@ -185,7 +186,9 @@ def test_what_no_policy_can_do_is_refused():
         Reader(model.policy, model.policy.mdp)
     with pytest.raises(ValueError, match="a TRMPolicy has no starts"), started(upi_trm(), Starts()):
         pass
-    with pytest.raises(ZeroDivisionError), started(model, None), started(model, Starts(2)):
+    with started(model, None), started(upi_trm(), None):
+        assert model.policy.starts is None
+    with pytest.raises(ZeroDivisionError), started(model, Starts(2)):
         assert model.policy.starts == Starts(2)
         1 / 0  # noqa: B018
     assert model.policy.starts == Starts()
@@ -217,6 +220,19 @@ def test_starts_on_the_command_line(tmp_path, capsys):
     known = json.loads(capsys.readouterr().out)
     assert (known["starts"], known["attempts"], known["checks"]) == (3, 0, 0)
     assert known["network_calls"] > known["edits"]
+    scrambled(ExactCover(), starts=Starts(3)).save(tmp_path / "own.zip")
+    for more, starts in (([], 3), (["--attempts", "2"], 3), (["--starts", "0"], 0), (["--search", "2"], 0)):
+        assert asked("own.zip", *more) == 0
+        assert json.loads(capsys.readouterr().out)["starts"] == starts
+    words = ["evaluate", str(tmp_path / "own.zip"), "--env", "SudokuPlanEdit-4x4-v0", "--starts", "0", "--json"]
+    assert main(words) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["network_calls"] == known["edits"]
+    assert solver_name(3, 2, 0, 0) == "the policy with at most 3 starts and at most 2 further attempts"
+    assert (solver_name(3, 0, 0, 0), solver_name(0, 0, 0, 0)) == (
+        "the policy with at most 3 starts",
+        "the policy alone",
+    )
     assert asked("other.zip", "--starts", "3") == 2
     assert "has no starts" in capsys.readouterr().err
 

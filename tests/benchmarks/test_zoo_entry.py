@@ -205,16 +205,7 @@ def test_an_agent_is_added_again_with_other_settings(tmp_path, clean, capsys):
     words = ["zoo", "add", f"zoo:{NAME}", NAME, "--to", str(tmp_path), "--json"]
     assert cli.main([*words, "--settings", "hindsight_trm@starts.most=3@starts.unroll=8"]) == 0
     found, before = json.loads(capsys.readouterr().out), zoo.card(NAME)
-    for name in (
-        "algo",
-        "suite",
-        "seed",
-        "env_steps",
-        "model_queries",
-        "gradient_steps",
-        "trained_commit",
-        "trained_with",
-    ):
+    for name in ("algo", "suite", "trained_commit", *entries.COUNTED):
         assert found[name] == json.loads(json.dumps(getattr(before, name))), name
     assert found["sha256"] != before.sha256 and found["measured_commit"] == "c0ffee"
     mine, shipped = loaded(tmp_path / f"{NAME}.zip", gym.make(ENV, **before.env_kwargs)), zoo.load(NAME)

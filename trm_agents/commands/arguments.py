@@ -86,8 +86,8 @@ def add_solver(parser: argparse.ArgumentParser, default: str) -> None:
     chosen = parser.add_mutually_exclusive_group()
     text = f"at most N further attempts a puzzle, each judged by the checker; 0: the policy alone (default: {default})"
     chosen.add_argument("--attempts", type=not_negative, metavar="N", help=text)
-    text = "the policy, which takes at most N passes before its first edit, until it is sure of a plan; no checks"
-    chosen.add_argument("--starts", type=positive, metavar="N", help=text)
+    text = "the policy, with at most N passes before its first edit; 0: one pass an edit (default: as it was saved)"
+    chosen.add_argument("--starts", type=not_negative, metavar="N", help=text)
     text = "best-first search with at most N network calls a puzzle instead"
     chosen.add_argument("--search", type=positive, metavar="N", help=text)
     text = "the policy, each edit chosen by the mean over N symmetric copies of the state, at least 2"

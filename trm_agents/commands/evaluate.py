@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         found = stream(pieces, scorer, options, asked, told, options.stream, options.workers)
     showing.tell_skipped(found.skipped, found.n)
     named = {"model": options.model, "env": agent.env_id, "puzzles": options.puzzles or "test split"}
-    spent = {name: getattr(options, name) or 0 for name in spending.BUDGETS}
+    spent: dict[str, Any] = spending.spent_by(agents.load(agent, world.env, options.trust), options)
     spent["max_edits"] = world.mdp.max_edits
     spent |= {"skipped": found.skipped} if options.skip_invalid else {}
     known = {**named, **spent, **facts(found)}

@@ -49,7 +49,7 @@ def spend(
         attempts: further attempts a puzzle at most; None or 0: none.
         search: network calls of a search a puzzle at most; None: no search.
         views: symmetric copies of each state that the network sees; None: the state itself alone.
-        starts: passes that the policy takes before its first edit at most; None: as the model has it.
+        starts: passes that the policy takes before its first edit at most; 0: one an edit; None: as the model has it.
 
     Raises:
         ValueError: one of them is asked of an agent that decodes no plans, or views of one for which all are equal.
@@ -64,6 +64,8 @@ def spend(
         return BestFirst(model, calls=search, mdp=puzzles.mdp).solve(puzzles.instances)
     if attempts:
         return attempts_of(model, agent, puzzles.mdp, attempts).solve(puzzles.instances)
+    if starts is None:
+        return policy_alone(model, puzzles.mdp, puzzles.instances)
     with started(model, presets.starts(agent.env_id, starts) if starts else None):
         return policy_alone(model, puzzles.mdp, puzzles.instances)
 
@@ -107,15 +109,25 @@ def spend_as_needed(model: PuzzleAgent, agent: About, puzzles: Puzzles) -> Solut
     return found
 
 
-def solver_name(starts: int | None, attempts: int | None, search: int | None, views: int | None) -> str:
+def spent_by(model: PuzzleAgent, options: Any) -> dict[str, int]:
+    """What is spent on a puzzle at most, `BUDGETS`: what options say, and the starts that a model has by itself."""
+    asked = {name: budget or 0 for name, budget in budgets(options).items()}
+    if options.starts is None and not (options.search or options.views):
+        own = getattr(model.policy, "starts", None)
+        asked["starts"] = 0 if own is None else own.most
+    return asked
+
+
+def solver_name(starts: int, attempts: int, search: int, views: int) -> str:
     """What `spend` does, in words."""
-    if starts:
-        return f"the policy with at most {starts} starts"
     if views:
         return f"the policy with {views} views of each state"
     if search:
         return f"best-first search of at most {search} network calls"
-    return f"at most {attempts} further attempts" if attempts else "the policy alone"
+    settled = f"the policy with at most {starts} starts" if starts else ""
+    if attempts:
+        return " and ".join(filter(None, (settled, f"at most {attempts} further attempts")))
+    return settled or "the policy alone"
 
 
 def policy_alone(model: PuzzleAgent, mdp: PlanEditMDP, instances: Grids) -> Solutions:

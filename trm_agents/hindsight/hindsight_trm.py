@@ -49,8 +49,8 @@ class HindsightTRM(ResumableAlgorithm):
             n, n and n.
         carry_unroll: inner steps of a state that starts from the latent of the state before; None starts every state
             from z_0 = 0. Only the deployed policy carries its latent, never the one that collects.
-        starts: `Starts(most, unroll, sure)`: how the deployed policy settles on a plan before its first edit; None: by
-            one pass. Training does not depend on it, so `policy.starts` can be set afterwards.
+        starts: `Starts(most, unroll, sure, agree)`: how the deployed policy settles on a plan before its first edit;
+            None: by one pass. Training does not depend on it, so `policy.starts` can be set afterwards.
         beta: inverse temperature of the policy, in units of one edit.
         train_ratio: states that are trained on for each environment step.
         buffer_size: states of solved instances that are kept.

@@ -180,10 +180,8 @@ class Attempts:
 
     def _one(self, states: PlanStates, number: int) -> _Decoded:
         """One attempt from the initial latent of this number."""
-        observation, first = (
-            tensors_of(states, self.policy.device),
-            initial_latents(self.policy, number, len(states.plans)),
-        )
+        observation = tensors_of(states, self.policy.device)
+        first = initial_latents(self.policy, number, len(states.plans))
         return self._judged(self.policy.decoder.last(observation, first, self.unroll), states)
 
     def _settled(self, states: PlanStates, starts: Starts, tally: Tally, rows: Rows, most: float) -> _Decoded:

@@ -1,4 +1,4 @@
-"""Starts: passes from several initial latents before the first edit, until the network is sure of a plan."""
+"""Starts: passes from several initial latents before the first edit, until some are sure of the same plan."""
 
 from __future__ import annotations
 
@@ -144,13 +144,13 @@ def _sure(
 
 @contextmanager
 def started(model: Any, starts: Starts | None) -> Iterator[None]:
-    """Let the policy of a model settle by these starts, and by its own afterwards; None leaves it as it is.
+    """Let the policy of a model settle by these starts, or take one pass an edit (None), and by its own afterwards.
 
     Raises:
-        ValueError: it has none.
+        ValueError: there are starts, and it can have none.
     """
     policy = model.policy
-    if starts is None:
+    if starts is None and not hasattr(policy, "starts"):
         yield
         return
     if not hasattr(policy, "starts"):
