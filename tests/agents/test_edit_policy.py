@@ -72,9 +72,10 @@ def test_a_search_is_told_roots_of_survivals_and_the_value_of_the_plan():
     seen = states(puzzle(0, 1, 5, 10, 15), puzzle(1, 5))
     w, of = policy.edit_values(seen), backup.status(seen.plans, policy.cover)
     proposal = policy.proposal(policy.latents(tensors(seen)), tensors(seen))
-    roots = np.sqrt(w.reshape(2, 16, 4))
+    roots = w.reshape(2, 16, 4) ** 0.125
     np.testing.assert_allclose(proposal.probabilities, roots / roots.sum(2, keepdims=True), rtol=1e-5)
-    np.testing.assert_allclose(proposal.alive, backup.state_value(backup.sums(w, of, policy.cover), of), rtol=1e-5)
+    value = backup.state_value(backup.sums(w, of, policy.cover), of)
+    np.testing.assert_allclose(proposal.alive, value**3, rtol=1e-5)
     assert proposal.alive.min() < 1.0
 
 

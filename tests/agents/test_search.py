@@ -7,6 +7,7 @@ import pytest
 from search_helpers import check_result, maze_solutions, mazes, sudokus
 
 from trm_agents.solving import Proposal, search, uniform_proposer
+from trm_agents.solving.expansion import LEAST_ALIVE, Nodes, believed
 from trm_envs.maze.task import MazeTask
 from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.solver import solve
@@ -302,12 +303,20 @@ def test_plans_that_are_believed_lost_wait():
 
         return propose
 
-    plain, told = (search(LARGE, instances, knowing(1.0, dead), 3000) for dead in (1.0, 0.0))
+    plain, told = search(LARGE, instances, uniform, 3000), search(LARGE, instances, knowing(1.0, 0.0), 3000)
     assert plain.solved.all() and told.solved.all()
-    np.testing.assert_array_equal(plain.calls, search(LARGE, instances, uniform, 3000).calls)
     assert told.calls.sum() < plain.calls.sum() and (told.calls <= plain.calls).mean() > 0.8
-    # A value that calls every plan lost costs nothing but the order, and no solution.
-    assert search(LARGE, instances, knowing(0.0, 0.0), 3000).solved.all()
+    # A value that says the same of all plans costs nothing but the order, and no solution.
+    assert all(search(LARGE, instances, knowing(same, same), 3000).solved.all() for same in (0.0, 1.0))
+
+
+def test_how_a_plan_came_about_plays_no_part_where_its_value_is_known():
+    nodes = Nodes(
+        *(np.zeros((2, 16), kind) for kind in (np.int8, np.int8, np.bool_)), np.array([-9.0, -0.5]), np.ones(2)
+    )
+    proposal = Proposal(np.zeros((2, 16, 4)), np.array([0.5, 0.0], np.float32))
+    assert believed(nodes, proposal).log_probabilities == pytest.approx([np.log(0.5), np.log(LEAST_ALIVE)])
+    assert believed(nodes, Proposal(np.zeros((2, 16, 4)))) is nodes
 
 
 def test_a_search_for_all_solutions_finds_all_solutions():

@@ -90,15 +90,15 @@ def search(
     """Search for a solved plan of every instance.
 
     A node is a plan of which some cells are decided; at first those are decided that no edit may change. Expanding
-    the likeliest node calls the proposer once. Where that says how probably the plan can still be completed, the node's
-    children are as much less likely. Values that `PlanTask.hopeless` objects to are left out and the rest
-    renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`) are decided at once,
-    surest first and passing over any objected to in that company. Such a commitment may be a mistake, so the node
-    stays as well, with the probability left over and a tenth of its margin, which is 1 - threshold at first. Where no
-    cell is certain, the surest one is branched on, one child a value. A guesser adds a whole plan, which is submitted
-    to the checker. The search of an instance ends when the checker has found `solutions` solved plans, when the budget
-    is used up, or when no node is left. With `log_floor=-inf` nothing is left out, and a search that ends by itself
-    has found all solved plans.
+    the likeliest node calls the proposer once. Where that says how probably the plan can still be completed, this
+    stands for the probability of all decisions that led to the node. Values that `PlanTask.hopeless` objects to are
+    left out and the rest renormalised. Then all cells whose likeliest value is *certain* (as likely as `threshold`)
+    are decided at once, surest first and passing over any objected to in that company. Such a commitment may be a
+    mistake, so the node stays as well, with the probability left over and a tenth of its margin, which is 1 -
+    threshold at first. Where no cell is certain, the surest one is branched on, one child a value. A guesser adds a
+    whole plan, which is submitted to the checker. The search of an instance ends when the checker has found
+    `solutions` solved plans, when the budget is used up, or when no node is left. With `log_floor=-inf` nothing is
+    left out, and a search that ends by itself has found all solved plans.
 
     A solved plan can be reached from the first one by single edits within `mdp.max_edits`: longer ways are cut off.
     Given the proposer, the result is deterministic, and an instance's does not depend on the others.

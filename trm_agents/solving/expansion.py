@@ -13,7 +13,7 @@ from trm_envs.plan_edit.task import Grids, PlanTask
 Cells = NDArray[np.bool_]
 """Which cells, shape (B, n_cells)."""
 
-LEAST_ALIVE = 1e-3
+LEAST_ALIVE = 1e-9
 """Probability of being completed below which no node is put: the proposer may be wrong about a dead end."""
 
 LEAST = 1e-12
@@ -35,7 +35,7 @@ class Proposal(NamedTuple):
     Over the values that a cell may take these sum to at most 1; what is missing belongs to its present value.
     """
     alive: NDArray[np.floating] | None = None
-    """The probability that the plan can still be completed, (B,); None: it does not say."""
+    """The probability that the plan can still be completed, (B,); None: the decisions made so far say it."""
 
 
 class Proposer(Protocol):
@@ -141,11 +141,13 @@ def expand(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating], margin:
 
 
 def believed(nodes: Nodes, proposal: Proposal) -> Nodes:
-    """The nodes with the probability that their plans can still be completed, as far as the proposer says."""
+    """The nodes with the probability that their plans can still be completed, as far as the proposer says.
+
+    It takes the place of the probability of the decisions made: it depends on the plan alone, not on the way there.
+    """
     if proposal.alive is None:
         return nodes
-    alive = np.log(np.clip(proposal.alive, LEAST_ALIVE, 1.0))
-    return nodes._replace(log_probabilities=nodes.log_probabilities + alive)
+    return nodes._replace(log_probabilities=np.log(np.clip(proposal.alive, LEAST_ALIVE, 1.0, dtype=np.float64)))
 
 
 def weigh(task: PlanTask, nodes: Nodes, proposed: NDArray[np.floating]) -> tuple[Options, NDArray[np.int64]]:

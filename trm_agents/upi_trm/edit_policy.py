@@ -24,6 +24,10 @@ from trm_envs.plan_edit.spaces import observe
 
 OPTIMISM = 2.0
 """Logit of every edit of a fresh network: edits are alive until they are refuted."""
+ROOT = 1.0 / 8.0
+"""Power of w that a search tries the edits of a cell by: alive edits that are believed dead stay in reach."""
+TRUST = 3
+"""Power of V that a search orders plans by: labels lean towards alive, so that a V below 1 says much."""
 
 
 def edit_costs(mdp: PlanEditMDP, probabilities: Tensor, states: PlanStates) -> Tensor:
@@ -93,16 +97,13 @@ class EditPolicy(DecoderPolicy):
 
     @torch.no_grad()
     def proposal(self, latents: Tensor, observation: PyTorchObs) -> Proposal:
-        """What a search is guided by: p(a|s) proportional to sqrt(w(s, a)) within each cell, and V(s).
-
-        The root keeps an alive edit in reach that the network believes dead.
-        """
+        """What a search is guided by: p(a|s) proportional to w(s, a)^(1/8) within each cell, and V(s)^3."""
         states, cover = self._states(observation), self.cover
         w = torch.sigmoid(self.averaged.logits(latents[None], observation)[0]).cpu().numpy()
         of = backup.status(states.plans, cover)
         alive = backup.state_value(backup.sums(w.reshape(len(w), -1), of, cover), of)
-        likely = np.sqrt(w.astype(np.float64))
-        return Proposal(likely / likely.sum(axis=2, keepdims=True), alive)
+        likely = w.astype(np.float64) ** ROOT
+        return Proposal(likely / likely.sum(axis=2, keepdims=True), alive**TRUST)
 
     def choices(self, states: PlanStates) -> NDArray[np.bool_]:
         """Which actions have any probability, (B, n_actions): those that write into a blank, where there are any."""
