@@ -70,8 +70,11 @@ CLAIM_HEADS = (
     "weights here",
 )
 OPEN = "open-walk-5x5"
+_OPEN_BEST = "trm_reinforce@deep_supervision=true@learning_rate=1e-3@ent_coef=0.0"
 ON_THE_OPEN: Mapping[str, str] = {
     "reinforce": "MLP",
+    _OPEN_BEST: "recursive, K = 3, deep supervision, half the rate, no entropy bonus",
+    f"{_OPEN_BEST}@k_cycles=5": "recursive, K = 5, deep supervision, half the rate, no entropy bonus",
     "trm_reinforce@deep_supervision=true@learning_rate=5e-4": "recursive, K = 3, deep supervision, smaller steps",
     "trm_reinforce@deep_supervision=true@learning_rate=5e-4@k_cycles=5": (
         "recursive, K = 5, deep supervision, smaller steps"
