@@ -39,7 +39,7 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
         about |= {"family": "hindsight", "knows": (*known_by_core(core, "hindsight"), "model", "checker")}
         return Method(name, "trm_agents:HindsightTRM", "TokenPolicy", "dict", 50, *settings, **about)
     about |= {"family": "upi", "knows": ("groups", "symbols", "model")}
-    if name in ("upi_trm-survival", "upi_trm-outcome", "upi_trm-cost_to_go"):
+    if settings[0].get("target", {}).get("kind") not in (None, "k_step"):
         # Guesses made on easy puzzles confirm themselves on hard ones: all puzzles are there from the start.
         about |= {
             "training": {"curriculum": None},
@@ -178,6 +178,7 @@ METHODS = Methods(
         _ours("upi_trm-survival", "#1b7f9c"),
         _ours("upi_trm-outcome", "#9a8c3d"),
         _ours("upi_trm-cost_to_go", "#a4553f"),
+        _ours("upi_trm-violations", "#5b6c9d"),
         _ours("stage0", "#777777", role="reference", order=3, compared=True),
         Method("ppo", _PPO, "MlpPolicy", "one_hot", 16, tuned.PPO, tuned.WALK_OVERRIDES, colour="#d1495b"),
         Method("a2c", _A2C, "MlpPolicy", "one_hot", 4, tuned.A2C, colour="#edae49"),

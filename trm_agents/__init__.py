@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from trm_agents.upi_trm import SafeStep as SafeStep
     from trm_agents.upi_trm import Survival as Survival
     from trm_agents.upi_trm import TRMPolicy as TRMPolicy
+    from trm_agents.upi_trm import Violations as Violations
 
 _ROOMS = {
     "hindsight": ("HindsightTRM", "Search", "TokenPolicy"),
@@ -85,6 +86,7 @@ _ROOMS = {
         "SafeStep",
         "Survival",
         "TRMPolicy",
+        "Violations",
     ),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -197,6 +197,7 @@ PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
     "upi_trm-survival": (UPI_TRM_SURVIVAL, UPI_TRM_SURVIVAL_OVERRIDES),
     "upi_trm-outcome": _with_target("outcome"),
     "upi_trm-cost_to_go": _with_target("cost_to_go"),
+    "upi_trm-violations": _with_target("violations"),
     "stage0": (STAGE_0, UPI_TRM_OVERRIDES),
     "trc": (TRC, TRC_OVERRIDES),
     "trc-antithetic": (TRC_ANTITHETIC, TRC_ANTITHETIC_OVERRIDES),
@@ -302,7 +303,7 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
     from trm_agents.solving import Guesses, Refinements, Restarts, Starts
     from trm_agents.survival import Survival
     from trm_agents.theory.clamped import ClampedExactCover
-    from trm_agents.upi_trm import CostToGo, Distilled, Exact, KStep, Outcome, SafeStep
+    from trm_agents.upi_trm import CostToGo, Distilled, Exact, KStep, Outcome, SafeStep, Violations
 
     def exact(alpha: float | str = 0.3, capacity: int = 16) -> Exact:
         return Exact(SafeStep() if alpha == "safe" else float(alpha), capacity)
@@ -314,6 +315,7 @@ def _kinds() -> dict[str, dict[str, Callable[..., Any]]]:
             "survival": Survival,
             "outcome": Outcome,
             "cost_to_go": CostToGo,
+            "violations": Violations,
         },
         "mixture": {"distilled": Distilled, "exact": exact},
         "core": {

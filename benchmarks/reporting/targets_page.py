@@ -32,6 +32,9 @@ TARGETS: Mapping[str, Target] = {
     "upi_trm-outcome": Target("Monte Carlo", "whether the episode ended solved, for the edit taken"),
     "upi_trm-outcome@target.steps=8": Target("8-step", "the expected value 8 steps later, for the edit taken"),
     "upi_trm-cost_to_go": Target("cost-to-go", "temporal difference on the number of edits still to go"),
+    "upi_trm-violations": Target(
+        "violations", "nothing: shares of symbols are to violate no constraint, as in ConsFormer"
+    ),
     _REFUSALS: Target("checker alone", "which edits the checker refuses at once, and nothing else"),
 }
 """Method -> its target."""

@@ -7,13 +7,13 @@ import pytest
 import torch
 from agent_helpers import SOLVED, agent, puzzle, sudoku, tensors, upi_trm
 
-from trm_agents import CostToGo, Outcome, Survival
+from trm_agents import CostToGo, Outcome, Survival, Violations
 from trm_agents.common.depths import TrainUnroll, deepening
 from trm_agents.common.rollout import Rollout
 from trm_agents.survival import Drawn, backup, label
 from trm_agents.survival.labels import with_own_plans
 from trm_agents.survival.targets import SAMPLED_WEIGHT, refused
-from trm_agents.upi_trm.edit_learning import label_loss
+from trm_agents.upi_trm.edit_learning import label_loss, violation_loss
 from trm_agents.upi_trm.edit_policy import edit_costs
 from trm_agents.upi_trm.experience import Experience
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
@@ -222,6 +222,53 @@ def test_the_label_loss_by_hand():
     assert label_loss(logits, labels, weights).tolist() == pytest.approx(expected, rel=1e-6)
 
 
+def violations(plan, logits=None):
+    """Of one plan, all options required."""
+    logits = torch.zeros(1, 1, 16, 4) if logits is None else logits
+    options, required = torch.from_numpy(COVER.options), torch.from_numpy(COVER.required)
+    return float(violation_loss(logits, torch.from_numpy(plan[None]), options, required))
+
+
+def test_violations_by_hand():
+    assert COVER.required.all() and len(COVER.options) == 64
+    assert violations(puzzle()) == 0.0
+    # One blank of four equal shares: row, column and box lack 3/4 of its symbol, and have 1/4 too much of three.
+    assert violations(puzzle(5)) == pytest.approx(3 * (0.75**2 + 3 * 0.25**2) / 64)
+    right = torch.zeros(1, 1, 16, 4)
+    right[0, 0, 5, SOLVED[5] - 1] = 50.0
+    assert violations(puzzle(5), right) == pytest.approx(0.0, abs=1e-12)
+    wrong = puzzle()
+    wrong[5] = SOLVED[5] % 4 + 1
+    assert violations(wrong) == pytest.approx(3 * 2 / 64), "a dead plan that is full"
+    # Options of a constraint that need not be met count where there are too many.
+    options, most = torch.tensor([[0, 4, -1]]), torch.tensor([False])
+    for plan, loss in (([0, 0], 0.0), ([1, 0], 0.25**2), ([1, 1], 1.0), ([2, 2], 0.0)):
+        said = violation_loss(torch.zeros(1, 1, 2, 4), torch.tensor([plan]), options, most)
+        assert said.tolist() == pytest.approx([loss])
+
+
+def test_violations_teach_small_puzzles_without_a_label():
+    drawn = drawn_from(solved_once(), count=8, horizon=None)
+    assert not Violations().labels(drawn, Fixed(), np.random.default_rng(0), 1.0).weight.any()
+    model = upi_trm(sudoku(n_envs=16), target=Violations(), n_steps=5, unroll=4, learning_rate=4e-3)
+    before = violations(puzzle(0, 5), logits_of(model, puzzle(0, 5)))
+    model.learn(2_000)
+    assert violations(puzzle(0, 5), logits_of(model, puzzle(0, 5))) < 0.05 * before
+
+
+def solved_once():
+    experience = Experience(MDP, COVER, 1)
+    experience.add(played(WON))
+    return experience
+
+
+def logits_of(model, plan):
+    """Of the averaged network, (1, 1, 16, 4)."""
+    policy, observation = model.policy, tensors(MDP.initial(plan[None]))
+    with torch.no_grad():
+        return policy.averaged.logits(policy.latents(observation)[None], observation)
+
+
 def test_costs_to_go_are_learned_on_small_puzzles():
     model = upi_trm(sudoku(n_envs=16), target=CostToGo(), n_steps=5, unroll=4, learning_rate=4e-3).learn(2_000)
     states = PlanStates(puzzle(0, 5)[None], puzzle(0, 5)[None], np.array([3], np.int32))
@@ -251,6 +298,8 @@ def test_expected_values_are_means_under_the_policy():
         (Outcome, {"steps": 0}, "Outcome: steps must be at least 1, got 0"),
         (Outcome, {"anchor": -1.0}, "Outcome: anchor must not be negative, got -1.0"),
         (CostToGo, {"first_states": 2.0}, r"CostToGo: first_states must be within \[0, 1\], got 2.0"),
+        (Violations, {"anchored": "solved"}, "Violations: .* leave anchored out"),
+        (Violations, {"alive_weight": 2.0}, "Violations: .* leave alive_weight out"),
         (Survival, {"anchored": "none"}, "Survival: anchored must be one of .*, got 'none'"),
         (Survival, {"over": "cells"}, "Survival: over must be 'constraints' or 'edits', got 'cells'"),
         (Survival, {"over": "edits"}, "pass rounds=0 and bounds=False with over='edits'"),

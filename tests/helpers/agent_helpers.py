@@ -22,6 +22,7 @@ from trm_agents import (
     Search,
     Survival,
     TokenPolicy,
+    Violations,
 )
 from trm_agents.survival import EditTarget
 from trm_agents.theory.clamped import ClampedExactCover
@@ -59,6 +60,7 @@ SURVIVAL_VARIANTS: dict[str, dict[str, Any]] = {
     "survival-own-plans": {"target": Survival(warm_up=0.0, own_plans=True, anchored="solved"), "unroll": 3},
     "outcome": {"target": Outcome(steps=2), "unroll": 3},
     "cost-to-go": {"target": CostToGo(), "unroll": 3},
+    "violations": {"target": Violations(), "unroll": 3},
 }
 HINDSIGHT_VARIANTS: dict[str, dict[str, Any]] = {
     "hindsight": {},

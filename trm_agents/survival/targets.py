@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal, NamedTuple, Protocol, get_args
+from typing import ClassVar, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +106,9 @@ class EditTarget:
     first_states: float = 0.5
     alive_weight: float = 4.0
     exploration: float = 0.02
+
+    relaxes: ClassVar[bool] = False
+    """Whether the constraint loss is one of violations, on all states."""
 
     def __post_init__(self) -> None:
         name = type(self).__name__

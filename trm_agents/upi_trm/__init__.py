@@ -3,7 +3,7 @@
 from trm_agents.survival import Survival
 from trm_agents.upi_trm.conservative import Distilled, Exact, SafeStep
 from trm_agents.upi_trm.edit_policy import EditPolicy
-from trm_agents.upi_trm.edit_targets import CostToGo, Outcome
+from trm_agents.upi_trm.edit_targets import CostToGo, Outcome, Violations
 from trm_agents.upi_trm.policies import MlpPolicy, MultiInputPolicy, TRMPolicy
 from trm_agents.upi_trm.targets import KStep
 from trm_agents.upi_trm.upi_trm import UPITRM
@@ -21,4 +21,5 @@ __all__ = [
     "SafeStep",
     "Survival",
     "TRMPolicy",
+    "Violations",
 ]

@@ -103,6 +103,23 @@ def constraint_loss(logits: Tensor, legal: Tensor, needed: Tensor, options: Tens
     return missing
 
 
+def violation_loss(logits: Tensor, plans: Tensor, options: Tensor, required: Tensor) -> Tensor:
+    """(sum over o in g of the share of o in its cell - 1)^2, mean over constraints g and states; shape (kept,).
+
+    Constraints that are not required count where they are exceeded alone.
+
+    Args:
+        logits: (kept, B, n_cells, n_symbols).
+        plans: (B, n_cells), 0 for a blank; a symbol that is written has a share of 1.
+        options: of each constraint, (G, k), where -1 pads.
+        required: (G,), bool.
+    """
+    written = functional.one_hot(plans.long(), logits.shape[3] + 1)[:, :, 1:].to(logits.dtype)
+    shares = torch.where((plans > 0)[:, :, None], written, torch.softmax(logits, 3))
+    excess = functional.pad(shares.flatten(2), (0, 1))[:, :, options].sum(3) - 1.0
+    return torch.where(required, excess, excess.clamp_min(0.0)).square().mean((1, 2))
+
+
 def fit(
     policy: EditPolicy, data: Labelled, settings: EditSettings, steps_before: int, rng: np.random.Generator
 ) -> list[Losses]:
@@ -129,8 +146,12 @@ def _loss(
     loss = read.of_depth @ label_loss(logits, *(_tensor(a[rows], policy) for a in (labels.label, labels.weight)))
     if labels.costs is not None:
         loss = loss + read.of_depth @ _cost_loss(policy, data, rows, read)
-    anchored = drawn.first[rows] & (drawn.known[rows] | (target.anchored == "all"))
-    missing = _constraints(policy, data, rows[anchored], logits[:, anchored])
+    if target.relaxes:
+        plans = torch.from_numpy(drawn.states.plans[rows]).to(policy.device)
+        missing = violation_loss(read.logits, plans, *_of_cover(policy))
+    else:
+        anchored = drawn.first[rows] & (drawn.known[rows] | (target.anchored == "all"))
+        missing = _constraints(policy, data, rows[anchored], logits[:, anchored])
     total = loss + target.anchor * (read.of_depth @ missing)
     return total, Losses(loss.item(), missing[-1].item(), read.projected)
 
@@ -159,10 +180,15 @@ def _cost_loss(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], read
 
 def _constraints(policy: EditPolicy, data: Labelled, rows: NDArray[np.int64], logits: Tensor) -> Tensor:
     """The constraint loss of first states."""
-    of, cover = data.labels.of, policy.cover
-    needed = (of.met[rows] == 0) & cover.required
-    options = torch.from_numpy(cover.options).to(policy.device)
+    of, (options, _) = data.labels.of, _of_cover(policy)
+    needed = (of.met[rows] == 0) & policy.cover.required
     return constraint_loss(logits, _tensor(of.legal[rows], policy), _tensor(needed, policy), options)
+
+
+def _of_cover(policy: EditPolicy) -> tuple[Tensor, Tensor]:
+    """Options of each constraint, and which are required, on the policy's device."""
+    cover = policy.cover
+    return torch.from_numpy(cover.options).to(policy.device), torch.from_numpy(cover.required).to(policy.device)
 
 
 def _tensor(array: NDArray[Any], policy: EditPolicy) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import inf
 
 import numpy as np
@@ -67,3 +67,27 @@ class CostToGo(EditTarget):
         if going.any():
             costs[going] = 1.0 + policy.least_costs(drawn.taken.later.at(going))
         return refused(drawn.states, policy.cover)._replace(costs=costs)
+
+
+@dataclass(frozen=True)
+class Violations(EditTarget):
+    """No value of an edit: the shares of symbols in their cells are to violate no constraint.
+
+    The loss, weighted by `anchor`, is on all states, dead ones too: the mean over constraints of (sum over the options
+    of the constraint of their shares - 1)^2, where a written cell has a share of 1. Nothing else is learned from. It is
+    the loss by which ConsFormer (Xu et al. 2025, arXiv:2502.15794) learns that as many cells as symbols differ.
+    """
+
+    relaxes = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in fields(EditTarget):
+            given = getattr(self, field.name)
+            if field.name in ("anchored", "alive_weight") and given != field.default:
+                raise ValueError(f"Violations: no state is labelled or promised to be solvable: leave {field.name} out")
+
+    def labels(self, drawn: Drawn, policy: Valued, rng: np.random.Generator, progress: float) -> Labels:
+        """No label."""
+        said = refused(drawn.states, policy.cover)
+        return said._replace(weight=np.zeros_like(said.weight))

@@ -59,7 +59,8 @@ class UPITRM(ResumableAlgorithm):
         n_epochs: passes over the collected states an iteration.
         gamma: discount; must be that of the environment's potential shaping.
         target: the value target: `KStep(8)`, the K-step return of the paper; or, with `EditPolicy`, `Survival()`,
-            whether a plan can still be completed, or what that is compared with, `Outcome()` and `CostToGo()`.
+            whether a plan can still be completed, or what that is compared with, `Outcome()`, `CostToGo()` and
+            `Violations()`.
         unroll: n, inner steps of the recursion. `policy.set_unroll` chooses another number for predictions alone.
         train_unroll: with `EditPolicy`: (low, high, gradient): the depth of each gradient step is drawn from
             [low, high]; gradients flow through the last `gradient` inner steps. `high` grows from `gradient` to itself
