@@ -82,6 +82,8 @@ HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
     "SudokuPlanEdit-16x16": {"unroll": 10, "train_unroll": [6, 10, 10], "checker_steps": 20_000},
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
+    # Their paths are longer than any pass of training: what the state before has found out goes on.
+    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 24},
     "LightUpPlanEdit": _LIGHT_UP,
     "GraphColouringPlanEdit": _COLOURING,
     "GraphColouringPlanEdit-50": _LARGE_GRAPHS,
@@ -100,12 +102,7 @@ HINDSIGHT_TRM_CERTIFIED_OVERRIDES: dict[str, Data] = {
     # It learns little from each gradient step: smaller batches make more of them.
     "SudokuPlanEdit-9x9": {**_DEEP, "batch_size": 16},
     "SudokuPlanEdit-16x16": _DEEP,
-    "MazePlanEdit": {
-        "unroll": 24,
-        "train_unroll": [16, 24, 24],
-        "checker_steps": 80_000,
-        "search": {"instances": 4},
-    },
+    "MazePlanEdit": {"unroll": 24, "train_unroll": [16, 24, 24], "checker_steps": 80_000, "search": {"instances": 4}},
 }
 
 # Nothing is alike in such a network before it has learned that. On 4x4 puzzles it may have a tenth of the weight decay.
@@ -218,6 +215,7 @@ ATTEMPTS: dict[str, Data] = {
     "SudokuPlanEdit-9x9": {"unroll": 120, "by": {"kind": "guesses", "early_unroll": 20}},
     "MazePlanEdit": {"unroll": 144, "carry_unroll": 48},
     "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}, "carry_unroll": 72},
+    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 24},
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
 STARTS: dict[str, Data] = {"MazePlanEdit": {"sure": 0.02}}

@@ -105,10 +105,24 @@ SUITES: dict[str, Suite] = {
         _row("maze-31x31", "MazePlanEdit-31x31", 200_000, shortest=True),
         _row("maze-scattered-9x9", "MazePlanEdit-9x9", 120_000, retry=0.3, scattered=True, shortest=True),
         _row("maze-scattered-15x15", "MazePlanEdit-15x15", 120_000, retry=0.3, scattered=True, shortest=True),
-        _row("maze-hard-30x30", "MazePlanEdit-Hard30x30", 180_000, retry=0.3)._replace(
-            begun_on=("maze-scattered-9x9", 120_000)
+        # 30x30 asks for long paths, and those of `maze-scattered-15x15` have 20 cells on average.
+        _row(
+            "maze-winding-15x15",
+            "MazePlanEdit-15x15",
+            200_000,
+            scattered=True,
+            shortest=True,
+            generate=True,
+            curriculum=[(30, None)],
+            retry=0.3,
+            max_edits=100,
+        )._replace(begun_on=("maze-scattered-9x9", 120_000)),
+        _row("maze-hard-30x30", "MazePlanEdit-Hard30x30", 240_000, retry=0.3, max_edits=300)._replace(
+            begun_on=("maze-winding-15x15", 200_000)
         ),
-        _row("maze-hard-30x30-from-9x9", "MazePlanEdit-Hard30x30", 120_000)._replace(trained_on="maze-scattered-9x9"),
+        _row("maze-hard-30x30-from-15x15", "MazePlanEdit-Hard30x30", 200_000, max_edits=300)._replace(
+            trained_on="maze-winding-15x15"
+        ),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
         # Solutions take less than a third of the cells: with half as many edits, episodes that fail end sooner.
         _row("light-up-7x7", "LightUpPlanEdit-7x7", 60_000, retry=0.3, max_edits=24),
@@ -220,13 +234,15 @@ def _made(env_id: str, env_kwargs: dict[str, Any], split: Split | None) -> Any:
     """The environment; ValueError where there is none, or it refuses a keyword."""
     gym.register_envs(trm_envs)
     asked = {key: value for key, value in env_kwargs.items() if key not in TRAINING_OPTIONS}
-    chosen = asked if split is None else {**asked, "split": split}
+    if split is not None:
+        # New instances are for training too; what is scored is shipped.
+        asked = {**{key: value for key, value in asked.items() if key != "generate"}, "split": split}
     try:
         gym.spec(env_id)
     except (gym.error.Error, ImportError, ValueError) as error:
         raise ValueError(f"there is no environment {env_id!r}: {error}; {_NAMED}") from None
     try:
-        return gym.make(env_id, disable_env_checker=True, **chosen).unwrapped
+        return gym.make(env_id, disable_env_checker=True, **asked).unwrapped
     except (gym.error.Error, ImportError, AttributeError, TypeError) as error:
         raise ValueError(f"{env_id} does not take what a plan-editing environment does: {error}; {_NAMED}") from error
 

@@ -103,7 +103,9 @@ def _model(cell: Cell, row: Suite, folder: Folder, method: Method, points: int) 
 def drawn_from(cell: Cell) -> list[Cell]:
     """The cells in whose folders `run_cell` may find what it goes on from: its own, and those of other suites."""
     row, trained = suite(cell.suite), cell.trained
-    found = [cell, trained, *([trained._replace(suite=row.trained_on)] if row.trained_on else [])]
+    found = [cell, trained]
+    if row.trained_on is not None:
+        found += drawn_from(trained._replace(suite=row.trained_on))
     if row.begun_on is not None:
         name, steps = row.begun_on
         found += drawn_from(trained._replace(suite=name, steps=steps))
@@ -116,10 +118,10 @@ def _train(cell: Cell, row: Suite, home: Suite, folder: Folder, method: Method, 
     from benchmarks.running.training import train
 
     begun = None
-    if row.begun_on is not None:
-        name, steps = row.begun_on
+    if home.begun_on is not None:
+        name, steps = home.begun_on
         if cell.steps <= steps:
-            raise ValueError(f"{row.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
+            raise ValueError(f"{home.name} begins with {steps} steps of {name}: ask for more than {cell.steps}")
         begun = _model(cell._replace(suite=name, steps=steps), _of_method(name, method), folder, method, points)
     validation = scored_pool(row.env_id, row.env_kwargs, "validation")
     part = validation.chosen(spread(len(validation.instances), VALIDATION_PUZZLES))
