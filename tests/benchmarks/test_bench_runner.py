@@ -17,9 +17,9 @@ from benchmarks.commands import launching
 from benchmarks.protocol import records
 from benchmarks.protocol.folder import Cell, Folder
 from benchmarks.protocol.rows import ResultRow
-from benchmarks.protocol.suites import SUITES, suite
+from benchmarks.protocol.suites import SUITES, pool, scored_pool, suite
 from benchmarks.running import models, scoring, training
-from benchmarks.running.cell import run_cell
+from benchmarks.running.cell import drawn_from, run_cell
 from benchmarks.running.runner import Runner, jobs, plan
 
 FAKES = ["--contestants", "bench_fakes"]
@@ -180,6 +180,36 @@ def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
     assert (row.suite, row.env_id, row.steps, row.env_steps) == ("begun", "SudokuPlanEdit-9x9-v0", 200, 200)
     assert {(point.suite, point.env_steps) for point in folder.curves()} == {("begun", 110), ("begun", 200)}
     assert not folder.of_cell(cell._replace(suite="sudoku-4x4-hard", steps=100)).joinpath("checkpoint.zip").exists()
+
+
+def test_a_suite_may_be_trained_on_one_that_is_begun_on_another(tmp_path, monkeypatch):
+    begun = suite("sudoku-9x9-easy")._replace(name="begun", begun_on=("sudoku-4x4-hard", 100))
+    monkeypatch.setitem(SUITES, "begun", begun)
+    monkeypatch.setitem(SUITES, "scored", suite("sudoku-9x9-medium")._replace(name="scored", trained_on="begun"))
+    folder, cell = Folder(tmp_path), Cell("scored", "mine", 3, 200)
+    assert [each.suite for each in drawn_from(cell)] == ["scored", "begun", "sudoku-4x4-hard"]
+    folder.save_plan([cell], {"command": "python -m benchmarks run"})
+    made, learned = [], []
+    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
+    monkeypatch.setattr(
+        bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
+    )
+    row = run_cell(cell, folder, bench_fakes, 1, "")
+    assert made == ["SudokuPlanEdit-4x4-v0"] and learned == [100, 100]
+    assert (row.suite, row.env_steps) == ("scored", 200)
+    with pytest.raises(ValueError, match="begun begins with 100 steps of sudoku-4x4-hard: ask for more than 100"):
+        run_cell(cell._replace(steps=100), folder, bench_fakes, 1, "")
+
+
+def test_a_suite_that_trains_on_new_instances_is_scored_on_shipped_ones():
+    winding, plain = suite("maze-winding-15x15"), suite("maze-scattered-15x15")
+    assert winding.env_kwargs["generate"] is True
+    for split in ("validation", "test"):
+        found, shipped = (scored_pool(row.env_id, row.env_kwargs, split).instances for row in (winding, plain))
+        assert np.array_equal(found, shipped)
+    with pytest.raises(ValueError, match="generates its instances"):
+        pool(winding.env_id, winding.env_kwargs)
 
 
 def test_a_budget_must_reach_beyond_what_a_suite_begins_with(tmp_path):
