@@ -83,7 +83,7 @@ HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
     # Their paths are longer than any pass of training: what the state before has found out goes on.
-    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 24},
+    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 8},
     "LightUpPlanEdit": _LIGHT_UP,
     "GraphColouringPlanEdit": _COLOURING,
     "GraphColouringPlanEdit-50": _LARGE_GRAPHS,
@@ -215,7 +215,7 @@ ATTEMPTS: dict[str, Data] = {
     "SudokuPlanEdit-9x9": {"unroll": 120, "by": {"kind": "guesses", "early_unroll": 20}},
     "MazePlanEdit": {"unroll": 144, "carry_unroll": 48},
     "MazePlanEdit-15x15": {"unroll": 100, "by": {"kind": "refinements", "in_a_row": 7}, "carry_unroll": 72},
-    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 24},
+    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 8},
 }
 """Keywords of `Attempts` beside their number, where the environment id starts with the key."""
 STARTS: dict[str, Data] = {"MazePlanEdit": {"sure": 0.02}}

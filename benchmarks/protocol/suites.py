@@ -117,10 +117,10 @@ SUITES: dict[str, Suite] = {
             retry=0.3,
             max_edits=100,
         )._replace(begun_on=("maze-scattered-9x9", 120_000)),
-        _row("maze-hard-30x30", "MazePlanEdit-Hard30x30", 240_000, retry=0.3, max_edits=300)._replace(
+        _row("maze-hard-30x30", "MazePlanEdit-Hard30x30", 240_000, retry=0.3, max_edits=200)._replace(
             begun_on=("maze-winding-15x15", 200_000)
         ),
-        _row("maze-hard-30x30-from-15x15", "MazePlanEdit-Hard30x30", 200_000, max_edits=300)._replace(
+        _row("maze-hard-30x30-from-15x15", "MazePlanEdit-Hard30x30", 200_000, max_edits=200)._replace(
             trained_on="maze-winding-15x15"
         ),
         _row("maze-15x15-from-9x9", "MazePlanEdit-15x15", 120_000)._replace(trained_on="maze-9x9"),
