@@ -42,6 +42,33 @@ class PathsRow(Origin):
         return self.network, self.seed, self.updates, self.trained_on, self.side, self.split, self.cycles
 
 
+@dataclass(frozen=True)
+class MiniGridRow(Origin):
+    """How often a policy reaches the goal in a MiniGrid environment, after PPO has trained it there."""
+
+    env_id: str
+    policy: str
+    """Name in `benchmarks.studies.minigrid.POLICIES`."""
+    seed: int
+    env_steps: int
+    """Asked for; PPO makes whole rollouts."""
+    weights: int
+    n: int
+    """Held-out episodes."""
+    solved: int
+    """Those that reached the goal, by the likeliest actions."""
+    solved_sampled: int
+    """The same with actions drawn from the policy."""
+    cpu_seconds: float
+    """Of training."""
+    schema: str = "minigrid/1"
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What the row is the measurement of."""
+        return self.env_id, self.policy, self.seed, self.env_steps
+
+
 @dataclass(frozen=True, kw_only=True)
 class DefaultsRow(Renamed, Origin):
     """One training run of UPITRM with its defaults, on a small task that any algorithm should learn."""

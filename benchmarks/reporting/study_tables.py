@@ -8,9 +8,11 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.protocol.published import published
+from benchmarks.protocol.stats import success_interval
 from benchmarks.protocol.study_rows import (
     DefaultsRow,
     LatentsRow,
+    MiniGridRow,
     PlanningRow,
     RecedingRow,
     ScalingRow,
@@ -78,6 +80,18 @@ DEFAULTS_COLUMNS: dict[str, Callable[[list[DefaultsRow]], str]] = {
     "steps at most": lambda rows: f"{max(row.env_steps for row in rows):,}",
 }
 """Columns of the table of UPITRM's defaults: head -> what it says of the runs of one task."""
+
+MINIGRID_COLUMNS: dict[str, Callable[[list[MiniGridRow]], str]] = {
+    "environment": lambda rows: f"`{rows[0].env_id}`",
+    "policy": lambda rows: rows[0].policy,
+    "weights": lambda rows: f"{rows[0].weights:,}",
+    "env steps": lambda rows: tables.count(rows[0].env_steps),
+    "reached": lambda rows: tables.rate(success_interval([row.solved for row in rows], rows[0].n)),
+    "reached, sampled": lambda rows: tables.rate(success_interval([row.solved_sampled for row in rows], rows[0].n)),
+    "processor time": lambda rows: f"{statistics.mean(row.cpu_seconds for row in rows):.0f} s",
+    "seeds": lambda rows: str(len(rows)),
+}
+"""Columns of the table of MiniGrid: head -> what it says of the runs of one policy."""
 
 RECEDING_COLUMNS: dict[str, Callable[[RecedingRow], str]] = {
     "editor": lambda row: row.editor,
@@ -155,6 +169,14 @@ def defaults(folder: Path) -> str:
     return tables.markdown_columns(DEFAULTS_COLUMNS, tasks) if tasks else NOTHING
 
 
+def minigrid(folder: Path) -> str:
+    """How often policies reach the goal in MiniGrid, a line an environment and policy."""
+    runs: dict[tuple[str, str, int], list[MiniGridRow]] = {}
+    for row in published(MiniGridRow, folder):
+        runs.setdefault((row.env_id, row.policy, row.env_steps), []).append(row)
+    return tables.markdown_columns(MINIGRID_COLUMNS, list(runs.values())) if runs else NOTHING
+
+
 def receding(folder: Path) -> str:
     """Closed loops of plan editors."""
     rows = published(RecedingRow, folder)
@@ -173,6 +195,7 @@ TABLES: dict[str, Callable[[Path], str]] = {
     "soak": soak,
     "streaming": streaming,
     "defaults": defaults,
+    "minigrid": minigrid,
     "receding": receding,
     "latents": latents,
 }
