@@ -159,6 +159,17 @@ def test_a_suite_may_be_trained_on_another(tmp_path, monkeypatch, trained_before
     assert set(curve) == ({"sudoku-4x4-hard"} if trained_before else {"elsewhere"})
 
 
+def recorded(monkeypatch):
+    """The environments that models are made for from now on, and the steps of each call of `learn`."""
+    made, learned = [], []
+    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
+    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
+    monkeypatch.setattr(
+        bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
+    )
+    return made, learned
+
+
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
     """100 steps there, the rest here, all of it counted; a resumed cell does not begin again."""
@@ -166,12 +177,7 @@ def test_a_suite_may_be_begun_on_another(tmp_path, monkeypatch, interrupted):
     monkeypatch.setitem(SUITES, "begun", begun)
     folder, cell = Folder(tmp_path), Cell("begun", "mine", 3, 200)
     folder.save_plan([cell], {"command": "python -m benchmarks run"})
-    made, learned = [], []
-    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
-    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
-    monkeypatch.setattr(
-        bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
-    )
+    made, learned = recorded(monkeypatch)
     if interrupted:
         interrupted_cell(folder, cell, monkeypatch)
         assert learned == [100, 100] and (folder.of_cell(cell) / "checkpoint.zip").exists()
@@ -189,12 +195,7 @@ def test_a_suite_may_be_trained_on_one_that_is_begun_on_another(tmp_path, monkey
     folder, cell = Folder(tmp_path), Cell("scored", "mine", 3, 200)
     assert [each.suite for each in drawn_from(cell)] == ["scored", "begun", "sudoku-4x4-hard"]
     folder.save_plan([cell], {"command": "python -m benchmarks run"})
-    made, learned = [], []
-    make, learn = bench_fakes.FakeMethod.make, bench_fakes.FakeModel.learn
-    monkeypatch.setattr(bench_fakes.FakeMethod, "make", lambda row, *args: made.append(args[0]) or make(row, *args))
-    monkeypatch.setattr(
-        bench_fakes.FakeModel, "learn", lambda self, steps, **rest: learned.append(steps) or learn(self, steps, **rest)
-    )
+    made, learned = recorded(monkeypatch)
     row = run_cell(cell, folder, bench_fakes, 1, "")
     assert made == ["SudokuPlanEdit-4x4-v0"] and learned == [100, 100]
     assert (row.suite, row.env_steps) == ("scored", 200)
