@@ -80,7 +80,9 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
     }
     texts = {f"{page}.md": _render(templates, page, content) for page, content in contents.items()}
     for name, content in suites.items():
-        texts[f"{name}.md"] = _render(templates, "suite", {**content, "remarks": said.get(name, "")})
+        texts[f"{name}.md"] = _render(
+            templates, "suite", {**content, "pages": suites.keys(), "remarks": said.get(name, "")}
+        )
     texts["scoreboard.md"] = scoreboard()
     return Pages(texts, figures)
 
