@@ -6,7 +6,7 @@ Needs the extra `minigrid`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -112,17 +112,18 @@ def measured(env_id: str, policy: str, seed: int, steps: int, episodes: int) -> 
     model.learn(steps)
     spent = time.process_time() - begun
     weights = sum(weight.numel() for weight in model.policy.parameters())
-    greedy, sampled = (sum(_solved(model, env_id, episodes, likeliest)) for likeliest in (True, False))
+    greedy, sampled = (_solved(model, env_id, episodes, likeliest) for likeliest in (True, False))
     return Measured(weights, greedy, sampled, spent)
 
 
-def _solved(model: PPO, env_id: str, episodes: int, greedy: bool) -> Iterator[int]:
-    """How many of a batch of held-out episodes reach the goal, batch by batch; the goal alone gives a reward."""
+def _solved(model: PPO, env_id: str, episodes: int, greedy: bool) -> int:
+    """How many of the held-out episodes reach the goal, which alone gives a reward."""
+    reached = 0
     for begin in range(0, episodes, N_ENVS):
         seeds = range(HELD_OUT + begin, HELD_OUT + min(begin + N_ENVS, episodes))
         envs = [seen_from_inside(env_id) for _ in seeds]
         seen = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
-        reached, going = 0, list(range(len(envs)))
+        going = list(range(len(envs)))
         while going:
             actions, _ = model.predict(np.stack([seen[index] for index in going]), deterministic=greedy)
             left = []
@@ -132,4 +133,4 @@ def _solved(model: PPO, env_id: str, episodes: int, greedy: bool) -> Iterator[in
                 if not (terminated or truncated):
                     left.append(index)
             going = left
-        yield reached
+    return reached
