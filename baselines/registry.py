@@ -240,7 +240,7 @@ METHODS = Methods(
         ),
         ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#c8374d"),
         _steps("ppo-step", "PPO", 16, "#7d2248", tuned.PPO_STEP),
-        _steps("sac-step", "SAC", 1, "#2b5a83", tuned.SAC_STEP),
+        _steps("sac-step", "SAC", 16, "#2b5a83", tuned.SAC_STEP),
     )
 )
 

@@ -163,6 +163,7 @@ SPACES: dict[str, Space] = {
     "trc": _trc(_TRC, presets.TRC_OVERRIDES),
     "trc-gradient": _trc(_TRC, presets.TRC_OVERRIDES),
     "trc-antithetic": _trc(_ANTITHETIC, presets.TRC_ANTITHETIC_OVERRIDES),
+    "mlp_control": Space({"learning_rate": _TRC["learning_rate"], "batch_size": [48, 24, 96], _WIDTH: [64, 32, 96]}),
     "ppo-edit": Space(
         {
             "learning_rate": [3e-4, 1e-4, 1e-3],
@@ -174,17 +175,17 @@ SPACES: dict[str, Space] = {
     "ppo-step": Space(
         {
             "learning_rate": [1e-3, 3e-4, 3e-3],
-            "n_steps": [300, 150, 600],
+            "n_steps": [300, 75, 150],
             "policy_kwargs.log_std_init": [0.0, -1.0, -2.0],
             **_PPO_SYSTEMS,
         }
     ),
     "sac-step": Space(
         {
-            "learning_rate": [3e-4, 1e-4, 1e-3],
-            "batch_size": [256, 128, 512],
+            "learning_rate": [3e-4, 1e-3, 3e-3],
+            "gradient_steps": [4, 1, 16],
+            "batch_size": [256, 128],
             "tau": [0.005, 0.02],
-            "learning_starts": [1_000, 300],
             "ent_coef": ["auto", 0.01, 0.1],
             "policy_kwargs.net_arch": [[64, 64], [256, 256]],
         }

@@ -272,7 +272,7 @@ def test_the_registry_uses_what_tuning_chose():
 
 
 def test_the_rows_that_are_compared_on_systems_have_spaces():
-    assert OF_SYSTEMS == ["trc", "trc-gradient", "trc-antithetic", "ppo-edit", "ppo-step", "sac-step"]
+    assert OF_SYSTEMS == ["trc", "trc-gradient", "trc-antithetic", "mlp_control", "ppo-edit", "ppo-step", "sac-step"]
 
 
 @pytest.mark.parametrize("name", OF_SYSTEMS)
