@@ -19,7 +19,7 @@ from trm_envs.plan_edit.rules import (
     pad_groups,
     rows_and_columns,
 )
-from trm_envs.plan_edit.task import Checks, PlanTask
+from trm_envs.plan_edit.task import GRAPH, Checks, PlanTask
 from trm_envs.plan_edit.vector_env import PlanEditVectorEnv
 from trm_envs.registration import CONTROL_ENVIRONMENTS, ENVIRONMENTS, register_all
 
@@ -28,6 +28,7 @@ __version__ = "0.2.0"
 __all__ = [
     "CONTROL_ENVIRONMENTS",
     "ENVIRONMENTS",
+    "GRAPH",
     "AdaptiveSource",
     "Checks",
     "ControlChecks",
