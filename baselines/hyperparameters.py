@@ -123,13 +123,33 @@ PPO_EDIT: Keywords = {
     "gae_lambda": 0.95,
     "policy_kwargs": {"log_std_init": -2.0},
 }
-# Episodes have an end that is observed, so nothing has to be discounted. The learning rate did better than SB3's on
-# validation states of the tight double integrator; all else is SB3's default. SAC has a smaller network than there, and a
-# gradient step for every four steps of its sixteen environments.
+PPO_EDIT_OVERRIDES: dict[str, Keywords] = {
+    "ControlPlanEdit-DoubleIntegratorTight": {
+        "learning_rate": 1e-4,
+        "n_epochs": 20,
+        "gae_lambda": 0.8,
+        "policy_kwargs": {"log_std_init": -3.0},
+    },
+}
+# Episodes have an end that is observed, so nothing has to be discounted. What is not said is SB3's default.
 PPO_STEP: Keywords = {"learning_rate": 1e-3, "n_steps": 300, "batch_size": 240, "gamma": 1.0}
+PPO_STEP_OVERRIDES: dict[str, Keywords] = {
+    "ControlPlanEdit-DoubleIntegratorTight": {"n_steps": 75, "n_epochs": 5, "policy_kwargs": {"log_std_init": -1.0}},
+}
+# A smaller network than SB3's, and a gradient step for every four steps of the sixteen environments.
 SAC_STEP: Keywords = {
     "gamma": 1.0,
     "learning_starts": 1_000,
     "gradient_steps": 4,
     "policy_kwargs": {"net_arch": [64, 64]},
+}
+SAC_STEP_OVERRIDES: dict[str, Keywords] = {
+    "ControlPlanEdit-DoubleIntegratorTight": {
+        "learning_rate": 1e-3,
+        "gradient_steps": 16,
+        "batch_size": 128,
+        "tau": 0.02,
+        "ent_coef": 0.1,
+        "policy_kwargs": {"net_arch": [256, 256]},
+    },
 }

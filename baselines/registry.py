@@ -123,10 +123,10 @@ def _trc(name: str, colour: str, settings: tuple[Any, Any], **more: Any) -> Cont
     )
 
 
-def _steps(name: str, algorithm: str, n_envs: int, colour: str, settings: Mapping[str, Any]) -> ControlMethod:
+def _steps(name: str, algorithm: str, colour: str, settings: Mapping[str, Any], overrides: Any) -> ControlMethod:
     """A row of SB3's that chooses one control at a time."""
     path = f"stable_baselines3:{algorithm}"
-    return ControlMethod(name, path, "MlpPolicy", "dict", n_envs, settings, colour=colour, stepwise=True)
+    return ControlMethod(name, path, "MlpPolicy", "dict", 16, settings, overrides, colour=colour, stepwise=True)
 
 
 def _line(name: str, order: int, systems: tuple[str, ...], knows: tuple[Any, ...], **more: Any) -> ControlLine:
@@ -238,9 +238,18 @@ METHODS = Methods(
             edits=1,
             reads_plans=False,
         ),
-        ControlMethod("ppo-edit", _PPO, "MultiInputPolicy", "dict", 16, tuned.PPO_EDIT, colour="#c8374d"),
-        _steps("ppo-step", "PPO", 16, "#7d2248", tuned.PPO_STEP),
-        _steps("sac-step", "SAC", 16, "#2b5a83", tuned.SAC_STEP),
+        ControlMethod(
+            "ppo-edit",
+            _PPO,
+            "MultiInputPolicy",
+            "dict",
+            16,
+            tuned.PPO_EDIT,
+            tuned.PPO_EDIT_OVERRIDES,
+            colour="#c8374d",
+        ),
+        _steps("ppo-step", "PPO", "#7d2248", tuned.PPO_STEP, tuned.PPO_STEP_OVERRIDES),
+        _steps("sac-step", "SAC", "#2b5a83", tuned.SAC_STEP, tuned.SAC_STEP_OVERRIDES),
     )
 )
 

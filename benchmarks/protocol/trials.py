@@ -12,8 +12,11 @@ from benchmarks.protocol.rows import TuningRow
 
 
 def best(rows: Sequence[TuningRow]) -> TuningRow:
-    """The trial whose settings are used: most puzzles or states solved, then the highest score, then the earliest."""
-    return max(rows, key=lambda row: (row.solved, row.score, -row.trial))
+    """The trial whose settings are used: most puzzles or states solved, then the highest score, then the earliest.
+
+    Of trials that solve everything the earliest is used: nothing is left to tune, and their scores differ by chance.
+    """
+    return max(rows, key=lambda row: (row.solved, row.score if row.solved < row.n else 0.0, -row.trial))
 
 
 class Trial(NamedTuple):
