@@ -123,10 +123,10 @@ def _trc(name: str, colour: str, settings: tuple[Any, Any], **more: Any) -> Cont
     )
 
 
-def _steps(name: str, algorithm: str, colour: str, settings: Mapping[str, Any], overrides: Any) -> ControlMethod:
-    """A row of SB3's that chooses one control at a time."""
-    path = f"stable_baselines3:{algorithm}"
-    return ControlMethod(name, path, "MlpPolicy", "dict", 16, settings, overrides, colour=colour, stepwise=True)
+def _sb3(name: str, path: str, colour: str, settings: tuple[Any, Any], stepwise: bool = True) -> ControlMethod:
+    """A row of SB3's for systems."""
+    policy = "MlpPolicy" if stepwise else "MultiInputPolicy"
+    return ControlMethod(name, path, policy, "dict", 16, *settings, colour=colour, stepwise=stepwise)
 
 
 def _line(name: str, order: int, systems: tuple[str, ...], knows: tuple[Any, ...], **more: Any) -> ControlLine:
@@ -238,18 +238,9 @@ METHODS = Methods(
             edits=1,
             reads_plans=False,
         ),
-        ControlMethod(
-            "ppo-edit",
-            _PPO,
-            "MultiInputPolicy",
-            "dict",
-            16,
-            tuned.PPO_EDIT,
-            tuned.PPO_EDIT_OVERRIDES,
-            colour="#c8374d",
-        ),
-        _steps("ppo-step", "PPO", "#7d2248", tuned.PPO_STEP, tuned.PPO_STEP_OVERRIDES),
-        _steps("sac-step", "SAC", "#2b5a83", tuned.SAC_STEP, tuned.SAC_STEP_OVERRIDES),
+        _sb3("ppo-edit", _PPO, "#c8374d", (tuned.PPO_EDIT, tuned.PPO_EDIT_OVERRIDES), stepwise=False),
+        _sb3("ppo-step", _PPO, "#7d2248", (tuned.PPO_STEP, tuned.PPO_STEP_OVERRIDES)),
+        _sb3("sac-step", "stable_baselines3:SAC", "#2b5a83", (tuned.SAC_STEP, tuned.SAC_STEP_OVERRIDES)),
     )
 )
 

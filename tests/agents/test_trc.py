@@ -264,8 +264,9 @@ def test_tensorboard_and_progress_bar(tmp_path):
     assert file.parent.name == "TRC_1"
 
 
-def test_load_without_env_predicts_and_policy_saves_alone(tmp_path):
-    model = trc().learn(2 * STEP)
+@pytest.mark.parametrize("lipschitz", [None, 0.9])
+def test_load_without_env_predicts_and_policy_saves_alone(tmp_path, lipschitz):
+    model = trc(policy_kwargs={**SMALL["policy_kwargs"], "lipschitz": lipschitz}).learn(2 * STEP)
     observation = model.env.reset()
     expected, _ = model.predict(observation)
     model.save(tmp_path / "model.zip")
@@ -335,6 +336,7 @@ def test_an_improving_mdp_never_raises_costs():
         ({"supervision": "none"}, r"supervision must be one of \('every', 'last'\), got 'none'"),
         ({"policy_kwargs": {"patch": 4}}, "patch must divide the 15 steps of a plan, got 4: 1, 3, 5, 15 do"),
         ({"policy_kwargs": {"width": 0}}, "width must be at least 1, got 0"),
+        ({"policy_kwargs": {"lipschitz": 1.5}}, "lipschitz must be within .*, got 1.5"),
     ],
 )
 def test_bad_values_are_refused_by_name(kwargs, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ from trm_agents.trc.credit import (
 )
 from trm_agents.trc.features import action_of, windowed
 from trm_agents.trc.memory import SIZE, length_of, remembered, trust_of
-from trm_agents.trc.network import Latents, TimeMixing, TinyController
+from trm_agents.trc.network import CertifiedTimeMixing, Latents, TimeMixing, TinyController
 from trm_agents.trc.pool import Pool
 from trm_envs.continuous.edits import window_changes
 from trm_envs.continuous.mdp import ControlEditMDP
@@ -171,6 +173,56 @@ def test_the_core_is_the_equation_that_its_docstring_says():
     out = mixed + core.channels_out(torch.relu(core.channels_in(mixed)))
     expected = out / (out.square().mean(dim=2, keepdim=True) + 1e-6).sqrt()
     torch.testing.assert_close(core(z), expected)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 1.0), st.floats(0.1, 100.0))
+@settings(max_examples=40, deadline=None)
+def test_a_certified_core_contracts_whatever_its_weights_are(seed, lipschitz, scale):
+    torch.manual_seed(seed)
+    core = CertifiedTimeMixing(5, 4, 7, lipschitz).double()
+    with torch.no_grad():
+        for weight in core.parameters():
+            weight.mul_(scale)
+    z = torch.randn(16, 5, 4, dtype=torch.float64) * 3.0
+    other = z + torch.randn_like(z) * 10.0 ** torch.linspace(-6, 1, 16, dtype=torch.float64)[:, None, None]
+    moved = (core(z) - core(other)).flatten(1).norm(dim=1) / (z - other).flatten(1).norm(dim=1)
+    assert (moved <= lipschitz * (1.0 + 1e-9)).all()
+
+
+def test_a_certified_core_is_the_equation_that_its_docstring_says():
+    torch.manual_seed(0)
+    core, z = CertifiedTimeMixing(5, 4, 7, 0.5), 0.1 * torch.randn(3, 5, 4)
+    mix, channels = (
+        each / max(1.0, torch.linalg.svdvals(each)[0].item() * (1.0 + 1e-5))
+        for each in (core.mix, core.channels.weight)
+    )
+    hidden = torch.relu(torch.einsum("ht,btd->bhd", mix, z) + core.mix_bias)
+    mixed = z - 2.0 * torch.einsum("ht,bhd->btd", mix, hidden)
+    out = mixed - 2.0 * torch.relu(mixed @ channels.T + core.channels.bias) @ channels
+    assert out.flatten(1).norm(dim=1).max() < core.radius
+    torch.testing.assert_close(core(z), 0.5 * out)
+    assert (core(1e3 * z).flatten(1).norm(dim=1) <= 0.5 * core.radius * (1.0 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("inner", [1, 3])
+def test_latents_of_a_certified_core_forget_where_they_began(inner):
+    """Where a plan stands, each edit brings latents nearer to one fixed point, in the larger of two norms."""
+    torch.manual_seed(0)
+    shape = {"width": 8, "hidden_time": 5, "patch": 2, "inner": inner, "whole": 2}
+    network = TinyController(6, 2, 3, 4, **shape, lipschitz=0.8).double()
+    steps, summary = (torch.randn(4, *size, dtype=torch.float64) for size in ((6, 2), (3,)))
+    one, other = (Latents(*torch.randn(2, 4, 4, 8, dtype=torch.float64)) for _ in range(2))
+    apart = [_distance(one, other)]
+    for _ in range(60):
+        one, other = (network(steps, summary, latents)[2] for latents in (one, other))
+        apart.append(_distance(one, other))
+    for before, after in pairwise(apart):
+        assert (after <= 0.8 * before + 1e-14).all()
+    assert (apart[-1] < 1e-5).all()
+
+
+def _distance(one, other):
+    return torch.stack([(a - b).flatten(1).norm(dim=1) for a, b in zip(one, other, strict=True)]).amax(0)
 
 
 @pytest.mark.parametrize("whole", [0, 2])

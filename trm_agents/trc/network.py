@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trm_agents.recursion.cores.base import at_most_one, checked, spectral_norm
+from trm_agents.recursion.cores.projection import project_ball
+
 OUTPUT_SCALE = 0.1
 """Edits of a new network are small: its last weights are scaled by this."""
 
@@ -33,6 +36,9 @@ class TimeMixing(nn.Module):
         hidden_time: width of the mixing over tokens.
     """
 
+    share = 1.0
+    """Of the two latents in what f reads, beside the context."""
+
     def __init__(self, tokens: int, width: int, hidden_time: int) -> None:
         super().__init__()
         self.mix_in = nn.Parameter(torch.randn(hidden_time, tokens) / tokens**0.5)
@@ -48,11 +54,52 @@ class TimeMixing(nn.Module):
         return functional.rms_norm(z, (z.shape[-1],), eps=1e-6)
 
 
+class CertifiedTimeMixing(nn.Module):
+    """A core f that is L-Lipschitz by construction, whatever its weights are, in the Euclidean norm over all entries.
+
+    f(z) = L Pi_R(c(m)), m = z - 2 M^T relu(M z + b) over tokens, c(m) = m - 2 relu(m C^T + e) C over channels, with M
+    and C divided by max(1, |M|) and max(1, |C|), their largest singular values. Each of the two is 1-Lipschitz (Meunier
+    et al. 2022, convex potential layers), and so is the projection onto the ball in which entries have size one.
+
+    With half of either latent in what f reads, an edit takes (z_L, z_H) to latents that are L-Lipschitz in it, in the
+    norm max(|z_L|, |z_H|): averages are 1-Lipschitz there, and c is the same for both. So where a plan stands, latents
+    go to one fixed point from wherever they start, at a rate of L an edit.
+
+    Args:
+        tokens: T.
+        width: d, channels of a token.
+        hidden_time: width of the mixing over tokens.
+        lipschitz: L, within (0, 1].
+
+    Raises:
+        ValueError: L is outside its range.
+    """
+
+    share = 0.5
+    """See `TimeMixing`."""
+
+    def __init__(self, tokens: int, width: int, hidden_time: int, lipschitz: float) -> None:
+        super().__init__()
+        self.lipschitz = checked(lipschitz)
+        self.radius = (tokens * width) ** 0.5
+        self.mix = nn.Parameter(torch.randn(hidden_time, tokens) / tokens**0.5)
+        self.mix_bias = nn.Parameter(torch.zeros(hidden_time, 1))
+        self.channels = nn.Linear(width, 2 * width)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """f(z), (B, T, d) -> (B, T, d)."""
+        mix, channels = (at_most_one(each, spectral_norm(each)) for each in (self.mix, self.channels.weight))
+        z = z - 2.0 * mix.T @ torch.relu(mix @ z + self.mix_bias)
+        z = z - 2.0 * torch.relu(functional.linear(z, channels, self.channels.bias)) @ channels
+        return self.lipschitz * project_ball(z, self.radius)[0]
+
+
 class TinyController(nn.Module):
     """One edit: z_L <- f(z_L + z_H + c), `inner` times, then z_H <- f(z_H + z_L), and a linear readout of z_H.
 
     c is the sum of an embedding of each patch, an embedding of the whole, and a learned place. Where a plan has numbers
-    that belong to no step, one more token stands for them.
+    that belong to no step, one more token stands for them. A core that is a contraction reads half of either latent:
+    f((z_L + z_H) / 2 + c).
 
     Args:
         horizon: time steps N of a plan.
@@ -64,6 +111,7 @@ class TinyController(nn.Module):
         patch: time steps of a token; divides N.
         inner: steps of z_L before the one of z_H.
         whole: numbers of an edit that belong to no time step.
+        lipschitz: L of a core that is a contraction by construction (`CertifiedTimeMixing`); None: `TimeMixing`.
     """
 
     def __init__(
@@ -78,6 +126,7 @@ class TinyController(nn.Module):
         patch: int,
         inner: int,
         whole: int = 0,
+        lipschitz: float | None = None,
     ) -> None:
         super().__init__()
         self.patches, self.width, self.inner = horizon // patch, width, inner
@@ -85,7 +134,11 @@ class TinyController(nn.Module):
         self.embed = nn.Linear(step_features * patch, width)
         self.embed_summary = nn.Sequential(nn.Linear(summary_features, width), nn.ReLU(), nn.Linear(width, width))
         self.place = nn.Parameter(0.5 * torch.randn(self.tokens, width))
-        self.core = TimeMixing(self.tokens, width, hidden_time)
+        self.core = (
+            TimeMixing(self.tokens, width, hidden_time)
+            if lipschitz is None
+            else CertifiedTimeMixing(self.tokens, width, hidden_time, lipschitz)
+        )
         self.readout = nn.Linear(width, outputs * patch)
         self.constants = nn.Parameter(torch.zeros(horizon, outputs))
         self.readout_whole = nn.Linear(width, whole) if whole else None
@@ -107,9 +160,10 @@ class TinyController(nn.Module):
         context = self.embed(steps.reshape(len(steps), self.patches, -1))
         context = functional.pad(context, (0, 0, 0, self.tokens - self.patches))
         context = context + self.embed_summary(summary)[:, None] + self.place
+        share = self.core.share
         for _ in range(self.inner):
-            low = self.core(low + high + context)
-        high = self.core(high + low)
+            low = self.core(share * (low + high) + context)
+        high = self.core(share * (high + low))
         edit = self.readout(high[:, : self.patches]).reshape(len(steps), len(self.constants), -1)
         whole = high[:, -1, :0] if self.readout_whole is None else self.readout_whole(high[:, -1])
         return edit + CONSTANT_SPEED * self.constants, whole, Latents(low, high)

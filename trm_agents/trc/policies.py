@@ -50,6 +50,7 @@ class TRCPolicy(BasePolicy):
         hidden_time: width of the mixing over time.
         patch: time steps of a token; divides the steps of a plan. None: as many as make 15 to 20 tokens.
         inner: steps of z_L before the one of z_H.
+        lipschitz: L of a core that is a contraction by construction, within (0, 1]; None: no such promise.
         features_extractor_class, features_extractor_kwargs, normalize_images: as for any SB3 policy; unused.
         optimizer_class, optimizer_kwargs: AdamW by default.
 
@@ -70,6 +71,7 @@ class TRCPolicy(BasePolicy):
         hidden_time: int = 48,
         patch: int | None = None,
         inner: int = 1,
+        lipschitz: float | None = None,
         features_extractor_class: type[BaseFeaturesExtractor] = CombinedExtractor,
         features_extractor_kwargs: dict[str, Any] | None = None,
         normalize_images: bool = True,
@@ -94,6 +96,7 @@ class TRCPolicy(BasePolicy):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         assert isinstance(observation_space, spaces.Dict)
+        self.lipschitz = lipschitz
         self.reader = reader = reader_of(task, observation_space)
         self.network = TinyController(
             task.horizon,
@@ -101,6 +104,7 @@ class TRCPolicy(BasePolicy):
             reader.summary_features,
             reader.outputs,
             whole=reader.whole,
+            lipschitz=lipschitz,
             **self._shape,
         )
         self.averaged = copy.deepcopy(self.network).requires_grad_(False)
@@ -198,6 +202,7 @@ class TRCPolicy(BasePolicy):
         return {
             **super()._get_constructor_parameters(),
             **self._shape,
+            "lipschitz": self.lipschitz,
             "mdp": self.mdp,
             "lr_schedule": self._dummy_schedule,
             "features_extractor_class": self.features_extractor_class,
