@@ -113,6 +113,9 @@ MLP_CONTROL: Keywords = {
     "exploration": 0.0,
     "policy_kwargs": {"width": 64},
 }
+MLP_CONTROL_OVERRIDES: dict[str, Keywords] = {
+    "ControlPlanEdit-PoweredDescent": {"batch_size": 24, "policy_kwargs": {"width": 96}},
+}
 # Actions begin near 0 and with little noise: edits of size 1 in all numbers at once teach nothing.
 PPO_EDIT: Keywords = {
     "learning_rate": 3e-4,
@@ -130,11 +133,26 @@ PPO_EDIT_OVERRIDES: dict[str, Keywords] = {
         "gae_lambda": 0.8,
         "policy_kwargs": {"log_std_init": -3.0},
     },
+    "ControlPlanEdit-VanDerPol": {
+        "learning_rate": 1e-4,
+        "n_steps": 30,
+        "n_epochs": 5,
+        "gae_lambda": 0.8,
+        "ent_coef": 0.01,
+        "policy_kwargs": {"log_std_init": -3.0},
+    },
 }
 # Episodes have an end that is observed, so nothing has to be discounted. What is not said is SB3's default.
 PPO_STEP: Keywords = {"learning_rate": 1e-3, "n_steps": 300, "batch_size": 240, "gamma": 1.0}
 PPO_STEP_OVERRIDES: dict[str, Keywords] = {
     "ControlPlanEdit-DoubleIntegratorTight": {"n_steps": 75, "n_epochs": 5, "policy_kwargs": {"log_std_init": -1.0}},
+    "ControlPlanEdit-VanDerPol": {
+        "learning_rate": 3e-3,
+        "n_steps": 150,
+        "n_epochs": 5,
+        "gae_lambda": 1.0,
+        "ent_coef": 0.01,
+    },
 }
 # A smaller network than SB3's, and a gradient step for every four steps of the sixteen environments.
 SAC_STEP: Keywords = {
@@ -152,4 +170,5 @@ SAC_STEP_OVERRIDES: dict[str, Keywords] = {
         "ent_coef": 0.1,
         "policy_kwargs": {"net_arch": [256, 256]},
     },
+    "ControlPlanEdit-VanDerPol": {"learning_rate": 1e-3, "batch_size": 128, "tau": 0.02},
 }

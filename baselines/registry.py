@@ -231,7 +231,7 @@ METHODS = Methods(
         _trc(
             "mlp_control",
             "#d98324",
-            (tuned.MLP_CONTROL, {}),
+            (tuned.MLP_CONTROL, tuned.MLP_CONTROL_OVERRIDES),
             policy="baselines.whole_plan:WholePlanPolicy",
             family="baseline",
             knows=("model", "gradient"),

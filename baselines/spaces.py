@@ -127,6 +127,9 @@ def _trc(choices: Choices, rows: Mapping[str, Mapping[str, Any]]) -> Space:
     return Space(choices, overrides=overrides)
 
 
+# What `trc` had there before it was tuned.
+_TRC_BEFORE = {"ControlPlanEdit-PoweredDescent": {"restart": 0.17, "exploration": 0.0, "policy_kwargs": {"width": 44}}}
+
 SPACES: dict[str, Space] = {
     "hindsight_trm": Space(
         {
@@ -160,7 +163,7 @@ SPACES: dict[str, Space] = {
     "trm_dqn": _dqn(_BACKBONE, _DEEP_BACKBONE),
     "trm_maskable_ppo": _ppo(_BACKBONE, _DEEP_BACKBONE),
     "trm_maskable_ppo-consistent": _ppo(_BACKBONE, _DEEP_BACKBONE),
-    "trc": _trc(_TRC, presets.TRC_OVERRIDES),
+    "trc": _trc(_TRC, {**presets.TRC_OVERRIDES, **_TRC_BEFORE}),
     "trc-gradient": _trc(_TRC, presets.TRC_OVERRIDES),
     "trc-antithetic": _trc(_ANTITHETIC, presets.TRC_ANTITHETIC_OVERRIDES),
     "mlp_control": Space({"learning_rate": _TRC["learning_rate"], "batch_size": [48, 24, 96], _WIDTH: [64, 32, 96]}),

@@ -163,7 +163,8 @@ TRC: Data = {
 # Far from the training states most controls are clipped there, and only noise tells what lies behind a bound.
 _TIGHT: Data = {"exploration": 0.1}
 # Ages of some ten edits, in an environment with accept="improving" and observe="gradient".
-_DESCENT: Data = {"restart": 0.17, "exploration": 0.0, "policy_kwargs": {"width": 44, "hidden_time": 32}}
+_NARROW, _WIDE = ({"width": width, "hidden_time": 32} for width in (16, 44))
+_DESCENT: Data = {"learning_rate": [8e-3, 8e-5], "restart": 0.25, "exploration": 0.0, "policy_kwargs": _NARROW}
 TRC_OVERRIDES: dict[str, Data] = {
     "ControlPlanEdit-DoubleIntegratorTight": _TIGHT,
     "ControlPlanEdit-PoweredDescent": _DESCENT,
@@ -173,7 +174,7 @@ TRC_ANTITHETIC: Data = {**TRC, "credit": "antithetic", "pairs": 60, "exploration
 TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {
     "ControlPlanEdit-VanDerPol": {"pairs": 200, "batch_size": 16},
     # A landing is restored for each plan that is tried: many pairs would take hours.
-    "ControlPlanEdit-PoweredDescent": {**_DESCENT, "pairs": 8},
+    "ControlPlanEdit-PoweredDescent": {"pairs": 8, "restart": 0.17, "policy_kwargs": _WIDE},
 }
 
 
