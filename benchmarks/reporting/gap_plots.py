@@ -25,26 +25,39 @@ def gaps_by_edits(suite: str, lines: Sequence[ControlSummary]) -> Figure:
 
     Args:
         suite: its name.
-        lines: its summaries; those without edits become horizontals, and those without a mean gap are left out.
+        lines: its summaries; those without edits become horizontals, those with fewer environment steps than another of
+            the same method are dashed, and those without a mean gap are left out.
     """
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
     axes: Any = figure.add_subplot()
     budgets = {line.algo: {other.steps for other in lines if other.algo == line.algo} for line in lines}
+
+    def label(line: ControlSummary) -> str:
+        return line.algo if len(budgets[line.algo]) == 1 else f"{line.algo}, {line.steps:,} steps"
+
     ticks: set[int] = set()
     shown = [line for line in lines if not named(line.algo).settings and line.algo not in ENDS]
     for place, line in enumerate(line for line in shown if line.by_edits[-1].edits):
         points = [(after.edits, after.mean) for after in line.by_edits if after.mean is not None]
-        label = line.algo if len(budgets[line.algo]) == 1 else f"{line.algo}, {line.steps:,} steps"
         if points:
             edits, gaps = zip(*points, strict=True)
             ticks.update(edits)
             percent = [max(100 * gap, FLOOR) for gap in gaps]
-            axes.plot(edits, percent, "o-", color=colour(line.algo, place), linewidth=2, markersize=3.5, label=label)
+            axes.plot(
+                edits,
+                percent,
+                "o-" if line.steps == max(budgets[line.algo]) else "o--",
+                color=colour(line.algo, place),
+                linewidth=2,
+                markersize=3.5,
+                markerfacecolor=None if line.steps == max(budgets[line.algo]) else "white",
+                label=label(line),
+            )
     flat = [line for line in shown if not line.by_edits[-1].edits and line.gap_mean is not None]
     for line, stroke in zip(flat, STYLES * 9, strict=False):
         assert line.gap_mean is not None
-        label = f"{line.algo} (no edits)"
-        axes.axhline(max(100 * line.gap_mean, FLOOR), color=GREY, linewidth=1.3, linestyle=stroke, label=label)
+        gap = max(100 * line.gap_mean, FLOOR)
+        axes.axhline(gap, color=GREY, linewidth=1.3, linestyle=stroke, label=f"{label(line)} (no edits)")
     axes.set_yscale("log")
     style(axes, "edits", f"{suite}: {lines[0].n} test states", "mean gap to the reference optimum, %")
     axes.set_xticks(sorted(ticks), [str(edits) for edits in sorted(ticks)])
