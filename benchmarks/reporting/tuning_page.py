@@ -1,4 +1,4 @@
-"""The page of tuning: which settings won, and every trial."""
+"""The pages of tuning: which settings won, and every trial."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from benchmarks.protocol.trials import trials
 from benchmarks.reporting import tables
 
 
-def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
-    """What the template says, a part for each suite, budget and seed."""
+def content(rows: Sequence[TuningRow], systems: bool) -> list[dict[str, Any]]:
+    """What the templates say, a part for each suite of puzzles or of systems, budget and seed."""
     out = []
-    ordered = sorted(rows, key=lambda row: (row.suite, row.steps, row.seed, row.algo, row.trial))
+    mine = [row for row in rows if plays((SYSTEMS,), SUITES[row.suite].env_id) == systems]
+    ordered = sorted(mine, key=lambda row: (row.suite, row.steps, row.seed, row.algo, row.trial))
     for (name, steps, seed), group in groupby(ordered, key=lambda row: (row.suite, row.steps, row.seed)):
         found = trials(list(group))
         counts = {sum(other.row.algo == one.row.algo for other in found) for one in found}
@@ -24,7 +25,7 @@ def content(rows: Sequence[TuningRow]) -> list[dict[str, Any]]:
             tables.markdown_columns(tables.TUNING_COLUMNS, listed)
             for listed in ([one for one in found if one.used], found)
         )
-        about = "states" if plays((SYSTEMS,), SUITES[name].env_id) else "puzzles"
+        about = "states" if systems else "puzzles"
         part = {"suite": name, "steps": f"{steps:,}", "seed": seed, "n": found[0].row.n, "instances": about}
         out.append({**part, "trials": "/".join(map(str, sorted(counts))), "used": used, "every": every})
     return out

@@ -330,6 +330,6 @@ def test_methods_are_tuned_where_they_train(tmp_path, capsys):
 def test_the_page_says_states_of_systems(tmp_path):
     rows = [dataclasses.replace(trial(0, "trc", solved=512, score=0.9996), suite=SYSTEM, success_sampled=None)]
     records.write_atomically(tmp_path / "tuning.csv", records.to_csv(rows, TuningRow))
-    section = results.pages(tmp_path, words=tmp_path).texts["tuning.md"]
+    section = results.pages(tmp_path, words=tmp_path).texts["tuning-systems.md"]
     assert "## control-di-tight, 1 trials of 50 environment steps, 512 validation states" in section
     assert "| trc | 0 | 100.0 % | 0.9996 |  | yes | 1.0 s | as before tuning |" in section
