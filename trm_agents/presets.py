@@ -162,7 +162,7 @@ TRC: Data = {
 }
 # Far from the training states most controls are clipped there, and only noise tells what lies behind a bound.
 _TIGHT: Data = {"exploration": 0.1}
-# Ages of some ten edits, in an environment with accept="improving" and observe="gradient".
+# In an environment with accept="improving" and observe="gradient".
 _NARROW, _WIDE = ({"width": width, "hidden_time": 32} for width in (16, 44))
 _DESCENT: Data = {"learning_rate": [8e-3, 8e-5], "restart": 0.25, "exploration": 0.0, "policy_kwargs": _NARROW}
 TRC_OVERRIDES: dict[str, Data] = {

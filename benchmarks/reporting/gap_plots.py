@@ -14,8 +14,8 @@ from benchmarks.reporting.summary import ControlSummary
 
 FLOOR = 1e-4
 """Gaps below so many percent are drawn there: what a reference solver's tolerance leaves open."""
-
-
+FEWER = {"linestyle": "--", "markerfacecolor": "white"}
+"""How a method is drawn beside itself with more environment steps."""
 ENDS = ("zero", "stored_reference")
 """Lines that would only stretch the figure: the first plan, and the optimum itself."""
 
@@ -43,16 +43,9 @@ def gaps_by_edits(suite: str, lines: Sequence[ControlSummary]) -> Figure:
             edits, gaps = zip(*points, strict=True)
             ticks.update(edits)
             percent = [max(100 * gap, FLOOR) for gap in gaps]
-            axes.plot(
-                edits,
-                percent,
-                "o-" if line.steps == max(budgets[line.algo]) else "o--",
-                color=colour(line.algo, place),
-                linewidth=2,
-                markersize=3.5,
-                markerfacecolor=None if line.steps == max(budgets[line.algo]) else "white",
-                label=label(line),
-            )
+            shape = {"linewidth": 2, "marker": "o", "markersize": 3.5}
+            fewer = FEWER if line.steps < max(budgets[line.algo]) else {}
+            axes.plot(edits, percent, color=colour(line.algo, place), label=label(line), **shape, **fewer)
     flat = [line for line in shown if not line.by_edits[-1].edits and line.gap_mean is not None]
     for line, stroke in zip(flat, STYLES * 9, strict=False):
         assert line.gap_mean is not None

@@ -17,6 +17,7 @@ from benchmarks.protocol.published import publish, published
 from benchmarks.protocol.rows import ControlRow, ResultRow
 from benchmarks.protocol.suites import SUITES, scored_pool, suite
 from benchmarks.reporting.control_tables import share
+from benchmarks.reporting.gap_plots import gaps_by_edits
 from benchmarks.reporting.results import pages
 from benchmarks.reporting.summary import summarise
 from benchmarks.running import models, training
@@ -318,6 +319,16 @@ def test_summaries_average_seeds_and_rank_equal_shares_by_their_gap(run):
     assert others[1].gap_mean is None and share(None) == "none"
     assert json.loads(json.dumps(trc.as_json()))["by_edits"][1]["edits"] == 2
     assert [share(gap) for gap in (1e-7, 0.000841, 0.0123, 146.78)] == ["0.000 %", "0.0841 %", "1.23 %", "14,678 %"]
+
+
+def test_figures_tell_a_method_with_few_steps_from_itself_with_more(run):
+    row, flat = row_of(run, "trc"), row_of(run, "stored_reference")
+    longer = dataclasses.replace(row, steps=960)
+    stepwise = [dataclasses.replace(flat, algo="ppo-step", steps=steps, kind="train") for steps in (480, 960)]
+    axes = gaps_by_edits(SYSTEM, summarise([row, longer, *stepwise])).axes[0]
+    strokes = {line.get_label(): line.get_linestyle() for line in axes.lines}
+    assert (strokes["trc, 480 steps"], strokes["trc, 960 steps"]) == ("--", "-")
+    assert {"ppo-step, 480 steps (no edits)", "ppo-step, 960 steps (no edits)"} < set(strokes)
 
 
 def test_a_controller_of_a_run_becomes_an_agent_of_the_zoo(run, tmp_path, monkeypatch, capsys):

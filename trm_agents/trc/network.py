@@ -62,8 +62,8 @@ class CertifiedTimeMixing(nn.Module):
     et al. 2022, convex potential layers), and so is the projection onto the ball in which entries have size one.
 
     With half of either latent in what f reads, an edit takes (z_L, z_H) to latents that are L-Lipschitz in it, in the
-    norm max(|z_L|, |z_H|): averages are 1-Lipschitz there, and c is the same for both. So where a plan stands, latents
-    go to one fixed point from wherever they start, at a rate of L an edit.
+    norm max(|z_L|, |z_H|): averages are 1-Lipschitz there, and c is the same for both. With L < 1, where a plan stands,
+    latents go to one fixed point from wherever they start, at a rate of L an edit.
 
     Args:
         tokens: T.
