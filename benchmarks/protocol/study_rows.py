@@ -47,6 +47,8 @@ class MiniGridRow(Origin):
     """How often a policy reaches the goal in a MiniGrid environment, after PPO has trained it there."""
 
     env_id: str
+    view: str
+    """What is observed: one of `benchmarks.studies.minigrid.VIEWS`."""
     policy: str
     """Name in `benchmarks.studies.minigrid.POLICIES`."""
     seed: int
@@ -61,12 +63,12 @@ class MiniGridRow(Origin):
     """The same with actions drawn from the policy."""
     cpu_seconds: float
     """Of training."""
-    schema: str = "minigrid/1"
+    schema: str = "minigrid/2"
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
+    def key(self) -> tuple[str, str, str, int, int]:
         """What the row is the measurement of."""
-        return self.env_id, self.policy, self.seed, self.env_steps
+        return self.env_id, self.view, self.policy, self.seed, self.env_steps
 
 
 @dataclass(frozen=True, kw_only=True)

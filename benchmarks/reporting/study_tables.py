@@ -83,6 +83,7 @@ DEFAULTS_COLUMNS: dict[str, Callable[[list[DefaultsRow]], str]] = {
 
 MINIGRID_COLUMNS: dict[str, Callable[[list[MiniGridRow]], str]] = {
     "environment": lambda rows: f"`{rows[0].env_id}`",
+    "view": lambda rows: rows[0].view,
     "policy": lambda rows: rows[0].policy,
     "weights": lambda rows: f"{rows[0].weights:,}",
     "env steps": lambda rows: tables.count(rows[0].env_steps),
@@ -171,9 +172,9 @@ def defaults(folder: Path) -> str:
 
 def minigrid(folder: Path) -> str:
     """How often policies reach the goal in MiniGrid, a line an environment and policy."""
-    runs: dict[tuple[str, str, int], list[MiniGridRow]] = {}
+    runs: dict[tuple[str, str, str, int], list[MiniGridRow]] = {}
     for row in published(MiniGridRow, folder):
-        runs.setdefault((row.env_id, row.policy, row.env_steps), []).append(row)
+        runs.setdefault((row.env_id, row.view, row.policy, row.env_steps), []).append(row)
     return tables.markdown_columns(MINIGRID_COLUMNS, list(runs.values())) if runs else NOTHING
 
 

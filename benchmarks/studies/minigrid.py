@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 import torch
-from minigrid.wrappers import ImgObsWrapper
+from minigrid.wrappers import FullyObsWrapper, ImgObsWrapper
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.policies import ActorCriticCnnPolicy, ActorCriticPolicy
@@ -26,6 +26,8 @@ ENVS = ("MiniGrid-MultiRoom-N2-S4-v0", "MiniGrid-FourRooms-v0")
 HELD_OUT = 2**30
 """Episodes that are scored are seeded from here on; training draws its own from a seed below."""
 EPISODES = 512
+VIEWS = ("partial", "full")
+"""The seven by seven cells before the agent, as MiniGrid has it, or all cells, with the agent among them."""
 SETTINGS: Mapping[str, Any] = {
     "n_steps": 128,
     "batch_size": 256,
@@ -77,10 +79,11 @@ POLICIES: Mapping[str, tuple[type[ActorCriticPolicy], Mapping[str, Any]]] = {
 """By name, with its keywords: three cycles of a recursion, a CNN, and one of about as many weights as the recursion."""
 
 
-def seen_from_inside(env_id: str) -> gym.Env[Any, Any]:
-    """A MiniGrid environment whose observation is the seven by seven cells before the agent, and nothing else."""
+def seen(env_id: str, view: str) -> gym.Env[Any, Any]:
+    """A MiniGrid environment whose observation is the cells of one of the `VIEWS`, and nothing else."""
     wrapper: Callable[[Any], gym.Env[Any, Any]] = ImgObsWrapper
-    return wrapper(gym.make(env_id))
+    env = gym.make(env_id)
+    return wrapper(FullyObsWrapper(env) if view == "full" else env)
 
 
 class Measured(NamedTuple):
@@ -95,40 +98,41 @@ class Measured(NamedTuple):
     """Of training."""
 
 
-def measured(env_id: str, policy: str, seed: int, steps: int, episodes: int) -> Measured:
+def measured(env_id: str, view: str, policy: str, seed: int, steps: int, episodes: int) -> Measured:
     """Train a policy and score it.
 
     Args:
         env_id: a MiniGrid environment.
+        view: one of `VIEWS`.
         policy: key of `POLICIES`.
         seed: of weights, environments and actions.
         steps: environment steps, rounded up to whole rollouts.
         episodes: that are scored, each with a seed of its own.
     """
-    env = make_vec_env(partial(seen_from_inside, env_id), N_ENVS, seed=seed)
+    env = make_vec_env(partial(seen, env_id, view), N_ENVS, seed=seed)
     kind, words = POLICIES[policy]
     model = PPO(kind, env, seed=seed, policy_kwargs=dict(words), **SETTINGS)
     begun = time.process_time()
     model.learn(steps)
     spent = time.process_time() - begun
     weights = sum(weight.numel() for weight in model.policy.parameters())
-    greedy, sampled = (_solved(model, env_id, episodes, likeliest) for likeliest in (True, False))
+    greedy, sampled = (_solved(model, env_id, view, episodes, likeliest) for likeliest in (True, False))
     return Measured(weights, greedy, sampled, spent)
 
 
-def _solved(model: PPO, env_id: str, episodes: int, greedy: bool) -> int:
+def _solved(model: PPO, env_id: str, view: str, episodes: int, greedy: bool) -> int:
     """How many of the held-out episodes reach the goal, which alone gives a reward."""
     reached = 0
     for begin in range(0, episodes, N_ENVS):
         seeds = range(HELD_OUT + begin, HELD_OUT + min(begin + N_ENVS, episodes))
-        envs = [seen_from_inside(env_id) for _ in seeds]
-        seen = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
+        envs = [seen(env_id, view) for _ in seeds]
+        found = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
         going = list(range(len(envs)))
         while going:
-            actions, _ = model.predict(np.stack([seen[index] for index in going]), deterministic=greedy)
+            actions, _ = model.predict(np.stack([found[index] for index in going]), deterministic=greedy)
             left = []
             for index, action in zip(going, actions, strict=True):
-                seen[index], reward, terminated, truncated, _ = envs[index].step(int(action))
+                found[index], reward, terminated, truncated, _ = envs[index].step(int(action))
                 reached += float(reward) > 0.0
                 if not (terminated or truncated):
                     left.append(index)
