@@ -142,6 +142,7 @@ SUITES: dict[str, Suite] = {
         _walk("walk-7x7", "MazeWalk-7x7", 1_200_000),
         _walk("walk-9x9", "MazeWalk-9x9", 1_200_000),
         _walk("walk-11x11", "MazeWalk-11x11", 300_000),
+        _walk("walk-15x15", "MazeWalk-15x15", 1_800_000)._replace(begun_on=("walk-9x9", 1_200_000)),
         _walk("walk-15x15-from-9x9", "MazeWalk-15x15", 300_000)._replace(trained_on="walk-9x9"),
         *_system("di", "DoubleIntegrator", 144_000),
         *_system("di-tight", "DoubleIntegratorTight", 144_000),
