@@ -141,6 +141,13 @@ PPO_EDIT_OVERRIDES: dict[str, Keywords] = {
         "ent_coef": 0.01,
         "policy_kwargs": {"log_std_init": -3.0},
     },
+    "ControlPlanEdit-PoweredDescent": {
+        "learning_rate": 1e-4,
+        "n_steps": 120,
+        "n_epochs": 20,
+        "gae_lambda": 1.0,
+        "policy_kwargs": {"log_std_init": -1.0},
+    },
 }
 # Episodes have an end that is observed, so nothing has to be discounted. What is not said is SB3's default.
 PPO_STEP: Keywords = {"learning_rate": 1e-3, "n_steps": 300, "batch_size": 240, "gamma": 1.0}
