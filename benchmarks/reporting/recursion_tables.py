@@ -25,11 +25,23 @@ _SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
 _CNN = "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1"
 _SUMS = "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1"
 _MLP = "ppo@policy_kwargs.net_arch=[4,4]"
+_CYCLES_OF_TWO = "20 cycles of two layers"
+_RECURSIONS = {
+    "neighbours@k_cycles=20@h_dim=12@l_dim=8": ("sums over neighbours", "yes"),
+    "conv@k_cycles=20@h_dim=10@l_dim=6": ("3x3 convolutions", "no"),
+    "attention@k_cycles=20@h_dim=12@l_dim=8": ("attention", "no"),
+}
+"""Recursions of two levels with one layer each."""
 WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
     f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
+    **{
+        f"trm_ppo@mixer={words}@n_h_layers=1{_SMALL}": (network, _CYCLES_OF_TWO, symmetric)
+        for words, (network, symmetric) in _RECURSIONS.items()
+    },
     _SUMS + _SMALL: ("sums over neighbours", "20 layers", "yes"),
+    f"trm_ppo@mixer=conv@k_cycles=1@n_h_layers=20@h_dim=3@l_dim=1{_SMALL}": ("residual CNN", "20 layers", "no"),
     **{name: ("residual CNN", "4 layers", "no") for name in (_CNN, _CNN + _SMALL)},
     _MLP: ("MLP", "2 layers", "no"),
 }
@@ -44,6 +56,10 @@ SIZES: Mapping[str, tuple[str, int]] = {
     "walk-9x9": ("trm_ppo@k_cycles=32", 64),
 }
 """Suite of walks -> the line of one depth that has rows there, and twice its cycles."""
+LARGER: Mapping[str, str] = {"walk-15x15-from-9x9": "9x9 alone", "walk-15x15": "9x9, then 15x15"}
+"""Suite of 15x15 walks -> the mazes that its policies are trained on."""
+CYCLES_IN_TRAINING: Mapping[str, str] = {"trm_ppo@k_cycles=32": "32", "trm_ppo": "8 to 96"}
+"""Line of such a suite -> the cycles that it was trained at."""
 TRAINED_AT = (1, 2, 3, 5, 10, 20)
 PATH_SIDE = 9
 """Of the mazes that path networks are trained and scored on, by cycles in training."""
@@ -127,9 +143,9 @@ def _cells(line: Summary) -> list[str]:
     return [*told, *solved, str(line.seeds), f"`{line.algo}`"]
 
 
-def by_cycles(folder: Path, algo: str) -> dict[int, Summary]:
+def by_cycles(folder: Path, algo: str, suite: str = WALK) -> dict[int, Summary]:
     """Number of cycles -> what the models of a line solve with as many."""
-    mine = [line for line in lines(folder) if named(line.algo).method == algo]
+    mine = [line for line in lines(folder, suite) if named(line.algo).method == algo]
     return {named(line.algo).budget or k_cycles(algo): line for line in mine}
 
 
@@ -160,6 +176,28 @@ def sizes(folder: Path) -> str:
         both = [tables.rate(one.success) for one in (line, here[f"{algo}+cycles={twice}"])]
         rows.append([suite, str(k_cycles(algo)), *told, *both, f"`{algo}`"])
     return tables.markdown(["suite", "cycles", "weights", "env steps", "seeds", "solved", "at twice", "line"], rows)
+
+
+def larger(folder: Path) -> str:
+    """What policies solve in mazes that are larger than the first ones of their training, by cycles at test time."""
+    rows = []
+    for suite, mazes in LARGER.items():
+        for algo, trained in CYCLES_IN_TRAINING.items():
+            for count, line in sorted(by_cycles(folder, algo, suite).items()):
+                sampled = "" if line.sampled is None else tables.percent(line.sampled.mean)
+                told = [mazes, tables.count(line.steps), trained, str(count)]
+                rows.append([*told, tables.rate(line.success), sampled, str(line.seeds), f"`{line.algo}`"])
+    heads = [
+        "trained on",
+        "env steps",
+        "cycles in training",
+        "at test time",
+        "solved",
+        "solved, sampled",
+        "seeds",
+        "line",
+    ]
+    return tables.markdown(heads, rows)
 
 
 def training(folder: Path) -> str:
@@ -239,6 +277,7 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
     "recursion:networks": networks,
     "recursion:cycles": cycles,
     "recursion:sizes": sizes,
+    "recursion:larger": larger,
     "recursion:training": training,
     "recursion:open": open_maze,
     "recursion:claimed": beside,
