@@ -81,9 +81,10 @@ POLICIES: Mapping[str, tuple[type[ActorCriticPolicy], Mapping[str, Any]]] = {
 
 def seen(env_id: str, view: str) -> gym.Env[Any, Any]:
     """A MiniGrid environment whose observation is the cells of one of the `VIEWS`, and nothing else."""
-    wrapper: Callable[[Any], gym.Env[Any, Any]] = ImgObsWrapper
+    whole: Callable[[Any], gym.Env[Any, Any]] = FullyObsWrapper
+    alone: Callable[[Any], gym.Env[Any, Any]] = ImgObsWrapper
     env = gym.make(env_id)
-    return wrapper(FullyObsWrapper(env) if view == "full" else env)
+    return alone(whole(env) if view == "full" else env)
 
 
 class Measured(NamedTuple):
