@@ -25,7 +25,6 @@ _SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
 _CNN = "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1"
 _SUMS = "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1"
 _MLP = "ppo@policy_kwargs.net_arch=[4,4]"
-_CYCLES_OF_TWO = "20 cycles of two layers"
 _RECURSIONS = {
     "neighbours@k_cycles=20@h_dim=12@l_dim=8": ("sums over neighbours", "yes"),
     "conv@k_cycles=20@h_dim=10@l_dim=6": ("3x3 convolutions", "no"),
@@ -37,7 +36,7 @@ WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
     f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
     **{
-        f"trm_ppo@mixer={words}@n_h_layers=1{_SMALL}": (network, _CYCLES_OF_TWO, symmetric)
+        f"trm_ppo@mixer={words}@n_h_layers=1{_SMALL}": (network, "20 cycles of two layers", symmetric)
         for words, (network, symmetric) in _RECURSIONS.items()
     },
     _SUMS + _SMALL: ("sums over neighbours", "20 layers", "yes"),
