@@ -24,6 +24,7 @@ from trm_envs.plan_edit.task import LegalActions
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnv
 
 ObservationKind = Literal["dict", "one_hot"]
@@ -182,6 +183,10 @@ class Method:
             _fuse(model)
             count_gradient_steps(model)
         return model
+
+    def callbacks(self, env_id: str) -> list[BaseCallback]:
+        """What goes with its training on this environment."""
+        return self.walking.callbacks() if self.walking is not None and plays(WALKS, env_id) else []
 
     def _keywords(self, env_id: str, mdp: Any) -> dict[str, Any]:
         """Keywords of the algorithm: those of the row, and the discount that rewards are shaped with."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from baselines.control_method import EDITED, ControlLine, ControlMethod
 from baselines.knowledge import known_by_core
 from baselines.line import Knowledge, Line
 from baselines.method import WALKS, Method
+from baselines.variants import parsed
 from baselines.walking import Walking
 from trm_agents import presets
 from trm_envs.plan_edit.task import LegalActions
@@ -139,32 +139,18 @@ class Methods(dict[str, Method]):
     """Rows by name. `NAME@SETTING=VALUE@...` is the row NAME with other settings, see `Method.with_settings`."""
 
     def __missing__(self, name: str) -> Method:
-        base, *settings = name.split("@")
-        if base not in self.keys() or not settings:
+        if name not in self or "@" not in name:
             raise KeyError(name)
         # Constructors tell the types of settings, and they need torch.
         from baselines.settings import check
 
-        changed = dict(map(_setting, settings))
-        if len(changed) < len(settings):
-            raise ValueError(f"{name!r} gives a setting twice: leave out one of them")
+        base, changed = parsed(name)
         row = self[base].with_settings(changed)
         check(row, changed)
         return replace(row, name=name, knows=self[base].known_with(changed))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and super().__contains__(name.partition("@")[0])
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """`lipschitz=0.5` -> ("lipschitz", 0.5); what is no JSON is a string."""
-    setting, equals, value = text.partition("=")
-    if not setting or not equals:
-        raise ValueError(f"a variant is like NAME@SETTING=VALUE, got {text!r} after the @")
-    try:
-        return setting, json.loads(value)
-    except json.JSONDecodeError:
-        return setting, value
 
 
 METHODS = Methods(
@@ -335,7 +321,7 @@ def known_to(algo: str, env_kwargs: Mapping[str, Any] = MappingProxyType({})) ->
     if row is None:
         return None
     if isinstance(row, Method):
-        settings = dict(map(_setting, algo.partition("+")[0].split("@")[1:]))
+        settings = parsed(algo.partition("+")[0])[1]
         observed = {name: value for name, value in settings.items() if name.startswith("env.")}
         row = replace(row.with_settings(observed), knows=row.known_with(settings))
     knows = row.known_on(env_kwargs)

@@ -196,7 +196,7 @@ def train(
     remaining = cell.steps - model.num_timesteps
     if remaining > 0:
         # The row's own come first: what they change is as it was when the last point is measured.
-        callbacks = [*(method.walking.callbacks() if method.walking else []), callback]
+        callbacks = [*method.callbacks(suite.env_id), callback]
         model.learn(remaining, callback=CallbackList(callbacks), reset_num_timesteps=model.num_timesteps == 0)
     save("model.zip", callback.wall_s)
     for name in (CHECKPOINT, BEFORE):

@@ -133,6 +133,7 @@ class Tuning:
         check_spaces(self.contestants, [algo], self.suite)
         # Slow imports that listing and planning do without.
         import torch
+        from stable_baselines3.common.callbacks import CallbackList
 
         from benchmarks.running.training import Told
 
@@ -142,7 +143,7 @@ class Tuning:
         method = self.contestants.METHODS[algo]
         model = method.make(row.env_id, row.env_kwargs, self.seed, settings=settings)
         since = time.perf_counter()
-        model.learn(self.steps, callback=Told(progress))
+        model.learn(self.steps, callback=CallbackList([*method.callbacks(row.env_id), Told(progress)]))
         cost = Cost.of(model, time.perf_counter() - since)
         validation = scored_pool(row.env_id, method.env_kwargs_for(row.env_kwargs), "validation")
         greedy, sampled, _ = played(method, model, validation, self.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from model_helpers import ENV_ID
+from stable_baselines3.common.callbacks import BaseCallback
 
 from baselines import METHODS, method
 from baselines.settings import check
@@ -116,3 +117,21 @@ def test_another_number_of_cycles_is_one_depth_unless_depths_are_named() -> None
     assert trained("trm_ppo") == trained("trm_ppo@mixer=conv") == ((8, 96), 12)
     assert trained("trm_ppo@k_cycles=5") == trained("trm_ppo@depths=null@gradient_cycles=null") == (None, None)
     assert trained("trm_ppo@k_cycles=9@depths=[4,16]@gradient_cycles=6") == ((4, 16), 6)
+
+
+def test_depths_are_drawn_where_edits_are_moves_and_nowhere_else() -> None:
+    seen: list[int] = []
+
+    class Watch(BaseCallback):
+        def _on_rollout_end(self) -> None:
+            seen.append(self.model.policy.readings.network.unroll)
+
+        def _on_step(self) -> bool:
+            return True
+
+    row = METHODS["trm_ppo"]
+    for env_id, steps in (("SudokuPlace-4x4-v0", 600), ("OpenMazeWalk-5x5-v0", 64 * 64 * 3)):
+        row.make(env_id, {}, seed=0).learn(steps, callback=[*row.callbacks(env_id), Watch()])
+    puzzles, walks = seen[:-3], seen[-3:]
+    assert set(puzzles) == {4} and len(puzzles) > 1
+    assert len(set(walks)) > 1 and all(8 <= depth <= 96 for depth in walks)

@@ -250,6 +250,29 @@ def test_checkers_without_weights_are_tuned_and_trained_without_them(env_id):
     METHODS["maskable_ppo"].make(env_id, {}, seed=0, settings=space.on(env_id).start)
 
 
+def test_a_variant_is_tuned_in_what_its_name_leaves_open():
+    walk, whole = "MazeWalk-7x7-v0", SPACES["trm_ppo"]
+    assert SPACES["trm_ppo@mixer=conv@k_cycles=5"].on(walk) == whole.on(walk) != whole.on(ENV_ID)
+    fixed = SPACES["trm_ppo@mixer=conv@n_steps=16@ent_coef=0.0"].on(walk)
+    assert fixed.choices.keys() == whole.on(walk).choices.keys() - {"n_steps", "ent_coef"}
+    assert "policy_kwargs" not in SPACES["ppo@policy_kwargs.net_arch=[4,4]"].on(ENV_ID).start
+    assert SPACES["trc@policy_kwargs={}"].start.keys() == SPACES["trc"].start.keys() - {"policy_kwargs.width"}
+    assert SPACES["trc@learning_rate=0.1"].on("ControlPlanEdit-VanDerPol-v0").start.keys() <= SPACES["trc"].start.keys()
+    assert len(SPACES["ppo@ent_coef=0.2"].first) == len(SPACES["ppo"].first) - 1
+    assert "ppo@ent_coef=0.2" in SPACES and "unknown@ent_coef=0.2" not in SPACES
+    with pytest.raises(KeyError, match="unknown"):
+        SPACES["unknown@ent_coef=0.2"]
+
+
+def test_networks_that_walk_are_tuned(tmp_path):
+    algo = "trm_ppo@mixer=conv@k_cycles=2@h_dim=4@l_dim=2@n_h_layers=1"
+    asked = ["tune", "--suite", "open-walk-5x5", "--trials", "2", "--steps", "64", "--out", str(tmp_path)]
+    assert cli.main([*asked, "--algos", algo]) == 0
+    first, second = (json.loads(row.settings) for row in rows_of(tmp_path))
+    assert first == SPACES["trm_ppo"].on("OpenMazeWalk-5x5-v0").start and first != second
+    assert first.keys() == second.keys()
+
+
 def value_of(row, setting: str, default, env_id: str):
     first, _, rest = setting.partition(".")
     parts = {"env": row.training_for(ENV_ID), "network": row.network}
