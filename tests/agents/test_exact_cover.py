@@ -12,8 +12,12 @@ from trm_envs.plan_edit.mdp import PlanEditMDP
 from trm_envs.sudoku.symmetry import apply_symmetry, random_symmetry
 from trm_envs.sudoku.task import SudokuTask
 
-CORES = {"none": ExactCover(), "clamped": ClampedExactCover(), "certified": CertifiedExactCover()}
-CONTRACTED_OR_NOT = pytest.mark.parametrize("core", [ExactCover(), CertifiedExactCover()], ids=["none", "certified"])
+CORES = {
+    **{"none": ExactCover(), "clamped": ClampedExactCover(), "certified": CertifiedExactCover()},
+    **{"half maxima": ExactCover(maxima=0.5), "maxima": ExactCover(maxima=1.0)},
+}
+SOME = {name: CORES[name] for name in ("none", "certified", "half maxima")}
+SEVERAL = pytest.mark.parametrize("core", SOME.values(), ids=SOME)
 TASKS = {"4x4": SudokuTask(4), "9x9": SudokuTask(9), "maze": MazeTask(5)}
 
 
@@ -64,7 +68,7 @@ def test_compiled_unroll_and_its_gradients_are_those_of_pytorch_in_double_precis
         assert error < 1e-4, name
 
 
-@CONTRACTED_OR_NOT
+@SEVERAL
 def test_gradients_are_right_by_finite_differences(core):
     net = network(SudokuTask(4), width=3, unroll=3, core=core).double()
     seen = observation(SudokuTask(4), batch=2)
@@ -78,7 +82,7 @@ def test_gradients_are_right_by_finite_differences(core):
     assert torch.autograd.gradcheck(logits, values, atol=1e-5)
 
 
-@CONTRACTED_OR_NOT
+@SEVERAL
 def test_a_compiled_unroll_continues_from_any_latent(core):
     net, seen = network(SudokuTask(4), core=core, radius=3.0), observation(SudokuTask(4))
     start = torch.randn(3, 64, 8)
@@ -206,3 +210,26 @@ def test_gradient_of_some_latents_only():
     logits_of(net, seen, 4)[0][-1].sum().backward()
     for name, parameter in net.named_parameters():
         assert torch.allclose(parameter.grad, alone[name], rtol=1e-5, atol=1e-6), name
+
+
+def test_maxima_do_not_count_the_ways_by_which_something_arrives():
+    task = MazeTask(3)
+    free = np.zeros((1, 9), np.int8)
+    for share, changes in ((0.0, True), (1.0, False)):
+        net = network(task, core=ExactCover(maxima=share))
+        core = net.core
+        injection = net.encoder(
+            {
+                "instance": torch.from_numpy(free),
+                "plan": torch.zeros(1, 9, dtype=torch.int8),
+                "remaining_edits": torch.ones(1, 1, dtype=torch.int32),
+            }
+        )
+        one, two = torch.full((2, 1, 9, 8), -1.0)
+        one[0, 1] = two[0, 1] = two[0, 7] = 1.0
+        with torch.no_grad():
+            heard = [core.unroll(injection, z, 1, None, 1).latents[0, 0, 4] for z in (one, two)]
+        assert bool((heard[0] != heard[1]).any()) == changes
+    for share in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ValueError, match=r"maxima must be within \[0, 1\]"):
+            ExactCover(maxima=share)

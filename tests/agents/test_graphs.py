@@ -22,7 +22,9 @@ from trm_envs.plan_edit.spaces import observe
 
 TASK = GraphColouringTask(9, 3)
 MDP = PlanEditMDP(TASK)
-CORES = pytest.mark.parametrize("core", [ExactCover(), Cells()], ids=["candidates", "cells"])
+CORES = pytest.mark.parametrize(
+    "core", [ExactCover(), Cells(), ExactCover(maxima=0.5)], ids=["candidates", "cells", "half maxima"]
+)
 
 
 def states(batch=4, seed=0):

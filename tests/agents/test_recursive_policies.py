@@ -41,6 +41,7 @@ def parameters(model):
         ("n_l_layers", 2),
         ("carry", True),
         ("inject", "once"),
+        ("maxima", 1.0),
         ("mixer", "conv"),
         ("mixer", "attention"),
         ("mixer", "mlp"),
@@ -56,7 +57,7 @@ def test_a_word_changes_what_is_read(word, value):
     )
     if (word, value) == ("readout", "cells"):
         first = make("PPO", "plans", n_actions=16, mixer="neighbours", readout="pool")
-    if word in ("k_cycles", "carry", "inject"):
+    if word in ("k_cycles", "carry", "inject", "maxima"):
         assert parameters(first) == parameters(second)
         second.policy.load_state_dict(first.policy.state_dict())
     elif word != "readout":
@@ -105,11 +106,13 @@ def test_edits_are_read_from_their_cell_and_moves_from_the_agents_cell():
     assert not torch.allclose(before[:, [0, 1]], after[:, [0, 1]], atol=1e-3)
 
 
-def test_the_exact_cover_recursion_walks():
-    words = {"mixer": "exact_cover", "n_h_layers": 1}
+@pytest.mark.parametrize("maxima", [0.0, 0.5])
+def test_the_exact_cover_recursion_walks(maxima):
+    words = {"mixer": "exact_cover", "n_h_layers": 1, "maxima": maxima}
     model, deeper = (steep(make("PPO", "plans", **words, k_cycles=cycles)) for cycles in (2, 5))
     network = model.policy.readings.network
     assert isinstance(network.core, ExactCoverCore) and parameters(model) == parameters(deeper)
+    assert network.core.peaks == maxima * network.core.width
     observed = observations(model)
     observed["plan"] = np.eye(16, dtype=np.int8)[[0, 3, 5, 6, 10, 15]]
     turn = np.rot90(np.arange(16).reshape(4, 4)).ravel()
@@ -408,6 +411,12 @@ def test_the_cycles_of_a_prediction():
         ({"gradient_cycles": 2, "halting": "learned"}, "gradient_cycles cuts off the first cycles"),
         ({"k_cycles": 0}, "k_cycles must be at least 1"),
         ({"ema": 1.0}, "ema must be within"),
+        ({"maxima": 1.5, "mixer": "neighbours"}, r"maxima must be within \[0, 1\], got 1.5"),
+        (
+            {"maxima": 1.0, "mixer": "conv"},
+            "maxima=1.0 is for the mixers 'neighbours' and 'exact_cover', not for 'conv'",
+        ),
+        ({"maxima": 1.0}, "not for None: leave it out"),
     ],
 )
 def test_what_cannot_be_is_named(words, message):

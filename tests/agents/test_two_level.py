@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trm_agents.recursion import Grid, Recursion, TwoLevelCore
-from trm_agents.recursion.cores.mixers import MIXERS, adjacency
+from trm_agents.recursion.cores.mixers import MIXERS, Neighbours, adjacency
 from trm_agents.recursion.cores.two_level import EPSILON
 from trm_envs.sudoku.task import SudokuTask
 
@@ -96,13 +96,18 @@ def test_others_reach_every_token_or_none(mixer):
 
 @given(turns=st.integers(0, 3), flip=st.booleans())
 @settings(max_examples=8, deadline=None)
-def test_neighbours_alone_commute_with_every_symmetry_of_the_square(turns, flip):
+def test_sums_and_maxima_alone_commute_with_every_symmetry_of_the_square(turns, flip):
     def turned(z):
         plane = torch.rot90(z.unflatten(1, GRID.shape), turns, (1, 2))
         return (plane.flip(1) if flip else plane).flatten(1, 2)
 
-    for mixer, commutes in (("neighbours", True), ("conv", (turns, flip) == (0, False))):
-        made, x = core(mixer=mixer), inputs()
+    for mixer, maxima, commutes in (
+        ("neighbours", 0.0, True),
+        ("neighbours", 0.5, True),
+        ("neighbours", 1.0, True),
+        ("conv", 0.0, (turns, flip) == (0, False)),
+    ):
+        made, x = core(mixer=mixer, maxima=maxima), inputs()
         there, back = made.unroll(turned(x), None, 3, None, 1).latents[0], made.unroll(x, None, 3, None, 1).latents[0]
         assert torch.allclose(there, turned(back), atol=1e-4) == commutes
 
@@ -119,6 +124,37 @@ def test_tokens_hear_those_that_share_a_group():
     assert all(
         four[i, j] == (abs(a - c) + abs(b - d) == 1) for i, (a, b) in enumerate(cells) for j, (c, d) in enumerate(cells)
     )
+
+
+@given(seed=st.integers(0, 999), peaks=st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_what_a_token_hears_are_sums_and_maxima_over_the_others_of_its_groups(seed, peaks):
+    rng = np.random.default_rng(seed)
+    # Cells 4 and 5 share no group of the second kind with another one, and a maximum is then their own.
+    groups = {"row": np.array([[0, 1, 2], [3, 4, 5]]), "some": np.array([[0, 3, -1], [1, 2, 3], [4, -1, -1]])}
+    mixer = Neighbours(3, Grid((2, 3), groups), peaks).double()
+    z = rng.integers(-3, 3, (4, 6, 3)).astype(float)
+    expected = np.zeros_like(z)
+    for send, kind in zip(mixer.maps, groups.values(), strict=True):
+        others = [{c for group in kind if t in group for c in group} - {t, -1} for t in range(6)]
+        for token, heard in enumerate(map(sorted, others)):
+            sums = z[:, heard].sum(1) / max(map(len, others))
+            top = z[:, heard or [token]].max(1)
+            hears = np.concatenate([sums[:, : 3 - peaks], top[:, 3 - peaks :]], 1)
+            expected[:, token] += hears @ send.weight.detach().numpy().T
+    np.testing.assert_allclose(mixer(torch.from_numpy(z)).detach().numpy(), expected, atol=1e-6)
+    distinct = torch.from_numpy(rng.permutation(np.arange(36.0)).reshape(2, 6, 3))
+    assert torch.autograd.gradcheck(mixer, distinct.requires_grad_())
+
+
+def test_how_many_ways_something_arrives_by_changes_sums_and_no_maximum():
+    z = torch.zeros(1, 9, 1)
+    z[0, [1, 3]] = 1.0
+    more = z.clone()
+    more[0, [5, 7]] = 1.0
+    for peaks, changes in ((0, True), (1, False)):
+        mixer = Neighbours(1, Grid((3, 3)), peaks)
+        assert bool((mixer(z) != mixer(more))[0, 4]) == changes
 
 
 @pytest.mark.parametrize("mixer", [*MIXERS, None])

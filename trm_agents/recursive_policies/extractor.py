@@ -222,13 +222,14 @@ def _two_levels(chosen: Options, grid: Grid) -> TwoLevelCore:
         carry=chosen.carry,
         inject=chosen.inject,
         mixer=chosen.mixer,
+        maxima=chosen.maxima,
     )
 
 
 def _over_cells(chosen: Options, grid: Grid) -> ExactCoverCore:
     """The exact-cover core with a token a cell."""
     groups = {"edges": neighbour_pairs(grid.shape)} if grid.groups is None else grid.groups
-    return ExactCoverCore(chosen.h_dim, groups, grid.n_tokens, 1)
+    return ExactCoverCore(chosen.h_dim, groups, grid.n_tokens, 1, round(chosen.maxima * chosen.h_dim))
 
 
 def _readout(options: Options, plans: PlanSpace | None, n_actions: int | None) -> Readout:

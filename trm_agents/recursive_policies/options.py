@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from trm_agents.recursion import Inject, Mixer
-from trm_envs.instances.numbers import number, real, truth, whole
+from trm_envs.instances.numbers import number, real, share, truth, whole
 
 Readout = Literal["pool", "cells", "agent"]
 Exchange = Mixer | Literal["exact_cover"]
@@ -20,6 +20,7 @@ _WORDS = {
     "readout": get_args(Readout),
     "halting": get_args(Halting),
 }
+_LOCAL = ("neighbours", "exact_cover")
 _MAY_BE_NONE = ("max_cycles", "gradient_cycles")
 
 MORE_CYCLES = 4
@@ -41,6 +42,8 @@ class Options:
         mixer: how the cells of a grid exchange what they hold: `neighbours`, `conv`, `attention` or `mlp`. None makes
             one token of the whole observation. With `exact_cover` a cycle is a step of the compiled core of UPITRM,
             with h_dim channels and one token a cell, in place of the two levels; it reads what does not change.
+        maxima: share of the channels of which cells hear maxima over their neighbours in place of sums, within [0, 1];
+            for the mixers `neighbours` and `exact_cover`.
         readout: what the heads read: the mean and the maximum over the tokens (`pool`), the cell of each edit
             (`cells`), or the cell where the agent stands and its four neighbours (`agent`). None: `cells` for edits of
             a plan, `agent` for moves on a plan, else `pool`.
@@ -71,6 +74,7 @@ class Options:
     carry: bool = False
     inject: Inject = "every"
     mixer: Exchange | None = None
+    maxima: float = 0.0
     readout: Readout | None = None
     action_conditioning: bool = False
     deep_supervision: bool = False
@@ -98,6 +102,12 @@ class Options:
         self._keep("ponder_cost", number("ponder_cost", self.ponder_cost, 0.0))
         if self.ema is not None and not 0.0 < real(self.ema) < 1.0:
             raise ValueError(f"ema must be within (0, 1) or None, got {self.ema!r}")
+        self._keep("maxima", share("maxima", self.maxima))
+        if self.maxima and self.mixer not in _LOCAL:
+            raise ValueError(
+                f"maxima={self.maxima} is for the mixers {' and '.join(map(repr, _LOCAL))}, not for {self.mixer!r}: "
+                "leave it out"
+            )
         if self.mixer == "exact_cover" and (self.carry or self.inject != "every" or self.n_h_layers != 1):
             raise ValueError(
                 "mixer='exact_cover' has one layer, which the observation enters in every cycle: leave out "

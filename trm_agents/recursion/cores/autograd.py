@@ -12,8 +12,8 @@ from torch import Tensor
 
 from trm_agents.recursion.cores import kernels
 from trm_agents.recursion.cores.base import Unrolled
-from trm_agents.recursion.cores.kernels import Floats
 from trm_agents.recursion.cores.layout import Indices, Layout
+from trm_agents.recursion.cores.messages import Floats
 
 
 def unroll(
@@ -21,6 +21,7 @@ def unroll(
     start: Tensor | None,
     cells: Layout,
     neighbours: Indices | None,
+    peaks: int,
     keep: float,
     radius: float | None,
     steps: int,
@@ -36,7 +37,7 @@ def unroll(
     z_0 = np.empty((0, types.shape[1], width), np.float32) if start is None else start.contiguous().numpy()
     bound = inf if radius is None else radius
     edges = np.empty((0, 0, 0), np.int64) if neighbours is None else neighbours
-    latents, norms = _Unroll.apply(types, z_0, cells, edges, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
+    latents, norms = _Unroll.apply(types, z_0, cells, edges, peaks, keep, bound, steps, kept, needs_grad, *weights)  # type: ignore[no-untyped-call]
     return Unrolled(latents, (norms > bound).float().mean(0))
 
 
@@ -52,6 +53,7 @@ class _Unroll(torch.autograd.Function):
         start: Floats,
         cells: Layout,
         neighbours: Indices,
+        peaks: int,
         keep: float,
         radius: float,
         steps: int,
@@ -72,6 +74,7 @@ class _Unroll(torch.autograd.Function):
             _arrays(weights),
             cells,
             neighbours,
+            peaks,
             radius,
             steps,
             latents.numpy(),
@@ -81,7 +84,7 @@ class _Unroll(torch.autograd.Function):
         if needs_grad:
             ctx.save_for_backward(latents, saved, norms, *weights)
             ctx.types, ctx.start, ctx.cells, ctx.neighbours = types, start, cells, neighbours
-            ctx.keep, ctx.radius = keep, radius
+            ctx.peaks, ctx.keep, ctx.radius = peaks, keep, radius
         ctx.mark_non_differentiable(norms)
         return latents[-kept:], norms
 
@@ -100,6 +103,7 @@ class _Unroll(torch.autograd.Function):
             _arrays(weights),
             ctx.cells,
             ctx.neighbours,
+            ctx.peaks,
             ctx.radius,
             latents.numpy(),
             saved.numpy(),
@@ -107,4 +111,4 @@ class _Unroll(torch.autograd.Function):
             grad.contiguous().numpy(),
             kernels.Weights(*(gradient.numpy() for gradient in gradients)),
         )
-        return (*[None] * 9, *gradients)
+        return (*[None] * 10, *gradients)

@@ -48,6 +48,7 @@ class ExactCoverCore(PlanCore):
         groups: cells of each group by kind, as `PlanTask.groups`.
         n_cells: cells of the task.
         n_symbols: symbols of the task, or 1 for one token a cell.
+        peaks: channels, the last ones, of which tokens hear maxima over their groups in place of sums.
     """
 
     members: Tensor
@@ -56,8 +57,9 @@ class ExactCoverCore(PlanCore):
     hearers: Tensor
     parts_of: Tensor
 
-    def __init__(self, width: int, groups: Groups, n_cells: int, n_symbols: int) -> None:
+    def __init__(self, width: int, groups: Groups, n_cells: int, n_symbols: int, peaks: int = 0) -> None:
         super().__init__(n_cells, n_symbols)
+        self.peaks = peaks
         for name, array in layout(groups, n_cells, n_symbols)._asdict().items():
             self.register_buffer(name, torch.from_numpy(array), persistent=False)
         # Groups that were not declared name no graph, though states may have one.
@@ -99,7 +101,9 @@ class ExactCoverCore(PlanCore):
             cells = Layout(*(getattr(self, name).numpy() for name in Layout._fields))
             graphs = self._edges(injection)
             edges = None if graphs is None else graphs.numpy()
-            return autograd.unroll(injection.types.numpy(), latent, cells, edges, keep, radius, steps, kept, weights)
+            return autograd.unroll(
+                injection.types.numpy(), latent, cells, edges, self.peaks, keep, radius, steps, kept, weights
+            )
         return unrolled(lambda z: self.step(z, injection, self.gain(radius)), latent, steps, radius, kept)
 
     def step(self, z: Tensor | None, injection: TokenInjection, gain: float) -> Tensor:
@@ -108,7 +112,9 @@ class ExactCoverCore(PlanCore):
         if z is None:
             z = own.new_zeros(len(injection.types), self.n_cells * self.n_symbols, len(self.bias))
         edges = self._edges(injection)
-        hidden = torch.relu(of_types(injection.table, injection.types) + gain * self._mix(own, maps, z, edges))
+        hidden = torch.relu(
+            of_types(injection.table, injection.types) + gain * self._mix(own, maps, z, edges, self.peaks)
+        )
         shift = of_types(injection.shift + self.bias, injection.types)
         return keep * z + (self._mix(out, back, hidden, edges) + shift) / gain
 
@@ -116,7 +122,7 @@ class ExactCoverCore(PlanCore):
         """The graphs of the states, where the core hears them."""
         return injection.neighbours if self._graphs else None
 
-    def _mix(self, own: Tensor, maps: Tensor, x: Tensor, neighbours: Tensor | None = None) -> Tensor:
+    def _mix(self, own: Tensor, maps: Tensor, x: Tensor, neighbours: Tensor | None = None, peaks: int = 0) -> Tensor:
         """Map each token and the sums over its groups and over the symbols of its cell: (B, T, K) -> (B, T, J)."""
         mixed = x @ own.T
         if not len(maps):
@@ -124,24 +130,29 @@ class ExactCoverCore(PlanCore):
         cells = self.tokens(x)
         if self.n_symbols > 1:
             mixed = mixed + (cells.sum(2) @ maps[-1].T).repeat_interleave(self.n_symbols, dim=1)
-        kinds = list(zip(maps, self._incidence(self.members, x), self._incidence(self.hearers, x)))  # noqa: B905
+        kinds = list(zip(maps, self._by_kind(self.members), self._by_kind(self.hearers)))  # noqa: B905
         if neighbours is not None:
             graph = kinds.pop()[0]
-            mixed = mixed + (_over(neighbours, cells) @ graph.T).flatten(1, 2)
+            heard = _raised(_over(neighbours, cells), cells, neighbours, peaks)
+            mixed = mixed + (heard @ graph.T).flatten(1, 2)
         # With several symbols the last map is that of the cell sums, and has no kind.
-        for weight, summed, heard in kinds:
-            sent = torch.einsum("gc,bcsk->bgsk", summed, cells) @ weight.T
-            mixed = mixed + torch.einsum("gc,bgsj->bcsj", heard, sent).flatten(1, 2)
+        for weight, members, hearers in kinds:
+            sums = torch.einsum("gc,bcsk->bgsk", self._incidence(members, x), cells)
+            sent = _raised(sums, cells, members, peaks) @ weight.T
+            mixed = mixed + torch.einsum("gc,bgsj->bcsj", self._incidence(hearers, x), sent).flatten(1, 2)
         return mixed
 
-    def _incidence(self, rows: Tensor, like: Tensor) -> list[Tensor]:
-        """Which cells each row of a kind holds, (groups of the kind, n_cells) each."""
-        # The last column takes the padding.
-        table = torch.zeros(len(rows), self.n_cells + 1).to(like)
-        table.scatter_(1, torch.where(rows < 0, self.n_cells, rows), 1.0)
+    def _by_kind(self, rows: Tensor) -> list[Tensor]:
+        """The rows of each kind, (groups of the kind, most) each."""
         ends = self.ends[:-1] if self.n_symbols > 1 else self.ends
         counts = torch.diff(ends, prepend=self.ends.new_zeros(1)) // self.n_symbols
-        return list(torch.split(table[:, :-1], counts.tolist()))
+        return list(torch.split(rows, counts.tolist()))
+
+    def _incidence(self, rows: Tensor, like: Tensor) -> Tensor:
+        """Which cells each row holds, (rows, n_cells)."""
+        # The last column takes the padding.
+        table = torch.zeros(len(rows), self.n_cells + 1).to(like)
+        return table.scatter_(1, torch.where(rows < 0, self.n_cells, rows), 1.0)[:, :-1]
 
 
 def _over(neighbours: Tensor, cells: Tensor) -> Tensor:
@@ -153,16 +164,48 @@ def _over(neighbours: Tensor, cells: Tensor) -> Tensor:
     return torch.einsum("bij,bjsk->bisk", table[:, :, :-1], cells)
 
 
+def _raised(sums: Tensor, cells: Tensor, rows: Tensor, peaks: int) -> Tensor:
+    """Sums whose last channels are maxima over the cells of their rows instead; 0 where a row holds none.
+
+    Args:
+        sums: (B, rows, n_symbols, K).
+        cells: (B, n_cells, n_symbols, K).
+        rows: cells of each, -1 pads, (rows, most) or (B, rows, most).
+        peaks: how many channels.
+    """
+    if not peaks:
+        return sums
+    rows = rows.expand(len(cells), -1, -1)
+    # A cell that is there twice changes no maximum.
+    held = torch.where(rows < 0, rows[..., :1], rows).clamp_min(0)
+    top = cells[torch.arange(len(cells), device=rows.device)[:, None, None], held, :, -peaks:].amax(2)
+    return torch.cat([sums[..., :-peaks], top * (rows[..., :1, None] >= 0)], dim=-1)
+
+
 @dataclass(frozen=True)
 class ExactCover:
-    """The exact-cover core without a contraction. It knows the groups, and that all symbols are alike."""
+    """The exact-cover core without a contraction. It knows the groups, and that all symbols are alike.
 
+    Args:
+        maxima: share of the channels of which tokens hear maxima over their groups in place of sums, within [0, 1]. A
+            sum grows with the number of ways by which something arrives, so that maxima suit shortest paths (Veličković
+            et al. 2020, arXiv:1910.10593).
+
+    Raises:
+        ValueError: a share outside its range.
+    """
+
+    maxima: float = 0.0
     alike: ClassVar[bool] = True
     symmetries: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.maxima <= 1.0:
+            raise ValueError(f"ExactCover: maxima must be within [0, 1], got {self.maxima!r}")
+
     def build(self, width: int, task: PlanTask) -> ExactCoverCore:
         """See `TokenCore`."""
-        return ExactCoverCore(width, task.groups, task.n_cells, task.n_symbols)
+        return ExactCoverCore(width, task.groups, task.n_cells, task.n_symbols, round(self.maxima * width))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
 """The exact-cover recursion as compiled loops: forward and backward of all inner steps, one state after another.
 
 In PyTorch the same arithmetic streams arrays through memory a dozen times an inner step; here a state stays in the
-cache for its whole unroll. `ExactCoverCore.step` is the readable form, and tests compare the two. All kernels are in
-this file: numba caches by file, and would not see a change in another.
+cache for its whole unroll. `ExactCoverCore.step` is the readable form, and tests compare the two.
 
 A step is z' = Pi_R(keep z + B relu(A z + I) + J). A and B are maps of the token itself plus maps of the sums over its
 groups and its cell; `back`, the latter part of B, may be empty. Shapes: T = n_cells * n_symbols tokens, M sums, kind
@@ -17,105 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trm_agents.recursion.cores.layout import Indices, Layout
+from trm_agents.recursion.cores.messages import ZERO, Floats, gather, placed, raise_peaks, send, send_back, transposed
 from trm_envs.jit import kernel
 
-Floats = NDArray[np.float32]
-
-ZERO, HALF = np.float32(0.0), np.float32(0.5)
-
-
-@kernel()
-def placed(cells: Layout, neighbours: Indices, b: int) -> Layout:
-    """The layout of one state: that of all, or, where states have graphs, one that ends in sums over its neighbours.
-
-    neighbours (B, n_cells, most), or (0, 0, 0). Neighbours are mutual, so a cell is a part of the sums of its own.
-    """
-    if len(neighbours) == 0:
-        return cells
-    n_cells, most = neighbours.shape[1:]
-    first = len(cells.members) - n_cells
-    if first == 0:
-        return Layout(neighbours[b], cells.groups_of, cells.ends, cells.hearers, neighbours[b])
-    members = np.full((len(cells.members), max(most, cells.members.shape[1])), -1)
-    members[:first, : cells.members.shape[1]] = cells.members[:first]
-    members[first:, :most] = neighbours[b]
-    parts_of = np.full((n_cells, cells.parts_of.shape[1] + most), -1)
-    for c in range(n_cells):
-        count = 0
-        while count < cells.parts_of.shape[1] and cells.parts_of[c, count] >= 0:
-            parts_of[c, count] = cells.parts_of[c, count]
-            count += 1
-        for i in range(most):
-            if neighbours[b, c, i] >= 0:
-                parts_of[c, count] = first + neighbours[b, c, i]
-                count += 1
-    return Layout(members, cells.groups_of, cells.ends, cells.hearers, parts_of)
-
-
-@kernel()
-def transposed(cells: Layout) -> Layout:
-    """Sums the other way: over the cells that hear, for those that are parts."""
-    return Layout(cells.hearers, cells.parts_of, cells.ends, cells.members, cells.groups_of)
-
-
-@kernel(fastmath=True, error_model="numpy")
-def gather(x: Floats, members: Indices, n_symbols: int, sums: Floats) -> None:
-    """Sum tokens over the cells of each group, symbol by symbol, then over the symbols of each cell.
-
-    x (T, K), sums (M, K), groups first; with one symbol there are no cell sums.
-    """
-    n_groups, width = len(members), x.shape[1]
-    n_cells = len(x) // n_symbols
-    cells = x.reshape(n_cells, n_symbols * width)
-    groups = sums[: n_groups * n_symbols].reshape(n_groups, n_symbols * width)
-    for g in range(n_groups):
-        total = groups[g]
-        total[:] = 0.0
-        for i in range(members.shape[1]):
-            if members[g, i] < 0:
-                break
-            row = cells[members[g, i]]
-            for s in range(len(total)):
-                total[s] += row[s]
-    for c in range(n_cells if n_symbols > 1 else 0):
-        total = sums[n_groups * n_symbols + c]
-        total[:] = 0.0
-        for s in range(n_symbols):
-            row = x[c * n_symbols + s]
-            for k in range(width):
-                total[k] += row[k]
-
-
-@kernel(fastmath=True, error_model="numpy")
-def scatter(sums: Floats, groups_of: Indices, n_symbols: int, out: Floats) -> None:
-    """Add to each token what its cell and the groups of its cell hold: the transpose of `gather`."""
-    n_cells, width = len(groups_of), out.shape[1]
-    n_groups = (len(sums) - n_cells) // n_symbols if n_symbols > 1 else len(sums)
-    cells = out.reshape(n_cells, n_symbols * width)
-    groups = sums[: n_groups * n_symbols].reshape(n_groups, n_symbols * width)
-    for c in range(n_cells):
-        into = cells[c]
-        for i in range(groups_of.shape[1]):
-            if groups_of[c, i] < 0:
-                break
-            row = groups[groups_of[c, i]]
-            for s in range(len(into)):
-                into[s] += row[s]
-        if n_symbols > 1:
-            own = sums[n_groups * n_symbols + c]
-            for s in range(n_symbols):
-                token = out[c * n_symbols + s]
-                for k in range(width):
-                    token[k] += own[k]
-
-
-@kernel(fastmath=True, error_model="numpy")
-def map_sums(sums: Floats, maps: Floats, ends: Indices, out: Floats) -> None:
-    """Map each kind's sums by the map of that kind: sums (M, K), maps (kinds, K, J), out (M, J)."""
-    start = 0
-    for i in range(len(maps)):
-        np.dot(sums[start : ends[i]], maps[i], out[start : ends[i]])
-        start = ends[i]
+HALF = np.float32(0.5)
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -131,18 +35,6 @@ def add_outers(y: Floats, x: Floats, ends: Indices, out: Floats) -> None:
     for i in range(len(out)):
         add_outer(y[start : ends[i]], x[start : ends[i]], out[i])
         start = ends[i]
-
-
-@kernel(fastmath=True, error_model="numpy")
-def send(x: Floats, maps: Floats, cells: Layout, n_symbols: int, sums: Floats, sent: Floats, out: Floats) -> None:
-    """Add to each token of out (T, J) the mapped sums of x (T, K) over its groups and its cell.
-
-    maps are (kinds, K, J), the cell sums' last; sums (M, K) and sent (M, J) are scratch, and afterwards hold the sums
-    and the mapped sums.
-    """
-    gather(x, cells.members, n_symbols, sums)
-    map_sums(sums, maps, cells.ends, sent)
-    scatter(sent, cells.groups_of, n_symbols, out)
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -224,6 +116,7 @@ def forward(
     weights: Weights,
     cells: Layout,
     neighbours: Indices,
+    peaks: int,
     radius: float,
     steps: int,
     latents: Floats,
@@ -239,6 +132,7 @@ def forward(
         weights: of the step.
         cells: how cells are grouped.
         neighbours: as `placed` takes them.
+        peaks: channels of A's sums over groups that are maxima, the last ones; none where B has maps of sums.
         radius: R.
         steps: n.
         latents: takes the last inner steps, (kept, B, T, d).
@@ -264,12 +158,12 @@ def forward(
                 h[:] = 0.0
             else:
                 np.dot(z, own, h)
-                send(z, maps, here, n_symbols, sums, sent, h)
+                send(z, maps, here, n_symbols, peaks, sums, sent, h)
             add_categories(weights.table[b], types[b], h)
             rectify(h)
             np.dot(h, out, new)
             if len(back):
-                send(h, back, here, n_symbols, sent, sums, new)
+                send(h, back, here, n_symbols, 0, sent, sums, new)
             add_categories(weights.shift[b], types[b], new)
             z *= scale
             z += new
@@ -286,6 +180,7 @@ def backward(
     weights: Weights,
     cells: Layout,
     neighbours: Indices,
+    peaks: int,
     radius: float,
     latents: Floats,
     hidden: Floats,
@@ -305,7 +200,6 @@ def backward(
     scale = np.float32(keep)
     for b in range(batch):
         here = placed(cells, neighbours, b)
-        heard = transposed(here)
         g[:] = 0.0
         g_total[:] = 0.0
         gh_total[:] = 0.0
@@ -316,7 +210,7 @@ def backward(
             add_outer(g, h, grads.out)
             np.dot(g, weights.out, gh)
             if len(weights.back):
-                send(g, weights.back, heard, n_symbols, sums, sent, gh)
+                send(g, weights.back, transposed(here), n_symbols, 0, sums, sent, gh)
                 gather(h, here.members, n_symbols, more)
                 add_outers(sums, more, cells.ends, grads.back)
             mask(gh, h)
@@ -328,8 +222,9 @@ def backward(
             np.dot(gh, weights.own, g_own)
             g *= scale
             g += g_own
-            send(gh, weights.maps, heard, n_symbols, sent, sums, g)
+            send_back(gh, before, weights.maps, here, n_symbols, peaks, sent, sums, g)
             gather(before, here.members, n_symbols, back_sums)
+            raise_peaks(before, here.members, n_symbols, peaks, back_sums)
             add_outers(sent, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
             grads.shift[b, types[b, t]] += g_total[t]

@@ -49,25 +49,49 @@ def neighbour_pairs(shape: tuple[int, int]) -> NDArray[np.int64]:
 
 
 class Neighbours(nn.Module):
-    """A map for each kind of group, of the sums over the other tokens of a token's groups.
+    """A map for each kind of group, of the sums over the other tokens of a token's groups, or of maxima over them.
 
     It commutes with every symmetry of the grid that keeps the groups.
 
     Args:
         width: d.
         grid: where the tokens stand.
+        peaks: channels, the last ones, of which the map hears maxima in place of sums.
     """
 
     hears: Tensor
 
-    def __init__(self, width: int, grid: Grid) -> None:
+    def __init__(self, width: int, grid: Grid, peaks: int = 0) -> None:
         super().__init__()
+        self.peaks = peaks
         self.register_buffer("hears", adjacency(grid), persistent=False)
+        for kind, hears in enumerate(self.hears if peaks else ()):
+            self.register_buffer(f"heard{kind}", heard(hears > 0), persistent=False)
         self.maps = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in self.hears)
 
     def forward(self, z: Tensor) -> Tensor:
         """(B, T, d) -> (B, T, d)."""
-        return torch.stack([send(hears @ z) for send, hears in zip(self.maps, self.hears, strict=True)]).sum(0)
+        return torch.stack([send(self._heard(kind, z)) for kind, send in enumerate(self.maps)]).sum(0)
+
+    def _heard(self, kind: int, z: Tensor) -> Tensor:
+        summed, raised = z.tensor_split([z.shape[2] - self.peaks], dim=2)
+        sums = self.hears[kind] @ summed
+        if not self.peaks:
+            return sums
+        tokens = self.get_buffer(f"heard{kind}")
+        members = raised.index_select(1, tokens.flatten()).reshape(len(z), *tokens.shape, self.peaks)
+        return torch.cat([sums, members.amax(2)], dim=2)
+
+
+def heard(hears: Tensor) -> Tensor:
+    """The tokens that each token hears, (T, T) of bool -> (T, most).
+
+    Where there are fewer, one is there several times, which changes no maximum. A token that hears none hears itself.
+    """
+    own = torch.arange(len(hears))
+    rows = [torch.nonzero(row)[:, 0] if bool(row.any()) else token[None] for row, token in zip(hears, own, strict=True)]
+    most = max(map(len, rows))
+    return torch.stack([row[torch.arange(most).clamp_max(len(row) - 1)] for row in rows])
 
 
 class Conv(nn.Module):
@@ -157,8 +181,14 @@ _CLASSES: Mapping[str, type[nn.Module]] = {
 }
 
 
-def build_mixer(mixer: Mixer | None, width: int, grid: Grid) -> nn.Module | None:
+def build_mixer(mixer: Mixer | None, width: int, grid: Grid, maxima: float = 0.0) -> nn.Module | None:
     """A new mixer of this kind; None where tokens exchange nothing.
+
+    Args:
+        mixer: which.
+        width: d.
+        grid: where the tokens stand.
+        maxima: share of the channels of which `neighbours` hears maxima.
 
     Raises:
         ValueError: there is no such mixer.
@@ -167,4 +197,4 @@ def build_mixer(mixer: Mixer | None, width: int, grid: Grid) -> nn.Module | None
         return None
     if mixer not in _CLASSES:
         raise ValueError(f"mixer must be one of {', '.join(map(repr, MIXERS))} or None, got {mixer!r}")
-    return _CLASSES[mixer](width, grid)
+    return Neighbours(width, grid, round(maxima * width)) if mixer == "neighbours" else _CLASSES[mixer](width, grid)

@@ -77,6 +77,7 @@ class TwoLevelCore(Core):
         carry: whether l goes on from cycle to cycle; otherwise each cycle begins with l = 0.
         inject: x enters in `every` cycle, or `once`, in the first cycle of a pass.
         mixer: how tokens exchange what they hold.
+        maxima: share of the channels of which the mixer `neighbours` hears maxima in place of sums.
 
     Raises:
         ValueError: a number of channels or layers is below 1, or a word is unknown.
@@ -93,6 +94,7 @@ class TwoLevelCore(Core):
         carry: bool = False,
         inject: Inject = "every",
         mixer: Mixer | None = None,
+        maxima: float = 0.0,
     ) -> None:
         super().__init__()
         for name, number in (
@@ -107,7 +109,7 @@ class TwoLevelCore(Core):
             raise ValueError(f"inject must be 'every' or 'once', got {inject!r}")
         self.h_dim, self.l_dim, self.n_tokens = h_dim, l_dim, grid.n_tokens
         self.carry, self.inject = carry, inject
-        self.high = nn.Sequential(*(Layer(h_dim, build_mixer(mixer, h_dim, grid)) for _ in range(n_h_layers)))
+        self.high = nn.Sequential(*(Layer(h_dim, build_mixer(mixer, h_dim, grid, maxima)) for _ in range(n_h_layers)))
         self.low = nn.Sequential(*(Layer(l_dim, None) for _ in range(n_l_layers)))
         self.down = nn.Linear(h_dim, l_dim)
         self.up = nn.Linear(l_dim, h_dim)
