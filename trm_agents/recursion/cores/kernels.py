@@ -222,9 +222,9 @@ def backward(
             np.dot(gh, weights.own, g_own)
             g *= scale
             g += g_own
-            send_back(gh, before, weights.maps, here, n_symbols, peaks, sent, sums, g)
             gather(before, here.members, n_symbols, back_sums)
             raise_peaks(before, here.members, n_symbols, peaks, back_sums)
+            send_back(gh, before, back_sums, weights.maps, here, n_symbols, peaks, sent, sums, g)
             add_outers(sent, back_sums, cells.ends, grads.maps)
         for t in range(tokens):
             grads.shift[b, types[b, t]] += g_total[t]

@@ -14,7 +14,7 @@ from trm_envs.jit import kernel
 
 Floats = NDArray[np.float32]
 
-ZERO = np.float32(0.0)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
 
 
 @kernel()
@@ -133,25 +133,35 @@ def raise_peaks(x: Floats, members: Indices, n_symbols: int, peaks: int, sums: F
 
 
 @kernel(fastmath=True, error_model="numpy")
-def route_peaks(x: Floats, members: Indices, n_symbols: int, peaks: int, grads: Floats, out: Floats) -> None:
-    """Add the gradients of maxima to the first members that have them, and set them to zero among those of sums.
+def route_peaks(
+    x: Floats, tops: Floats, members: Indices, n_symbols: int, peaks: int, grads: Floats, out: Floats
+) -> None:
+    """Share the gradients of maxima among the members that have them, and set them to zero among those of sums.
 
-    x (T, K) as `raise_peaks` took it, grads (M, K) of the sums, out (T, K).
+    x (T, K) as `raise_peaks` took it, tops (M, K) as it left them, grads (M, K), out (T, K).
     """
-    width = x.shape[1]
+    first = x.shape[1] - peaks
+    shares = np.empty(peaks, np.float32)
     for g in range(len(members) if peaks else 0):
         for s in range(n_symbols):
-            grad = grads[g * n_symbols + s]
-            for k in range(width - peaks, width if members[g, 0] >= 0 else 0):
-                best = members[g, 0] * n_symbols + s
-                for i in range(1, members.shape[1]):
-                    if members[g, i] < 0:
-                        break
-                    token = members[g, i] * n_symbols + s
-                    if x[token, k] > x[best, k]:
-                        best = token
-                out[best, k] += grad[k]
-            grad[width - peaks :] = ZERO
+            grad, top = grads[g * n_symbols + s, first:], tops[g * n_symbols + s, first:]
+            shares[:] = ZERO
+            for i in range(members.shape[1]):
+                if members[g, i] < 0:
+                    break
+                row = x[members[g, i] * n_symbols + s, first:]
+                for k in range(peaks):
+                    shares[k] += ONE if row[k] == top[k] else ZERO
+            for k in range(peaks):
+                shares[k] = grad[k] / max(shares[k], ONE)
+                grad[k] = ZERO
+            for i in range(members.shape[1]):
+                if members[g, i] < 0:
+                    break
+                token = members[g, i] * n_symbols + s
+                row, into = x[token, first:], out[token, first:]
+                for k in range(peaks):
+                    into[k] += shares[k] if row[k] == top[k] else ZERO
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -173,6 +183,7 @@ def send(
 def send_back(
     y: Floats,
     x: Floats,
+    sums: Floats,
     maps: Floats,
     cells: Layout,
     n_symbols: int,
@@ -183,11 +194,11 @@ def send_back(
 ) -> None:
     """Add to each token of out (T, K) the gradient of what `send` has sent from x (T, K), where y (T, J) is of its out.
 
-    maps are (kinds, J, K); sent (M, J) and grads (M, K) are scratch, and sent afterwards holds the gradients of the
-    mapped sums.
+    sums (M, K) are those of x, maxima included; maps are (kinds, J, K); sent (M, J) and grads (M, K) are scratch, and
+    sent afterwards holds the gradients of the mapped sums.
     """
     heard = transposed(cells)
     gather(y, heard.members, n_symbols, sent)
     map_sums(sent, maps, cells.ends, grads)
-    route_peaks(x, cells.members, n_symbols, peaks, grads, out)
+    route_peaks(x, sums, cells.members, n_symbols, peaks, grads, out)
     scatter(grads, heard.groups_of, n_symbols, out)
