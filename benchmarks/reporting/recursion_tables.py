@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ WALKERS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
     f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
+    f"trm_ppo@k_cycles=20@maxima=0.5{_SMALL}": ("exact-cover core, half maxima", "20 cycles of one layer", "yes"),
     **{
         f"trm_ppo@mixer={words}@n_h_layers=1{_SMALL}": (network, "20 cycles of two layers", symmetric)
         for words, (network, symmetric) in _RECURSIONS.items()
@@ -59,6 +60,16 @@ LARGER: Mapping[str, str] = {"walk-15x15-from-9x9": "9x9 alone", "walk-15x15": "
 """Suite of 15x15 walks -> the mazes that its policies are trained on."""
 CYCLES_IN_TRAINING: Mapping[str, str] = {"trm_ppo@k_cycles=32": "32", "trm_ppo": "8 to 96"}
 """Line of such a suite -> the cycles that it was trained at."""
+HEARD: Sequence[tuple[str, str]] = (
+    (WALK, f"trm_ppo@k_cycles=20{_SMALL}"),
+    (WALK, f"trm_ppo@k_cycles=20@maxima=0.5{_SMALL}"),
+    *(
+        (suite, f"trm_ppo@k_cycles=32{maxima}")
+        for suite in ("walk-9x9", "walk-15x15-from-9x9")
+        for maxima in ("", "@maxima=0.5")
+    ),
+)
+"""Suites and lines of one depth whose cells hear sums over their neighbours, or maxima in half of the channels."""
 TRAINED_AT = (1, 2, 3, 5, 10, 20)
 PATH_SIDE = 9
 """Of the mazes that path networks are trained and scored on, by cycles in training."""
@@ -199,6 +210,18 @@ def larger(folder: Path) -> str:
     return tables.markdown(heads, rows)
 
 
+def maxima(folder: Path) -> str:
+    """What policies solve whose cells hear sums, or sums and maxima, by cycles at test time."""
+    rows = []
+    for suite, algo in HEARD:
+        heard = "sums and maxima" if "@maxima=" in algo else "sums"
+        for count, line in sorted(by_cycles(folder, algo, suite).items()):
+            if count >= k_cycles(algo):
+                told = [suite, tables.count(line.steps), heard, str(count)]
+                rows.append([*told, tables.rate(line.success), str(line.seeds), f"`{line.algo}`"])
+    return tables.markdown(["suite", "env steps", "a cell hears", "cycles", "solved", "seeds", "line"], rows)
+
+
 def training(folder: Path) -> str:
     """What policies and path networks solve by how many cycles they were trained at."""
     walks, paths, rows = {line.algo: line for line in lines(folder)}, Scores(folder), []
@@ -277,6 +300,7 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
     "recursion:cycles": cycles,
     "recursion:sizes": sizes,
     "recursion:larger": larger,
+    "recursion:maxima": maxima,
     "recursion:training": training,
     "recursion:open": open_maze,
     "recursion:claimed": beside,
