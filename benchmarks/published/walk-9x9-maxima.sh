@@ -2,6 +2,6 @@
 # The two cores of the machine had other work too: seconds of training say little.
 set -euo pipefail
 LINE="trm_ppo@k_cycles=32@maxima=0.5"
-python -m benchmarks run --suite walk-9x9,walk-15x15-from-9x9 --seeds 0-2 --steps 1200000 --points 4 --no-stage0 --workers 1 \
+python -m benchmarks run --suite walk-9x9,walk-15x15-from-9x9 --seeds 0-4 --steps 1200000 --points 4 --no-stage0 --workers 1 \
     --out runs/walk-9x9-maxima --algos "$LINE,$LINE+cycles=64,$LINE+cycles=96,$LINE+cycles=128"
 python -m benchmarks report runs/walk-9x9-maxima --publish walk-9x9-maxima
