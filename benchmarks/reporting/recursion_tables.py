@@ -1,4 +1,4 @@
-"""Tables of docs/recursion.md, and its figure, which `python -m benchmarks.reporting.recursion_tables` draws."""
+"""Tables of docs/recursion.md, and its figures, which `python -m benchmarks.reporting.recursion_tables` draws."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.reporting import tables
 from benchmarks.reporting.path_tables import Scores
 from benchmarks.reporting.summary import Summary, summarise
 
-FIGURE = ROOT / "docs" / "images" / "recursion-cycles.png"
+IMAGES = ROOT / "docs" / "images"
 CLAIMED = Path(__file__).with_name("claimed.json")
 WALK = "walk-7x7"
 _SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
@@ -210,14 +210,18 @@ def larger(folder: Path) -> str:
     return tables.markdown(heads, rows)
 
 
+def heard(algo: str) -> str:
+    """What a cell hears of its neighbours."""
+    return "sums and maxima" if "@maxima=" in algo else "sums"
+
+
 def maxima(folder: Path) -> str:
     """What policies solve whose cells hear sums, or sums and maxima, by cycles at test time."""
     rows = []
     for suite, algo in HEARD:
-        heard = "sums and maxima" if "@maxima=" in algo else "sums"
         for count, line in sorted(by_cycles(folder, algo, suite).items()):
             if count >= k_cycles(algo):
-                told = [suite, tables.count(line.steps), heard, str(count)]
+                told = [suite, tables.count(line.steps), heard(algo), str(count)]
                 rows.append([*told, tables.rate(line.success), str(line.seeds), f"`{line.algo}`"])
     return tables.markdown(["suite", "env steps", "a cell hears", "cycles", "solved", "seeds", "line"], rows)
 
@@ -233,28 +237,41 @@ def training(folder: Path) -> str:
     return tables.markdown(heads, rows)
 
 
-def figure(folder: Path) -> bytes:
-    """The same as curves."""
+FIGURES: Mapping[str, tuple[str, Mapping[tuple[str, str], str]]] = {
+    "recursion-cycles.png": (WALK, {(WALK, algo): label for algo, label in DEPTHS.items()}),
+    "recursion-maxima.png": (
+        "Trained on 9x9 at 32 cycles",
+        {(suite, algo): f"{suite.split('-')[1]}, {heard(algo)}" for suite, algo in HEARD if suite != WALK},
+    ),
+}
+"""Name of a figure -> what it is about, and the labels of suites and lines."""
+COLOURS = ("#1b7f9c", "#d98324", "#6a4c93", "#2f9e6e")
+
+
+def figure(name: str, folder: Path) -> bytes:
+    """Success against cycles at test time."""
     # matplotlib takes a second to import.
     from matplotlib.figure import Figure
 
     from benchmarks.reporting import plots
 
+    about, curves = FIGURES[name]
     drawn = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = drawn.add_subplot()
-    for (algo, label), colour in zip(DEPTHS.items(), ("#1b7f9c", "#d98324"), strict=True):
-        found = sorted(by_cycles(folder, algo).items())
+    for ((suite, algo), label), colour in zip(curves.items(), COLOURS, strict=False):
+        found = sorted(by_cycles(folder, algo, suite).items())
         x = [count for count, _ in found]
         mean, low, high = ([100 * line.success[i] for _, line in found] for i in range(3))
         axes.fill_between(x, low, high, alpha=0.18, linewidth=0, color=colour)
         axes.plot(x, mean, marker="o", label=label, color=colour)
     axes.set_xscale("log", base=2)
     axes.set_ylim(-3, 103)
-    plots.style(axes, "cycles at test time", f"{WALK}: test mazes, 95 % intervals over seeds", "mazes solved, %")
-    ticks = [5, 10, 20, 32, 64, 128]
+    plots.style(axes, "cycles at test time", f"{about}: test mazes, 95 % intervals over seeds", "mazes solved, %")
+    least, most = axes.get_xlim()
+    ticks = [count for count in (5, 10, 20, 32, 64, 96, 128) if least <= count <= most]
     axes.set_xticks(ticks, [str(count) for count in ticks])
     axes.minorticks_off()
-    axes.legend(frameon=False, fontsize=9, loc="lower center")
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
     return plots.as_png(drawn)
 
 
@@ -309,4 +326,5 @@ TABLES: Mapping[str, Callable[[Path], str]] = {
 
 
 if __name__ == "__main__":
-    write_atomically(FIGURE, figure(PUBLISHED))
+    for name in FIGURES:
+        write_atomically(IMAGES / name, figure(name, PUBLISHED))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.reporting import path_tables, recursion_tables
 from benchmarks.reporting.readme import BLOCK
+from benchmarks.reporting.recursion_tables import IMAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -33,4 +34,4 @@ def test_claims_about_recursion_stand_in_their_file_and_beside_rows():
         assert cells[:4] == [claim.description, task, claim.network, claim.claimed] and cells[6] == claim.weights
         # A claim has a measurement beside it, or the reason why there is none.
         assert bool(claim.line) == bool(cells[4]) == bool(cells[7]) != bool(claim.task_is)
-    assert f"images/{recursion_tables.FIGURE.name}" in page and recursion_tables.FIGURE.is_file()
+    assert all(f"images/{name}" in page and (IMAGES / name).is_file() for name in recursion_tables.FIGURES)
