@@ -5,47 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from baselines import method
+from baselines import SPACES, method
+from baselines.variants import parsed
+from baselines.walking import GRADIENT_CYCLES, K_CYCLES
 from benchmarks.protocol.names import named
 from benchmarks.protocol.provenance import ROOT
 from benchmarks.protocol.published import PUBLISHED, published
 from benchmarks.protocol.records import write_atomically
-from benchmarks.protocol.rows import ResultRow
-from benchmarks.reporting import tables
+from benchmarks.protocol.rows import ResultRow, TuningRow
+from benchmarks.protocol.suites import suite as suite_named
+from benchmarks.protocol.trials import Trial, trials
+from benchmarks.reporting import open_maze_tables, tables
 from benchmarks.reporting.path_tables import Scores
 from benchmarks.reporting.summary import Summary, summarise
 
 IMAGES = ROOT / "docs" / "images"
-CLAIMED = Path(__file__).with_name("claimed.json")
 WALK = "walk-7x7"
+SHORT = 120_000
+"""Environment steps of its short runs."""
 _SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
-"""Rollouts of the first rows."""
-_CNN = "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1"
-_SUMS = "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1"
-_MLP = "ppo@policy_kwargs.net_arch=[4,4]"
-_RECURSIONS = {
-    "neighbours@k_cycles=20@h_dim=12@l_dim=8": ("sums over neighbours", "yes"),
-    "conv@k_cycles=20@h_dim=10@l_dim=6": ("3x3 convolutions", "no"),
-    "attention@k_cycles=20@h_dim=12@l_dim=8": ("attention", "no"),
-}
-"""Recursions of two levels with one layer each."""
-WALKERS: Mapping[str, tuple[str, str, str]] = {
+"""What the short runs begin with."""
+_DEEP = "trm_ppo@k_cycles=64@gradient_cycles=16@maxima=0.5"
+_DEEPER = "trm_ppo@k_cycles=96@gradient_cycles=16@maxima=0.5"
+NETWORKS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
-    f"trm_ppo@k_cycles=20{_SMALL}": ("exact-cover core", "20 cycles of one layer", "yes"),
-    f"trm_ppo@k_cycles=20@maxima=0.5{_SMALL}": ("exact-cover core, half maxima", "20 cycles of one layer", "yes"),
-    **{
-        f"trm_ppo@mixer={words}@n_h_layers=1{_SMALL}": (network, "20 cycles of two layers", symmetric)
-        for words, (network, symmetric) in _RECURSIONS.items()
-    },
-    _SUMS + _SMALL: ("sums over neighbours", "20 layers", "yes"),
-    f"trm_ppo@mixer=conv@k_cycles=1@n_h_layers=20@h_dim=3@l_dim=1{_SMALL}": ("residual CNN", "20 layers", "no"),
-    **{name: ("residual CNN", "4 layers", "no") for name in (_CNN, _CNN + _SMALL)},
-    _MLP: ("MLP", "2 layers", "no"),
+    "trm_ppo@k_cycles=20@maxima=0.5": ("exact-cover core, half maxima", "20 cycles of one layer", "yes"),
+    _DEEP: ("exact-cover core, half maxima", "64 cycles of one layer, the last 16 learned from", "yes"),
+    "trm_ppo@mixer=neighbours@k_cycles=20@h_dim=12@l_dim=8@n_h_layers=1": (
+        "sums over neighbours",
+        "20 cycles of two layers",
+        "yes",
+    ),
+    "trm_ppo@mixer=conv@k_cycles=20@h_dim=10@l_dim=6@n_h_layers=1": (
+        "3x3 convolutions",
+        "20 cycles of two layers",
+        "no",
+    ),
+    "trm_ppo@mixer=attention@k_cycles=20@h_dim=12@l_dim=8@n_h_layers=1": ("attention", "20 cycles of two layers", "no"),
+    "trm_ppo@mixer=neighbours@k_cycles=1@n_h_layers=20@h_dim=4@l_dim=1": ("sums over neighbours", "20 layers", "yes"),
+    "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=20@h_dim=3@l_dim=1": ("residual CNN", "20 layers", "no"),
+    "trm_ppo@mixer=conv@k_cycles=1@n_h_layers=4@h_dim=6@l_dim=1": ("residual CNN", "4 layers", "no"),
+    "ppo@policy_kwargs.net_arch=[4,4]": ("MLP", "2 layers", "no"),
 }
-"""Line of `walk-7x7` -> its network, its depth, and whether it is symmetric."""
+"""Variant on `walk-7x7` -> its network, its depth, and whether it is symmetric; lines may have settings of PPO too."""
 DEPTHS: Mapping[str, str] = {
     "trm_ppo@k_cycles=20": "trained at 20 cycles",
     "trm_ppo": "at 8 to 96, gradients through 12",
@@ -70,6 +75,11 @@ HEARD: Sequence[tuple[str, str]] = (
     ),
 )
 """Suites and lines of one depth whose cells hear sums over their neighbours, or maxima in half of the channels."""
+DEEP: Sequence[tuple[str, str]] = (
+    (WALK, _DEEP + _SMALL),
+    *((suite, _DEEPER) for suite in ("walk-9x9", "walk-15x15-from-9x9", "walk-15x15")),
+)
+"""Suites and lines of deep passes, of which the last cycles alone are learned from."""
 TRAINED_AT = (1, 2, 3, 5, 10, 20)
 PATH_SIDE = 9
 """Of the mazes that path networks are trained and scored on, by cycles in training."""
@@ -78,6 +88,7 @@ HEADS = (
     "network",
     "depth",
     "symmetric",
+    "tuned",
     "weights",
     "solved",
     "95 % interval",
@@ -85,54 +96,6 @@ HEADS = (
     "seeds",
     "line",
 )
-CLAIM_HEADS = (
-    "description",
-    "task",
-    "network",
-    "claimed",
-    "measured",
-    "on a shortest walk",
-    "weights claimed",
-    "weights here",
-)
-OPEN = "open-walk-5x5"
-_OPEN_BEST = "trm_reinforce@deep_supervision=true@learning_rate=1e-3@ent_coef=0.0"
-ON_THE_OPEN: Mapping[str, str] = {
-    "reinforce": "MLP",
-    _OPEN_BEST: "recursive, K = 3, deep supervision, half the rate, no entropy bonus",
-    f"{_OPEN_BEST}@k_cycles=5": "recursive, K = 5, deep supervision, half the rate, no entropy bonus",
-    "trm_reinforce@deep_supervision=true@learning_rate=5e-4": "recursive, K = 3, deep supervision, smaller steps",
-    "trm_reinforce@deep_supervision=true@learning_rate=5e-4@k_cycles=5": (
-        "recursive, K = 5, deep supervision, smaller steps"
-    ),
-    "trm_reinforce@deep_supervision=true": "recursive, K = 3, deep supervision",
-    "trm_reinforce@deep_supervision=true@k_cycles=5": "recursive, K = 5, deep supervision",
-    "trm_reinforce@n_h_layers=1": "recursive, K = 3, one H layer",
-    "trm_reinforce@n_h_layers=1@k_cycles=5": "recursive, K = 5, one H layer",
-}
-"""Line of `open-walk-5x5` -> its policy."""
-SHORTEST = 8
-"""Moves of a shortest walk from corner to corner of 5x5."""
-
-
-def open_maze(folder: Path) -> str:
-    """In how many runs the greedy policy walks a shortest way."""
-    rows = []
-    for algo, policy in ON_THE_OPEN.items():
-        weights = runs(algo, folder)[0].parameters
-        rows.append([policy, f"{weights:,}", shortest_walks(algo, folder), f"`{algo}`"])
-    return tables.markdown(["policy", "weights", "runs on a shortest walk", "line"], rows)
-
-
-def runs(algo: str, folder: Path) -> list[ResultRow]:
-    """Those of a line of the open maze."""
-    return [row for row in published(ResultRow, folder) if (row.suite, row.algo) == (OPEN, algo)]
-
-
-def shortest_walks(algo: str, folder: Path) -> str:
-    """How many of them walk a shortest way."""
-    mine = runs(algo, folder)
-    return f"{sum(row.edits == SHORTEST for row in mine)} of {len(mine)}"
 
 
 def lines(folder: Path, suite: str = WALK) -> list[Summary]:
@@ -142,14 +105,38 @@ def lines(folder: Path, suite: str = WALK) -> list[Summary]:
 
 def networks(folder: Path) -> str:
     """What each network solves, the longest runs first."""
-    found = sorted((line for line in lines(folder) if line.algo in WALKERS), key=lambda line: -line.steps)
-    return tables.markdown(HEADS, [_cells(line) for line in found])
+    found = sorted((line for line in lines(folder) if network_of(line.algo)), key=lambda line: -line.steps)
+    won = {one.row.algo: one for one in trials(published(TuningRow, folder)) if one.used}
+    return tables.markdown(HEADS, [_cells(line, won) for line in found])
 
 
-def _cells(line: Summary) -> list[str]:
+def network_of(algo: str) -> str | None:
+    """The variant, of `NETWORKS`, whose network a line trains, with settings of its own or without; None if none."""
+    if named(algo).solver is not None:
+        return None
+    base, given = parsed(algo)
+    for variant in NETWORKS:
+        row, network = parsed(variant)
+        same = row == base and network == {key: given[key] for key in network if key in given}
+        if same and given.keys() - network <= settings_of(variant).keys():
+            return variant
+    return None
+
+
+def settings_of(line: str) -> dict[str, Any]:
+    """The settings that are tuned, as a line of the short runs has them."""
+    base, given = parsed(line)
+    start = SPACES[base].on(suite_named(WALK).env_id).start
+    return {key: given.get(key, value) for key, value in start.items() if not key.startswith("policy_kwargs")}
+
+
+def _cells(line: Summary, won: Mapping[str, Trial]) -> list[str]:
+    network = network_of(line.algo)
+    assert network is not None
     sampled = "" if line.sampled is None else tables.percent(line.sampled.mean)
     solved = [tables.percent(line.success.mean), tables.span(line.success), sampled]
-    told = [tables.count(line.steps), *WALKERS[line.algo], f"{line.parameters:,}"]
+    tuned = network in won and line.steps == SHORT and settings_of(line.algo) == json.loads(won[network].row.settings)
+    told = [tables.count(line.steps), *NETWORKS[network], "yes" if tuned else "", f"{line.parameters:,}"]
     return [*told, *solved, str(line.seeds), f"`{line.algo}`"]
 
 
@@ -163,7 +150,7 @@ def k_cycles(algo: str) -> int:
     """Cycles of a policy where it is not asked for others."""
     walking = method(algo).walking
     assert walking is not None
-    return int(walking.words["k_cycles"])
+    return int(walking.words[K_CYCLES])
 
 
 def cycles(folder: Path) -> str:
@@ -226,6 +213,20 @@ def maxima(folder: Path) -> str:
     return tables.markdown(["suite", "env steps", "a cell hears", "cycles", "solved", "seeds", "line"], rows)
 
 
+def deep(folder: Path) -> str:
+    """What policies of deep passes solve, by cycles at test time."""
+    rows = []
+    for suite, algo in DEEP:
+        walking = method(algo).walking
+        assert walking is not None
+        trained = [str(walking.words[word]) for word in (K_CYCLES, GRADIENT_CYCLES)]
+        for count, line in sorted(by_cycles(folder, algo, suite).items()):
+            solved = [tables.rate(line.success), str(line.seeds), f"`{line.algo}`"]
+            rows.append([suite, tables.count(line.steps), *trained, str(count), *solved])
+    heads = ["suite", "env steps", "cycles in training", "gradients through", "at test time", "solved", "seeds", "line"]
+    return tables.markdown(heads, rows)
+
+
 def training(folder: Path) -> str:
     """What policies and path networks solve by how many cycles they were trained at."""
     walks, paths, rows = {line.algo: line for line in lines(folder)}, Scores(folder), []
@@ -275,52 +276,15 @@ def figure(name: str, folder: Path) -> bytes:
     return plots.as_png(drawn)
 
 
-class Claimed(NamedTuple):
-    """What a description says of one network, and what stands beside it here."""
-
-    description: str
-    """Which of the two: `first` or `second`."""
-    task: str
-    network: str
-    claimed: str
-    """Success, as it is written there."""
-    weights: str
-    """The same of the number of weights."""
-    line: str
-    """Line of `open-walk-5x5` that does the same; empty where there is none."""
-    task_is: str
-    """What is wrong with the task, where it is; found by running it."""
-
-
-def claimed(file: Path = CLAIMED) -> list[Claimed]:
-    """The claims, in the order of the file."""
-    return [Claimed(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
-
-
-def beside(folder: Path) -> str:
-    """Claimed beside measured."""
-    measured = {line.algo: line for line in summarise(row for row in published(ResultRow, folder) if row.suite == OPEN)}
-    rows = []
-    for claim in claimed():
-        here = ["", "", ""]
-        if claim.line:
-            line = measured[claim.line]
-            here = [tables.rate(line.success), shortest_walks(claim.line, folder), f"{line.parameters:,}"]
-        task = f"{claim.task}: {claim.task_is}" if claim.task_is else claim.task
-        told = [claim.description, task, claim.network, claim.claimed]
-        rows.append([*told, *here[:2], claim.weights, here[2]])
-    return tables.markdown(CLAIM_HEADS, rows)
-
-
 TABLES: Mapping[str, Callable[[Path], str]] = {
     "recursion:networks": networks,
     "recursion:cycles": cycles,
     "recursion:sizes": sizes,
     "recursion:larger": larger,
     "recursion:maxima": maxima,
+    "recursion:deep": deep,
     "recursion:training": training,
-    "recursion:open": open_maze,
-    "recursion:claimed": beside,
+    **open_maze_tables.TABLES,
 }
 """Name of a marked table -> what makes it from a folder of published rows."""
 

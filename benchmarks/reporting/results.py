@@ -76,8 +76,7 @@ def pages(folder: Path = PUBLISHED, words: Path = WORDS) -> Pages:
         },
         "growth": {"parts": growth_page.content(evidence.growth)},
         "refutation": {"parts": refutation_page.content(evidence.refutations)},
-        "tuning": {"parts": tuning_page.content(evidence.tuning, systems=False)},
-        "tuning-systems": {"parts": tuning_page.content(evidence.tuning, systems=True)},
+        **{page: {"parts": tuning_page.content(evidence.tuning, about)} for page, about in tuning_page.PAGES.items()},
     }
     texts = {f"{page}.md": _render(templates, page, content) for page, content in contents.items()}
     for name, content in suites.items():

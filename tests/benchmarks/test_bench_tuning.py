@@ -19,10 +19,11 @@ from benchmarks import cli
 from benchmarks.commands import launching, tune
 from benchmarks.protocol import published, records
 from benchmarks.protocol.control import ControlPool, evaluate_plans
-from benchmarks.protocol.rows import TuningRow
+from benchmarks.protocol.rows import ResultRow, TuningRow
 from benchmarks.protocol.suites import SUITES, scored_pool, suite
 from benchmarks.protocol.trials import best, trials
 from benchmarks.reporting import results
+from benchmarks.reporting.recursion_tables import NETWORKS, SHORT, WALK, network_of
 from benchmarks.running import tuning
 from benchmarks.running.tuner import Tuner
 from benchmarks.running.tuning import objective, score_of, suggest
@@ -284,15 +285,34 @@ def value_of(row, setting: str, default, env_id: str):
     return found
 
 
+def chosen() -> list[TuningRow]:
+    """The trial that won, of every method."""
+    found = trials(published.published(TuningRow))
+    assert not any(one.row.dirty for one in found)
+    return [one.row for one in found if one.used]
+
+
+def settings_of(algo: str, like: TuningRow) -> dict:
+    """What a row or variant has of the settings that were tuned."""
+    # What a row does not say is the first choice: the algorithm's or the environment's own default.
+    env_id = suite(like.suite).env_id
+    start = SPACES[like.algo].on(env_id).start
+    return {key: value_of(METHODS[algo], key, start[key], env_id) for key in start}
+
+
 def test_the_registry_uses_what_tuning_chose():
-    for one in trials(published.published(TuningRow)):
-        assert not one.row.dirty
-        if one.used:
-            # What a row does not say is the first choice: the algorithm's or the environment's own default.
-            env_id = suite(one.row.suite).env_id
-            start = SPACES[one.row.algo].on(env_id).start
-            used = {key: value_of(METHODS[one.row.algo], key, start[key], env_id) for key in start}
-            assert used == json.loads(one.row.settings), one.row.algo
+    for row in chosen():
+        if "@" not in row.algo:
+            assert settings_of(row.algo, row) == json.loads(row.settings), row.algo
+
+
+def test_networks_that_walk_are_compared_with_what_tuning_chose():
+    short = [row.algo for row in published.published(ResultRow) if (row.suite, row.steps) == (WALK, SHORT)]
+    tuned = [row for row in chosen() if "@" in row.algo]
+    assert {row.algo for row in tuned} < NETWORKS.keys() and len(tuned) == 8
+    for row in tuned:
+        lines = {name for name in short if network_of(name) == row.algo}
+        assert json.loads(row.settings) in [settings_of(name, row) for name in lines], row.algo
 
 
 def test_the_rows_that_are_compared_on_systems_have_spaces():
