@@ -463,6 +463,21 @@ def test_a_rollout_is_played_and_learned_from_at_one_depth():
         VaryDepth(3, 2)
 
 
+def test_a_policy_takes_other_cycles_than_in_training(tmp_path):
+    model = steep(make("PPO", "box"))
+    other = make("PPO", "box", k_cycles=5)
+    other.set_parameters(model.get_parameters())
+    seen = torch.as_tensor(model.get_env().reset())
+    own, theirs = (one.policy.get_distribution(seen).distribution.logits for one in (model, other))
+    assert not torch.allclose(own, theirs)
+    model.policy.unroll = 5
+    assert torch.equal(model.policy.get_distribution(seen).distribution.logits, theirs)
+    model.save(tmp_path / "model")
+    assert PPO.load(tmp_path / "model", device="cpu").policy.unroll == SMALL["k_cycles"]
+    with pytest.raises(ValueError, match="unroll must be"):
+        model.policy.unroll = 0
+
+
 def test_plans_are_told_by_what_is_not_zero():
     features = OneHotPlans(PlanSpace(spaces.Dict(plans(2))))
     seen = {"instance": [[0, 3]], "plan": [[1, 0]], "remaining_edits": [[4]]}

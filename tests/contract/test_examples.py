@@ -21,6 +21,7 @@ SMALL = {
     "plain_gymnasium.py": ["--steps", "300"],
     "sb3_ppo.py": ["--steps", "300", "--episodes", "5"],
     "upitrm.py": ["--steps", "600", "--puzzles", "5"],
+    "walk_mazes.py": ["--steps", "1024", "--episodes", "5"],
 }
 """Example -> settings with which it learns and is done in seconds."""
 

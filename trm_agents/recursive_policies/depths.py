@@ -30,15 +30,14 @@ class VaryDepth(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         drawn = np.random.default_rng((self.seed, self.model.num_timesteps)).integers(self.least, self.most + 1)
-        self._readings.network.unroll = int(drawn)
+        self._policy.unroll = int(drawn)
 
     def _on_training_end(self) -> None:
-        self._readings.network.unroll = self._readings.options.k_cycles
+        self._policy.unroll = self._policy.options.k_cycles
 
     def _on_step(self) -> bool:
         return True
 
     @property
-    def _readings(self) -> Any:
-        policy: Any = self.model.policy
-        return policy.readings
+    def _policy(self) -> Any:
+        return self.model.policy

@@ -22,6 +22,7 @@ from trm_agents.recursive_policies.averaging import Averages
 from trm_agents.recursive_policies.extractor import Readings, RecursiveExtractor
 from trm_agents.recursive_policies.options import Options, cycle_weights, taken
 from trm_agents.recursive_policies.sharing import shared_distribution
+from trm_envs.instances.numbers import whole
 from trm_envs.plan_edit.mdp import PlanEditMDP, PlanStates
 
 Space = spaces.Space[Any]
@@ -105,8 +106,18 @@ class ReadsRecursion:
 
     @property
     def unroll(self) -> int:
-        """Cycles of a pass that does not stop early."""
+        """Cycles of a pass that does not stop early: `k_cycles`, until others are set.
+
+        More than in training are test-time compute. They are not saved with the policy, and learning takes them too.
+
+        Raises:
+            ValueError: it is set to something other than a whole number of at least 1.
+        """
         return self.readings.network.unroll
+
+    @unroll.setter
+    def unroll(self, cycles: int) -> None:
+        self.readings.network.unroll = whole("unroll", cycles, 1)
 
     def outputs(self) -> int:
         """Numbers that are read for the actions."""
