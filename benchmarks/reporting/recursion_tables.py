@@ -143,7 +143,13 @@ def _cells(line: Summary, won: Mapping[str, Trial]) -> list[str]:
 def by_cycles(folder: Path, algo: str, suite: str = WALK) -> dict[int, Summary]:
     """Number of cycles -> what the models of a line solve with as many."""
     mine = [line for line in lines(folder, suite) if named(line.algo).method == algo]
-    return {named(line.algo).budget or k_cycles(algo): line for line in mine}
+    return {cycles_of(line.algo): line for line in mine}
+
+
+def cycles_of(algo: str) -> int:
+    """Cycles of a line: those that it names after the `+`, or its policy's own."""
+    name = named(algo)
+    return name.budget or k_cycles(name.method)
 
 
 def k_cycles(algo: str) -> int:
@@ -220,9 +226,10 @@ def deep(folder: Path) -> str:
         walking = method(algo).walking
         assert walking is not None
         trained = [str(walking.words[word]) for word in (K_CYCLES, GRADIENT_CYCLES)]
-        for count, line in sorted(by_cycles(folder, algo, suite).items()):
+        mine = [line for line in lines(folder, suite) if named(line.algo).method == algo]
+        for line in sorted(mine, key=lambda line: (line.steps, cycles_of(line.algo))):
             solved = [tables.rate(line.success), str(line.seeds), f"`{line.algo}`"]
-            rows.append([suite, tables.count(line.steps), *trained, str(count), *solved])
+            rows.append([suite, tables.count(line.steps), *trained, str(cycles_of(line.algo)), *solved])
     heads = ["suite", "env steps", "cycles in training", "gradients through", "at test time", "solved", "seeds", "line"]
     return tables.markdown(heads, rows)
 
