@@ -101,6 +101,8 @@ WALKING: Keywords = {"mixer": "exact_cover", "h_dim": 16, "n_h_layers": 1, "k_cy
 """The recursive policy of `trm_*` where edits are moves: keywords of `trm_agents.recursive_policies.Options`."""
 WALKING_AT_DEPTHS: Keywords = {**WALKING, "k_cycles": 48, "gradient_cycles": 12}
 """The same where the number of cycles is drawn anew for each rollout, from 8 to twice `k_cycles`."""
+WALKING_DEEP: Keywords = {**WALKING, "k_cycles": 96, "gradient_cycles": 16, "maxima": 0.5}
+"""The same with more cycles than any answer needs, the last of which are learned from."""
 
 REINFORCE: Keywords = {"learning_rate": 2e-3}
 TRM_REINFORCE: Keywords = {"learning_rate": 2e-3}

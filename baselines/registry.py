@@ -25,6 +25,7 @@ _POLICIES = "trm_agents.recursive_policies"
 _PPO_WALKING = Walking(
     f"{_POLICIES}:RecursivePolicy", tuned.WALKING_AT_DEPTHS, 64, f"{_POLICIES}:WholeRollouts", depths=(8, 96)
 )
+_PPO_WALKING_DEEP = replace(_PPO_WALKING, words=tuned.WALKING_DEEP, depths=None)
 _MASKABLE = "baselines.backbone:RecursiveMaskableActorCriticPolicy"
 _Q = "baselines.backbone:RecursiveDQNPolicy"
 _WALKERS = {_ACTOR_CRITIC: "RecursivePolicy", _MASKABLE: "RecursiveMaskablePolicy", _Q: "RecursiveDQNPolicy"}
@@ -182,6 +183,17 @@ METHODS = Methods(
             tuned.TRM_PPO,
             overrides=tuned.TRM_WALK_OVERRIDES,
             walking=_PPO_WALKING,
+        ),
+        _recursive(
+            "trm_ppo-deep",
+            _PPO,
+            _ACTOR_CRITIC,
+            16,
+            "#9c3d54",
+            tuned.TRM_PPO,
+            overrides=tuned.TRM_WALK_OVERRIDES,
+            puzzles=WALKS,
+            walking=_PPO_WALKING_DEEP,
         ),
         _recursive("trm_a2c", _A2C, _ACTOR_CRITIC, 4, "#b08968", tuned.TRM_A2C),
         _recursive("trm_dqn", _DQN, _Q, 4, "#5fa8d3", tuned.TRM_DQN),

@@ -169,6 +169,11 @@ _WALKS = {
 }
 """Rows of PPO on walks before rollouts were large, and depths drawn."""
 
+_DEEP_PASSES = {
+    Old(f"trm_ppo@k_cycles=96@gradient_cycles=16@maxima=0.5{cycles}"): f"trm_ppo-deep{cycles}"
+    for cycles in ("", "+cycles=64", "+cycles=192")
+}
+
 NAMES: dict[Old, str] = {
     **_ATTEMPTS,
     Old(_UPI): _HINDSIGHT,
@@ -179,6 +184,7 @@ NAMES: dict[Old, str] = {
     **_K_STEP,
     **_CERTIFIED,
     **_WALKS,
+    **_DEEP_PASSES,
 }
 """The name today; names that are not here are the same."""
 

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # The two cores of the machine had other work too: seconds of training say little.
 set -euo pipefail
-LINE="trm_ppo@k_cycles=96@gradient_cycles=16@maxima=0.5"
-LINES="$LINE,$LINE+cycles=64,$LINE+cycles=192"
+LINES=trm_ppo-deep,trm_ppo-deep+cycles=64,trm_ppo-deep+cycles=192
 python -m benchmarks run --suite walk-9x9,walk-15x15-from-9x9 --seeds 0 --steps 1200000 --points 6 --no-stage0 --workers 1 \
-    --out runs/walk-15x15-deep --algos "$LINES"
+    --out runs/walk-15x15-deep --algos $LINES
 python -m benchmarks run --suite walk-15x15 --seeds 0 --steps 1800000 --points 6 --no-stage0 --workers 1 --resume \
-    --out runs/walk-15x15-deep --algos "$LINES"
+    --out runs/walk-15x15-deep --algos $LINES
 python -m benchmarks report runs/walk-15x15-deep --publish walk-15x15-deep

@@ -28,7 +28,6 @@ SHORT = 120_000
 _SMALL = "@n_steps=16@batch_size=256@ent_coef=0.01@learning_rate=[4e-3,3e-4]"
 """What the short runs begin with."""
 _DEEP = "trm_ppo@k_cycles=64@gradient_cycles=16@maxima=0.5"
-_DEEPER = "trm_ppo@k_cycles=96@gradient_cycles=16@maxima=0.5"
 NETWORKS: Mapping[str, tuple[str, str, str]] = {
     "trm_ppo": ("exact-cover core", "8 to 96 cycles of one layer", "yes"),
     "trm_ppo@k_cycles=20": ("exact-cover core", "20 cycles of one layer", "yes"),
@@ -77,7 +76,7 @@ HEARD: Sequence[tuple[str, str]] = (
 """Suites and lines of one depth whose cells hear sums over their neighbours, or maxima in half of the channels."""
 DEEP: Sequence[tuple[str, str]] = (
     (WALK, _DEEP + _SMALL),
-    *((suite, _DEEPER) for suite in ("walk-9x9", "walk-15x15-from-9x9", "walk-15x15")),
+    *((suite, "trm_ppo-deep") for suite in ("walk-9x9", "walk-15x15-from-9x9", "walk-15x15")),
 )
 """Suites and lines of deep passes, of which the last cycles alone are learned from."""
 TRAINED_AT = (1, 2, 3, 5, 10, 20)
