@@ -173,6 +173,7 @@ _DEEP_PASSES = {
     Old(f"trm_ppo@k_cycles=96@gradient_cycles=16@maxima=0.5{cycles}"): f"trm_ppo-deep{cycles}"
     for cycles in ("", "+cycles=64", "+cycles=192")
 }
+"""Rows of deep passes before they had a row of their own."""
 
 NAMES: dict[Old, str] = {
     **_ATTEMPTS,
