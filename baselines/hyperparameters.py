@@ -96,7 +96,20 @@ TRM_WALK_PPO: Keywords = {
     "vf_coef": 0.5,
 }
 WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": WALK_PPO, "OpenMazeWalk": WALK_PPO}
-TRM_WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": TRM_WALK_PPO, "OpenMazeWalk": TRM_WALK_PPO}
+# One wrong digit in twenty ends an episode, and some placements later: with the short rollouts and the short memory of
+# plan editing the first stage of the curriculum is not learned.
+TRM_PLACE_PPO: Keywords = {
+    "n_steps": 64,
+    "batch_size": 512,
+    "n_epochs": 4,
+    "gae_lambda": 0.9,
+    "learning_rate": [4e-3, 3e-4],
+}
+TRM_OVERRIDES: dict[str, Keywords] = {
+    "MazeWalk": TRM_WALK_PPO,
+    "OpenMazeWalk": TRM_WALK_PPO,
+    "SudokuPlace-9x9": TRM_PLACE_PPO,
+}
 WALKING: Keywords = {"mixer": "exact_cover", "h_dim": 16, "n_h_layers": 1, "k_cycles": 20}
 """The recursive policy of `trm_*` where edits are moves: keywords of `trm_agents.recursive_policies.Options`."""
 WALKING_AT_DEPTHS: Keywords = {**WALKING, "k_cycles": 48, "gradient_cycles": 12}
