@@ -96,8 +96,7 @@ TRM_WALK_PPO: Keywords = {
     "vf_coef": 0.5,
 }
 WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": WALK_PPO, "OpenMazeWalk": WALK_PPO}
-# One wrong digit in twenty ends an episode, and some placements later: with the short rollouts and the short memory of
-# plan editing the first stage of the curriculum is not learned.
+# A wrong digit ends the episode some placements later, so advantages look further ahead than in plan editing.
 TRM_PLACE_PPO: Keywords = {
     "n_steps": 64,
     "batch_size": 512,
