@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 set -euo pipefail
 # The two cores of the machine had other work too: seconds of training say little.
-python -m benchmarks run --suite sudoku-place-9x9 --seeds 0-1 --steps 200000 --points 4 --no-stage0 --workers 1 \
+python -m benchmarks run --suite sudoku-place-9x9 --seeds 0-2 --steps 200000 --points 4 --no-stage0 --workers 1 \
     --out runs/sudoku-place-9x9 --algos trm_maskable_ppo,trm_maskable_ppo-consistent
 python -m benchmarks report runs/sudoku-place-9x9 --publish sudoku-place-9x9
