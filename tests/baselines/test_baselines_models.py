@@ -247,6 +247,20 @@ def test_overrides_go_by_environment() -> None:
     assert METHODS["dqn"].hyperparameters_for("MazePlanEdit-31x31-v0")["buffer_size"] == 5_000
 
 
+def test_every_override_is_of_a_registered_environment() -> None:
+    ids = [row.env_id for row in SUITES.values()]
+    for row in METHODS.values():
+        for prefix in (*row.overrides, *getattr(row, "training_overrides", {})):
+            assert any(env_id.startswith(prefix) for env_id in ids), f"{row.name}: no suite plays {prefix}"
+
+
+def test_placing_on_9x9_looks_further_ahead_than_editing() -> None:
+    row = METHODS["trm_maskable_ppo"]
+    placing, editing = (row.hyperparameters_for(f"Sudoku{kind}-9x9-v0") for kind in ("Place", "PlanEdit"))
+    assert placing["gae_lambda"] > editing["gae_lambda"]
+    assert row.hyperparameters_for("SudokuPlace-4x4-v0") == editing
+
+
 def test_unknown_method_names_the_known_ones() -> None:
     with pytest.raises(
         ValueError,
