@@ -45,7 +45,7 @@ def _ours(name: str, colour: str, **more: Any) -> Method:
         about |= {
             "training": {"curriculum": None},
             "knows": ("groups", "symbols", "cover", "model"),
-            "puzzles": ("SudokuPlanEdit",),
+            "puzzles": ("SudokuPlanEdit", "SudokuPlace"),
         }
         return Method(name, "trm_agents:UPITRM", "EditPolicy", "dict", 50, *settings, **about)
     return Method(name, "trm_agents:UPITRM", "TRMPolicy", "dict", 16, *settings, **about)

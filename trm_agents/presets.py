@@ -140,16 +140,15 @@ UPI_TRM_SURVIVAL: Data = {
     "ema_decay": 0.98,
     "target": {"kind": "survival"},
 }
-UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {
-    # Refutations are long there: depth finds them, and so do forced edits. Labels take more time than gradient steps.
-    "SudokuPlanEdit-9x9": {
-        "n_epochs": 2,
-        "unroll": 32,
-        "train_unroll": [8, 32, 10],
-        "ema_decay": 0.99,
-        "target": {"kind": "survival", "rounds": 3, "room": 0.05, "successors": 2, "exploration": 0.0},
-    },
+# Refutations are long there: depth finds them, and so do forced edits. Labels take more time than gradient steps.
+_SURVIVAL_9X9: Data = {
+    "n_epochs": 2,
+    "unroll": 32,
+    "train_unroll": [8, 32, 10],
+    "ema_decay": 0.99,
+    "target": {"kind": "survival", "rounds": 3, "room": 0.05, "successors": 2, "exploration": 0.0},
 }
+UPI_TRM_SURVIVAL_OVERRIDES: dict[str, Data] = {"SudokuPlanEdit-9x9": _SURVIVAL_9X9, "SudokuPlace-9x9": _SURVIVAL_9X9}
 
 TRC: Data = {
     "learning_rate": [4e-3, 4e-5],
@@ -181,9 +180,8 @@ TRC_ANTITHETIC_OVERRIDES: dict[str, Data] = {
 def _with_target(kind: str) -> tuple[Data, dict[str, Data]]:
     """The same, with another target of all edits; survival's exploration, and nothing else of its own."""
     target = {"kind": kind}
-    large = UPI_TRM_SURVIVAL_OVERRIDES["SudokuPlanEdit-9x9"]
-    overrides = {"SudokuPlanEdit-9x9": {**large, "target": {**target, "exploration": large["target"]["exploration"]}}}
-    return {**UPI_TRM_SURVIVAL, "target": target}, overrides
+    large = {**_SURVIVAL_9X9, "target": {**target, "exploration": _SURVIVAL_9X9["target"]["exploration"]}}
+    return {**UPI_TRM_SURVIVAL, "target": target}, dict.fromkeys(UPI_TRM_SURVIVAL_OVERRIDES, large)
 
 
 PRESETS: dict[str, tuple[Data, dict[str, Data]]] = {
