@@ -99,11 +99,10 @@ WALK_OVERRIDES: dict[str, Keywords] = {"MazeWalk": WALK_PPO, "OpenMazeWalk": WAL
 # A wrong digit ends the episode some placements later, so advantages look further ahead than in plan editing.
 TRM_PLACE_PPO: Keywords = {
     "n_steps": 64,
-    "batch_size": 128,
+    "batch_size": 512,
     "n_epochs": 4,
     "gae_lambda": 0.9,
-    "ent_coef": 0.001,
-    "learning_rate": [2e-3, 2e-4],
+    "learning_rate": [4e-3, 3e-4],
 }
 TRM_OVERRIDES: dict[str, Keywords] = {
     "MazeWalk": TRM_WALK_PPO,
