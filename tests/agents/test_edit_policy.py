@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from agent_helpers import ID, agent, assert_same_weights, puzzle, sudoku, tensors, upi_trm, weights
+from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from trm_agents import UPITRM, Attempts, BestFirst, Distilled, Exact, KStep, SafeStep, Survival
@@ -132,6 +133,30 @@ def test_a_short_run_solves_held_out_puzzles_and_solvers_take_it():
     instances = held_out.reset()["instance"].astype(np.int8)
     assert Attempts(model, 3).solve(instances).solved.mean() > 0.7
     assert BestFirst(model, 20).solve(instances).solved.all()
+
+
+def test_digits_that_cannot_be_taken_back_are_learned_to_be_placed():
+    env = make_vec_env(
+        "trm_envs:SudokuPlace-4x4-v0", 16, seed=0, env_kwargs={"legal_actions": "givens", "blanks": (6, 8)}
+    )
+    model = UPITRM(
+        "EditPolicy",
+        env,
+        learning_rate=4e-3,
+        n_steps=5,
+        batch_size=16,
+        n_epochs=1,
+        target=Survival(),
+        seed=0,
+        device="cpu",
+    )
+    held_out = make_vec_env(
+        "trm_envs:SudokuPlace-4x4-v0", 8, seed=1, env_kwargs={"legal_actions": "givens", "split": "test"}
+    )
+    model.learn(2_500)
+    # One wrong digit of some eleven fails an episode, which returns -1 then and at least 1 otherwise.
+    returns, _ = evaluate_policy(model, held_out, n_eval_episodes=40, warn=False, return_episode_rewards=True)
+    assert np.mean(np.array(returns) > 0.5) > 0.9
 
 
 def test_survival_needs_no_shaping():

@@ -18,6 +18,7 @@ from trm_agents.survival.refutations import propagated, refuted_at
 from trm_agents.survival.targets import SAMPLED_WEIGHT
 from trm_envs.plan_edit.cover import Cover, symbol_cover
 from trm_envs.plan_edit.mdp import PlanStates
+from trm_envs.sudoku.place_env import place_problem
 from trm_envs.sudoku.task import SudokuTask
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -95,6 +96,26 @@ def test_the_oracle_is_the_value_of_the_successor() -> None:
     for plan, row, legal in zip(plans, w, of.legal, strict=True):
         after = after_options(np.tile(plan, (CELLS * SYMBOLS, 1)), np.arange(CELLS * SYMBOLS))
         np.testing.assert_array_equal(row, exact_value(after) & legal)
+
+
+def test_where_nothing_can_be_taken_back_it_is_the_success_of_the_best_policy() -> None:
+    mdp = place_problem(4, legal_actions="givens").mdp
+
+    @cache
+    def best(instance: bytes, plan: bytes) -> bool:
+        given, now = (np.frombuffer(grid, np.int8)[None] for grid in (instance, plan))
+        state = PlanStates(given, now, np.array([CELLS], np.int32))
+        actions = np.flatnonzero(mdp.action_mask(state)[0])
+        step = mdp.transition(state.at(np.zeros(len(actions), np.int64)), actions)
+        going = step.successors.plans[~step.terminated]
+        return bool(step.checks.solved.any()) or any(best(instance, after.tobytes()) for after in going)
+
+    plans = walked().plans
+    few = np.flatnonzero(((plans == 0).sum(axis=1) <= 4) & (plans == 0).any(axis=1))[:60]
+    values = exact_value(plans[few])
+    assert 10 < values.sum() < len(few) - 10
+    # Given or placed makes no difference to what may follow.
+    assert [best(plan.tobytes(), plan.tobytes()) for plan in plans[few]] == values.tolist()
 
 
 def test_the_state_value_of_the_exact_w_is_exact() -> None:
