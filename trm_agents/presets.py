@@ -83,7 +83,7 @@ HINDSIGHT_TRM_OVERRIDES: dict[str, Data] = {
     "MazePlanEdit": _MAZE,
     "MazePlanEdit-15x15": {"unroll": 72, "train_unroll": [12, 96, 14]},
     # Their paths are longer than any pass of training: what the state before has found out goes on.
-    "MazePlanEdit-Hard30x30": {"unroll": 200, "carry_unroll": 8},
+    "MazePlanEdit-Hard30x30": {"unroll": 400, "carry_unroll": 8},
     "LightUpPlanEdit": _LIGHT_UP,
     "GraphColouringPlanEdit": _COLOURING,
     "GraphColouringPlanEdit-50": _LARGE_GRAPHS,
